@@ -1,0 +1,44 @@
+// Package command is the one way in: everything that changes anything, whoever sent it, is a Command.
+package command
+
+import (
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Command is one or more steps that are decided in order in one transaction, all or nothing.
+type Command struct {
+	Tenant    string
+	Principal string   // who asks: a credential's name, or the flow, timer or gateway that does
+	Key       string   // idempotency key; empty for internal commands, which are idempotent by state
+	Hash      [32]byte // of method, canonical command and hash version; compared when the key is seen again
+	Method    string   // full gRPC method name, or the flow step's name
+	TraceID   string   // 32 hex digits
+	Deadline  time.Time
+	Steps     []Step
+	Size      int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+}
+
+// Step is one decision of a command.
+type Step struct {
+	// Refs names every row that the step may read or change. They are known before anything is loaded.
+	Refs []state.Ref
+	// Next makes the step's command from the rows as the steps before have left them; nil skips the step.
+	Next func(states domain.States) domain.Command
+}
+
+// Do is the step of a command that is known beforehand.
+func Do(c domain.Command) Step {
+	return Step{Refs: c.Refs(), Next: func(domain.States) domain.Command { return c }}
+}
+
+// Result is the answer to a command, given after its commit and never before.
+type Result struct {
+	Fault    *fault.Fault // the refusal; nil after a success
+	Row      state.Row    // the answered row, when it was decided here; nil when replayed
+	Body     []byte       // the answered resource as it is stored under the key
+	Replayed bool         // an earlier command with the same key was answered this
+}

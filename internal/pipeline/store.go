@@ -1,0 +1,30 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Store is what the pipeline needs of a database. Any number of batches may be under way; a store that has one writer makes
+// them wait in Begin.
+type Store interface {
+	// Begin opens a batch: it locks the rows of need in order and then reads them under a newer snapshot, and the answers of
+	// the keys when need asks for them. A store may put the opening off when there is nothing to read.
+	Begin(ctx context.Context, need state.Need) (Transaction, error)
+	// Outcome tells whether a batch whose commit ended in ErrOutcomeUnknown took place. It first makes sure that the batch
+	// cannot take place any more if it has not.
+	Outcome(ctx context.Context, batch id.UUID) (committed bool, err error)
+}
+
+// Transaction is one batch under way. Exactly one of Commit and Rollback ends it.
+type Transaction interface {
+	// Loaded answers what was read.
+	Loaded() state.Loaded
+	// Commit stores the changes and makes them durable. Its errors are state.ErrConflict, ErrData, ErrOutcomeUnknown, or
+	// others, which mean that nothing was stored.
+	Commit(ctx context.Context, changes *state.Changes) error
+	// Rollback gives everything up.
+	Rollback()
+}

@@ -1,0 +1,55 @@
+package state
+
+import "time"
+
+// OrderQuery selects a page of orders, newest first (requirement O-10).
+type OrderQuery struct {
+	Tenant      string
+	CustomerID  string        // empty for all
+	Statuses    []OrderStatus // empty for all
+	CreatedFrom time.Time     // inclusive; zero for open
+	CreatedTo   time.Time     // exclusive; zero for open
+	BeforeID    string        // only orders with a smaller id; empty for the first page
+	Limit       int           // rows to answer at most
+	ScanLimit   int           // rows to look at, at most; when it ends the page early, Page.Next is set all the same
+}
+
+// OrderPage is a page of orders. Next is the id to go on before, empty on the last page.
+type OrderPage struct {
+	Orders []*Order
+	Next   string
+}
+
+// NumberedBatch is a committed batch whose events have positions First … First+Count-1.
+type NumberedBatch struct {
+	Batch [16]byte
+	First int64
+	Count int
+}
+
+// Lease is the right of one process to do something alone. Fence grows with every new holder.
+type Lease struct {
+	Name   string
+	Holder string
+	Fence  int64
+}
+
+// Cursor is how far a consumer of the log has come: everything up to Position in Epoch has taken effect.
+type Cursor struct {
+	Epoch    string
+	Position int64
+}
+
+// Finding is the result of one invariant's check.
+type Finding struct {
+	Invariant string // what holds, in a sentence
+	Checked   int64  // rows looked at
+	Violation string // the first violations; empty when it holds
+}
+
+// DeadLetterQuery selects a page of dead letters, newest first.
+type DeadLetterQuery struct {
+	IncludeReplayed bool
+	BeforeID        string
+	Limit           int
+}

@@ -1,0 +1,309 @@
+// Package state holds the rows of the system: what a batch loads, what decisions work on and what it stores. They are plain
+// values without behaviour, the common language of domains, pipeline and stores. A row that has been loaded or written is
+// never changed in place: a decision answers a changed copy.
+package state
+
+import (
+	"cmp"
+	"strings"
+	"time"
+)
+
+// Kind says what a row is. The numbers are the one global order in which rows are locked.
+type Kind uint8
+
+// The kinds of rows, in locking order.
+const (
+	KindOrder Kind = 1 + iota
+	KindReservation
+	KindPayment
+	KindEffect
+	KindDeadLetter
+	KindItem
+)
+
+// Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
+func (k Kind) Prefix() string {
+	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", ""}[k]
+}
+
+// String names the kind.
+func (k Kind) String() string {
+	return [...]string{"unknown", "order", "reservation", "payment", "effect", "deadletter", "item"}[k]
+}
+
+// Ref names one row.
+type Ref struct {
+	Kind   Kind
+	Tenant string
+	ID     string
+}
+
+// Compare orders references as rows are locked: by kind, tenant and id in byte order.
+func (r Ref) Compare(other Ref) int {
+	if r.Kind != other.Kind {
+		return cmp.Compare(r.Kind, other.Kind)
+	}
+	if c := strings.Compare(r.Tenant, other.Tenant); c != 0 {
+		return c
+	}
+	return strings.Compare(r.ID, other.ID)
+}
+
+// Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter or *Item.
+type Row interface {
+	// Ref names the row.
+	Ref() Ref
+	// EventSeq is the number of the row's latest event; its events are numbered 1, 2, 3 … without gaps.
+	EventSeq() int64
+}
+
+// OrderStatus has the numbers of oms.v1.OrderStatus.
+type OrderStatus int16
+
+// The statuses of an order (requirement O-5).
+const (
+	OrderUnspecified OrderStatus = iota
+	OrderPending
+	OrderReserved
+	OrderPaid
+	OrderConfirmed
+	OrderCanceled
+	OrderRefunded
+)
+
+// String writes the status as clients see it, without the enum's prefix.
+func (s OrderStatus) String() string {
+	return [...]string{"UNSPECIFIED", "PENDING", "RESERVED", "PAID", "CONFIRMED", "CANCELED", "REFUNDED"}[s]
+}
+
+// Terminal tells whether the status never changes again.
+func (s OrderStatus) Terminal() bool { return s == OrderCanceled || s == OrderRefunded }
+
+// PaymentStatus has the numbers of oms.v1.PaymentStatus.
+type PaymentStatus int16
+
+// The statuses of a payment.
+const (
+	PaymentNone PaymentStatus = iota
+	PaymentRequested
+	PaymentProcessing
+	PaymentAuthorized
+	PaymentCaptured
+	PaymentDeclined
+	PaymentVoided
+	PaymentPartiallyRefunded
+	PaymentRefunded
+	PaymentUnknown
+)
+
+// String writes the status without the enum's prefix.
+func (s PaymentStatus) String() string {
+	return [...]string{"NONE", "REQUESTED", "PROCESSING", "AUTHORIZED", "CAPTURED", "DECLINED", "VOIDED",
+		"PARTIALLY_REFUNDED", "REFUNDED", "UNKNOWN"}[s]
+}
+
+// Line is one line of an order; the price is in minor units of the order's currency.
+type Line struct {
+	SKU        string
+	Quantity   int32
+	PriceMinor int64
+}
+
+// Adjustment is an amount beside the lines.
+type Adjustment struct {
+	Name        string `json:"name"`
+	AmountMinor int64  `json:"amount_minor"`
+}
+
+// Order is an order. Version counts its changes, of which each is an event, so it is the seq of the latest event too.
+// CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation.
+type Order struct {
+	Tenant, ID, CustomerID string
+	Status                 OrderStatus
+	StatusReason           string // machine reason, such as OUT_OF_STOCK
+	StatusDetail           string // a person's words or the SKU that ran out
+	Currency               string
+	AmountMinor            int64
+	Lines                  []Line // never changes after creation
+	Adjustments            []Adjustment
+	ClientReference        string
+	Metadata               map[string]string
+
+	PaymentStatus      PaymentStatus
+	PaymentToken       string // the accepted intent; cleared when the payment ends
+	KeepOnDecline      bool
+	DeclineReason      string
+	CapturedMinor      int64
+	RefundedMinor      int64
+	RefundPendingMinor int64
+	CancelRequested    bool
+
+	ExpiresAt time.Time // zero when no timer owns the order
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64
+}
+
+// Ref implements Row.
+func (o *Order) Ref() Ref { return Ref{KindOrder, o.Tenant, o.ID} }
+
+// EventSeq implements Row.
+func (o *Order) EventSeq() int64 { return o.Version }
+
+// ReservationStatus has the numbers of oms.v1.ReservationStatus.
+type ReservationStatus int16
+
+// The statuses of a reservation.
+const (
+	ReservationNone ReservationStatus = iota
+	ReservationHeld
+	ReservationRejected
+	ReservationReleased
+	ReservationSold
+)
+
+// Demand is a number of pieces of one SKU.
+type Demand struct {
+	SKU      string `json:"sku"`
+	Quantity int64  `json:"qty"`
+}
+
+// Reservation is what is set aside for one order; its id derives from the order's.
+type Reservation struct {
+	Tenant, ID, OrderID string
+	Status              ReservationStatus
+	Items               []Demand // summed by SKU, in byte order of the SKU
+	RejectedSKU         string
+	Version             int64
+	UpdatedAt           time.Time
+}
+
+// Ref implements Row.
+func (r *Reservation) Ref() Ref { return Ref{KindReservation, r.Tenant, r.ID} }
+
+// EventSeq implements Row; reservations have no events of their own, the order's tell of them.
+func (r *Reservation) EventSeq() int64 { return 0 }
+
+// Item is the stock of one SKU: available = OnHand - Reserved, stocked = OnHand + Sold (requirement O-12).
+type Item struct {
+	Tenant, SKU            string
+	OnHand, Reserved, Sold int64
+	Version                int64 // grows with every change
+	Seq                    int64 // grows with every event, that is when stock is set or adjusted
+	UpdatedAt              time.Time
+}
+
+// Ref implements Row.
+func (i *Item) Ref() Ref { return Ref{KindItem, i.Tenant, i.SKU} }
+
+// EventSeq implements Row.
+func (i *Item) EventSeq() int64 { return i.Seq }
+
+// RefundState has the numbers of oms.v1.RefundState.
+type RefundState int16
+
+// The states of a refund.
+const (
+	RefundNone RefundState = iota
+	RefundPending
+	RefundSucceeded
+	RefundFailed
+)
+
+// Refund is one refund of a payment; Number counts from 1 in its payment.
+type Refund struct {
+	Number      int         `json:"number"`
+	AmountMinor int64       `json:"amount_minor"`
+	State       RefundState `json:"state"`
+	Reason      string      `json:"reason,omitempty"`
+	CreatedAt   time.Time   `json:"created_at"`
+}
+
+// Payment is the payment of one order with all its attempts; its id derives from the order's, so that
+// (order_id, event_type, seq) stays unique however often the client pays again.
+type Payment struct {
+	Tenant, ID, OrderID string
+	Status              PaymentStatus
+	Currency            string
+	AmountMinor         int64
+	Provider            string
+	ExternalID          string
+	Token               string
+	Attempt             int32
+	CancelRequested     bool // void or refund as soon as the outcome is known
+	CapturedMinor       int64
+	RefundedMinor       int64
+	RefundPendingMinor  int64
+	DeclineReason       string
+	Refunds             []Refund
+	Version             int64
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+}
+
+// Ref implements Row.
+func (p *Payment) Ref() Ref { return Ref{KindPayment, p.Tenant, p.ID} }
+
+// EventSeq implements Row; every change of a payment is an event.
+func (p *Payment) EventSeq() int64 { return p.Version }
+
+// EffectState is where a call to the outside stands.
+type EffectState int16
+
+// The states of an effect. An open effect is due at NextAt and belongs to Owner until then.
+const (
+	EffectOpen EffectState = 1 + iota
+	EffectDone
+	EffectFailed // given up: a dead letter tells
+)
+
+// Effect is one call to the outside, such as a gateway's hold. It is stored by the decision that wants it, claimed by a
+// committed command before each call, and closed by the command that brings the result. Its ID is the idempotency key of the
+// call: "effect:<uuid of the payment>/<step>", for instance "effect:0198…/hold/1".
+type Effect struct {
+	Tenant, ID  string
+	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund"
+	AggregateID string // the payment
+	OrderID     string
+	Provider    string
+	Token       string
+	ExternalID  string // the gateway's number of the payment, where it is known
+	Currency    string
+	AmountMinor int64
+
+	State     EffectState
+	Owner     string    // the process that may call
+	NextAt    time.Time // until then the owner has it; after that whoever claims it
+	Attempts  int32     // claims so far
+	Called    bool      // a call may have reached the gateway: ask it before calling again
+	LastError string
+	TraceID   string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Ref implements Row.
+func (e *Effect) Ref() Ref { return Ref{KindEffect, e.Tenant, e.ID} }
+
+// EventSeq implements Row; effects have no events.
+func (e *Effect) EventSeq() int64 { return 0 }
+
+// DeadLetter is a step that kept failing. While ReplayedAt is zero its aggregate is parked.
+type DeadLetter struct {
+	Tenant, ID  string
+	AggregateID string
+	Kind        string
+	Payload     []byte
+	Position    int64
+	Error       string
+	Attempts    int32
+	CreatedAt   time.Time
+	ReplayedAt  time.Time
+}
+
+// Ref implements Row.
+func (d *DeadLetter) Ref() Ref { return Ref{KindDeadLetter, d.Tenant, d.ID} }
+
+// EventSeq implements Row; dead letters have no events.
+func (d *DeadLetter) EventSeq() int64 { return 0 }

@@ -1,0 +1,13 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Store is what verification needs of a database. It only reads, and may run beside a live server.
+type Store interface {
+	// Invariants checks everything that must hold whatever happens, under one snapshot, and answers a finding an invariant.
+	Invariants(ctx context.Context) ([]state.Finding, error)
+}

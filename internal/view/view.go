@@ -1,0 +1,32 @@
+// Package view is the reading side: edge → view → store. Reads never go through the pipeline and never wait for it.
+package view
+
+import (
+	"context"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Store is what reads need of a database. Absent rows are state.ErrNotFound.
+type Store interface {
+	// Order answers an order with its lines.
+	Order(ctx context.Context, tenant, id string) (*state.Order, error)
+	// Orders answers a page of orders with their lines.
+	Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error)
+	// AggregateEvents answers the events of the aggregates with seq above after, by time, batch and ordinal.
+	AggregateEvents(ctx context.Context, tenant string, aggregates []string, after int64) ([]state.Event, error)
+	// Effects answers the calls of a payment, oldest first.
+	Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error)
+	// Payment answers a payment.
+	Payment(ctx context.Context, tenant, id string) (*state.Payment, error)
+	// Item answers the stock of a SKU.
+	Item(ctx context.Context, tenant, sku string) (*state.Item, error)
+	// Items answers items with a SKU greater than after, by SKU in byte order.
+	Items(ctx context.Context, tenant, after string, limit int) ([]*state.Item, error)
+	// Answer answers what a key's command was answered.
+	Answer(ctx context.Context, key state.Key) (*state.Answer, error)
+	// DeadLetter answers one dead letter.
+	DeadLetter(ctx context.Context, id string) (*state.DeadLetter, error)
+	// DeadLetters answers a page of dead letters without their payloads.
+	DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error)
+}
