@@ -30,7 +30,7 @@ type Decision struct {
 	Changes   []Change
 	Timers    []TimerChange
 	Transfers []ledger.Transfer
-	Answer    state.Ref // the row whose final state in the command is the answer; zero for none of this step
+	Answer    state.Ref // the row that this step answers with; the first step's counts, in its final state
 }
 
 // Change is a row's next state and the event that tells of it. The event carries the state, so what an event means and what

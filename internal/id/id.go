@@ -3,6 +3,7 @@
 package id
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -59,6 +60,14 @@ func New(kind string, at time.Time, random Random) string {
 // Derive answers the identifier of another kind with the same UUID: the payment of an order is "payment:" and the order's UUID.
 func Derive(kind, from string) string {
 	return kind + ":" + from[strings.IndexByte(from, ':')+1:]
+}
+
+// DeriveStep answers an identifier that belongs to one step of something: its time is that of from's UUID, the rest a hash of
+// from and step.
+func DeriveStep(kind, from, step string) string {
+	sum := sha256.Sum256([]byte(from + "\x00" + step))
+	source, _ := ParseUUID(from[strings.IndexByte(from, ':')+1:])
+	return New(kind, source.Time(), Random(sum[:10]))
 }
 
 // Parse splits "kind:<uuid>" and reads the UUID; false when the text is not of that form.

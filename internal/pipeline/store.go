@@ -11,20 +11,13 @@ import (
 // them wait in Begin.
 type Store interface {
 	// Begin opens a batch: it locks the rows of need in order and then reads them under a newer snapshot, and the answers of
-	// the keys when need asks for them. A store may put the opening off when there is nothing to read.
+	// the keys when need asks for them. A store may put the opening off when there is nothing to read. The slices of need are
+	// the pipeline's again when the transaction has ended.
 	Begin(ctx context.Context, need state.Need) (Transaction, error)
 	// Outcome tells whether a batch whose commit ended in ErrOutcomeUnknown took place. It first makes sure that the batch
 	// cannot take place any more if it has not.
 	Outcome(ctx context.Context, batch id.UUID) (committed bool, err error)
 }
 
-// Transaction is one batch under way. Exactly one of Commit and Rollback ends it.
-type Transaction interface {
-	// Loaded answers what was read.
-	Loaded() state.Loaded
-	// Commit stores the changes and makes them durable. Its errors are state.ErrConflict, ErrData, ErrOutcomeUnknown, or
-	// others, which mean that nothing was stored.
-	Commit(ctx context.Context, changes *state.Changes) error
-	// Rollback gives everything up.
-	Rollback()
-}
+// Transaction is one batch under way; the stores know it by its place among the rows.
+type Transaction = state.Transaction

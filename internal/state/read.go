@@ -49,6 +49,7 @@ type Finding struct {
 
 // DeadLetterQuery selects a page of dead letters, newest first.
 type DeadLetterQuery struct {
+	Tenant          string
 	IncludeReplayed bool
 	BeforeID        string
 	Limit           int

@@ -139,7 +139,7 @@ type Order struct {
 	RefundPendingMinor int64
 	CancelRequested    bool
 
-	ExpiresAt time.Time // zero when no timer owns the order
+	ExpiresAt time.Time // when it ends unpaid; an accepted payment suspends that (see Expires)
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int64
@@ -150,6 +150,12 @@ func (o *Order) Ref() Ref { return Ref{KindOrder, o.Tenant, o.ID} }
 
 // EventSeq implements Row.
 func (o *Order) EventSeq() int64 { return o.Version }
+
+// Expires tells whether the order's timer is running: it is unpaid and no payment is under way (requirement O-12).
+func (o *Order) Expires() bool {
+	return (o.Status == OrderPending || o.Status == OrderReserved) &&
+		(o.PaymentStatus == PaymentNone || o.PaymentStatus == PaymentDeclined)
+}
 
 // ReservationStatus has the numbers of oms.v1.ReservationStatus.
 type ReservationStatus int16

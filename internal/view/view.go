@@ -19,6 +19,8 @@ type Store interface {
 	Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error)
 	// Payment answers a payment.
 	Payment(ctx context.Context, tenant, id string) (*state.Payment, error)
+	// Reservation answers what is set aside for an order.
+	Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error)
 	// Item answers the stock of a SKU.
 	Item(ctx context.Context, tenant, sku string) (*state.Item, error)
 	// Items answers items with a SKU greater than after, by SKU in byte order.
@@ -26,7 +28,7 @@ type Store interface {
 	// Answer answers what a key's command was answered.
 	Answer(ctx context.Context, key state.Key) (*state.Answer, error)
 	// DeadLetter answers one dead letter.
-	DeadLetter(ctx context.Context, id string) (*state.DeadLetter, error)
+	DeadLetter(ctx context.Context, tenant, id string) (*state.DeadLetter, error)
 	// DeadLetters answers a page of dead letters without their payloads.
 	DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error)
 }

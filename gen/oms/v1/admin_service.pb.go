@@ -462,11 +462,12 @@ const file_oms_v1_admin_service_proto_rawDesc = "" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12;\n" +
 	"\vreplayed_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"replayedAt\x12\x18\n" +
-	"\apayload\x18\t \x01(\fR\apayload\"\x94\x01\n" +
+	"\apayload\x18\t \x01(\fR\apayload\"\xa0\x01\n" +
 	"\x16ListDeadLettersRequest\x12&\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12)\n" +
+	"page_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
+	"^[^\\x00]*$R\tpageToken\x12)\n" +
 	"\x10include_replayed\x18\x03 \x01(\bR\x0fincludeReplayed\"x\n" +
 	"\x17ListDeadLettersResponse\x125\n" +
 	"\fdead_letters\x18\x01 \x03(\v2\x12.oms.v1.DeadLetterR\vdeadLetters\x12&\n" +

@@ -970,11 +970,9 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\astocked\x18\x06 \x01(\x03R\astocked\x12\x18\n" +
 	"\aversion\x18\a \x01(\x03R\aversion\x129\n" +
 	"\n" +
-	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xce\x02\n" +
-	"\x0fReservationItem\x12\x96\x02\n" +
-	"\x03sku\x18\x01 \x01(\tB\x83\x02\xbaH\xff\x01\xba\x01\xfb\x01\n" +
-	"\n" +
-	"partner_id\x12vmust be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ - and space, without a leading or trailing space, and not only dots\x1authis.matches('^[A-Za-z0-9._:~ -]{1,128}$') && !this.startsWith(' ') && !this.endsWith(' ') && !this.matches('^[.]+$')R\x03sku\x12\"\n" +
+	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xbe\x01\n" +
+	"\x0fReservationItem\x12\x86\x01\n" +
+	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x12\"\n" +
 	"\x03qty\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x01R\x03qty\"\xd7\x01\n" +
 	"\vReservation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
@@ -991,19 +989,15 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\x0eReleaseRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\"H\n" +
 	"\x0fReleaseResponse\x125\n" +
-	"\vreservation\x18\x01 \x01(\v2\x13.oms.v1.ReservationR\vreservation\"\x89\x03\n" +
-	"\x0fSetStockRequest\x12\x96\x02\n" +
-	"\x03sku\x18\x01 \x01(\tB\x83\x02\xbaH\xff\x01\xba\x01\xfb\x01\n" +
-	"\n" +
-	"partner_id\x12vmust be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ - and space, without a leading or trailing space, and not only dots\x1authis.matches('^[A-Za-z0-9._:~ -]{1,128}$') && !this.startsWith(' ') && !this.endsWith(' ') && !this.matches('^[.]+$')R\x03sku\x12)\n" +
+	"\vreservation\x18\x01 \x01(\v2\x13.oms.v1.ReservationR\vreservation\"\xf9\x01\n" +
+	"\x0fSetStockRequest\x12\x86\x01\n" +
+	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x12)\n" +
 	"\aon_hand\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x06onHand\x122\n" +
 	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"9\n" +
 	"\x10SetStockResponse\x12%\n" +
-	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"\x9e\x03\n" +
-	"\x12AdjustStockRequest\x12\x96\x02\n" +
-	"\x03sku\x18\x01 \x01(\tB\x83\x02\xbaH\xff\x01\xba\x01\xfb\x01\n" +
-	"\n" +
-	"partner_id\x12vmust be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ - and space, without a leading or trailing space, and not only dots\x1authis.matches('^[A-Za-z0-9._:~ -]{1,128}$') && !this.startsWith(' ') && !this.endsWith(' ') && !this.matches('^[.]+$')R\x03sku\x12;\n" +
+	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"\x8e\x02\n" +
+	"\x12AdjustStockRequest\x12\x86\x01\n" +
+	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x12;\n" +
 	"\n" +
 	"difference\x18\x02 \x01(\x03B\x1b\xbaH\x18\"\x168\x00\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x81\x80\x80\x80\x80\x80\x80\xf0\xff\x01R\n" +
 	"difference\x122\n" +
@@ -1014,11 +1008,12 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\x03sku\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x03sku\"9\n" +
 	"\x10GetStockResponse\x12%\n" +
-	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"c\n" +
+	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"o\n" +
 	"\x10ListStockRequest\x12&\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"d\n" +
+	"page_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
+	"^[^\\x00]*$R\tpageToken\"d\n" +
 	"\x11ListStockResponse\x12'\n" +
 	"\x05items\x18\x01 \x03(\v2\x11.oms.v1.StockItemR\x05items\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xb3\x01\n" +

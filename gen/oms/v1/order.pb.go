@@ -696,16 +696,15 @@ var File_oms_v1_order_proto protoreflect.FileDescriptor
 
 const file_oms_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x12oms/v1/order.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12oms/v1/money.proto\"\xec\x02\n" +
-	"\tOrderItem\x12\x96\x02\n" +
-	"\x03sku\x18\x01 \x01(\tB\x83\x02\xbaH\xff\x01\xba\x01\xfb\x01\n" +
-	"\n" +
-	"partner_id\x12vmust be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ - and space, without a leading or trailing space, and not only dots\x1authis.matches('^[A-Za-z0-9._:~ -]{1,128}$') && !this.startsWith(' ') && !this.endsWith(' ') && !this.matches('^[.]+$')R\x03sku\x12\x19\n" +
+	"\x12oms/v1/order.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12oms/v1/money.proto\"\xdc\x01\n" +
+	"\tOrderItem\x12\x86\x01\n" +
+	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x12\x19\n" +
 	"\x03qty\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x03qty\x12+\n" +
-	"\x05price\x18\x03 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"Z\n" +
+	"\x05price\x18\x03 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"f\n" +
 	"\n" +
-	"Adjustment\x12\x1d\n" +
-	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12-\n" +
+	"Adjustment\x12)\n" +
+	"\x04name\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
+	"^[^\\x00]*$R\x04name\x12-\n" +
 	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\"\x83\x02\n" +
 	"\fOrderPayment\x12\x1d\n" +
 	"\n" +

@@ -1302,18 +1302,19 @@ var File_oms_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xb2\x05\n" +
-	"\x12CreateOrderRequest\x12\xa5\x02\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\x83\x02\xbaH\xff\x01\xba\x01\xfb\x01\n" +
-	"\n" +
-	"partner_id\x12vmust be 1 to 128 characters of A-Z a-z 0-9 . _ : ~ - and space, without a leading or trailing space, and not only dots\x1authis.matches('^[A-Za-z0-9._:~ -]{1,128}$') && !this.startsWith(' ') && !this.endsWith(' ') && !this.matches('^[.]+$')R\n" +
+	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xc6\x04\n" +
+	"\x12CreateOrderRequest\x12\x95\x01\n" +
+	"\vcustomer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\n" +
 	"customerId\x124\n" +
 	"\x05items\x18\x02 \x03(\v2\x11.oms.v1.OrderItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05items\x12-\n" +
 	"\bcurrency\x18\x03 \x01(\tB\x11\xbaH\x0er\f2\n" +
 	"^[A-Z]{3}$R\bcurrency\x12>\n" +
-	"\vadjustments\x18\x04 \x03(\v2\x12.oms.v1.AdjustmentB\b\xbaH\x05\x92\x01\x02\x10dR\vadjustments\x123\n" +
-	"\x10client_reference\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0fclientReference\x12]\n" +
-	"\bmetadata\x18\x06 \x03(\v2(.oms.v1.CreateOrderRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\xf4\x03R\bmetadata\x1a;\n" +
+	"\vadjustments\x18\x04 \x03(\v2\x12.oms.v1.AdjustmentB\b\xbaH\x05\x92\x01\x02\x10dR\vadjustments\x12?\n" +
+	"\x10client_reference\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
+	"^[^\\x00]*$R\x0fclientReference\x12u\n" +
+	"\bmetadata\x18\x06 \x03(\v2(.oms.v1.CreateOrderRequest.MetadataEntryB/\xbaH,\x9a\x01)\x10 \"\x12r\x10\x10\x01\x18@2\n" +
+	"^[^\\x00]*$*\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
@@ -1322,37 +1323,42 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"7\n" +
 	"\x10GetOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xda\x02\n" +
-	"\x11ListOrdersRequest\x12)\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xf2\x02\n" +
+	"\x11ListOrdersRequest\x125\n" +
+	"\vcustomer_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
+	"^[^\\x00]*$R\n" +
 	"customerId\x12&\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12O\n" +
+	"page_token\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
+	"^[^\\x00]*$R\tpageToken\x12O\n" +
 	"\x0ffilter_statuses\x18\x04 \x03(\x0e2\x13.oms.v1.OrderStatusB\x11\xbaH\x0e\x92\x01\v\x10\x06\"\a\x82\x01\x04\x10\x01 \x00R\x0efilterStatuses\x12=\n" +
 	"\fcreated_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vcreatedFrom\x129\n" +
 	"\n" +
 	"created_to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedTo\"c\n" +
 	"\x12ListOrdersResponse\x12%\n" +
 	"\x06orders\x18\x01 \x03(\v2\r.oms.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb7\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n" +
 	"\x0fPayOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12-\n" +
-	"\rpayment_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\fpaymentToken\x12&\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x129\n" +
+	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\fpaymentToken\x12&\n" +
 	"\x0fkeep_on_decline\x18\x03 \x01(\bR\rkeepOnDecline\x122\n" +
 	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"7\n" +
 	"\x10PayOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x85\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x91\x01\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x122\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
+	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x06reason\x122\n" +
 	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\":\n" +
 	"\x13CancelOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xac\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xb8\x01\n" +
 	"\x12RefundOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12%\n" +
-	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x122\n" +
+	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12,\n" +
+	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x06reason\x122\n" +
 	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\":\n" +
 	"\x13RefundOrderResponse\x12#\n" +
 	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\\\n" +
@@ -1360,11 +1366,13 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\"9\n" +
 	"\x12WatchOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"l\n" +
-	"\x12WatchOrdersRequest\x12)\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\n" +
-	"customerId\x12+\n" +
-	"\fresume_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\vresumeToken\"g\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x84\x01\n" +
+	"\x12WatchOrdersRequest\x125\n" +
+	"\vcustomer_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
+	"^[^\\x00]*$R\n" +
+	"customerId\x127\n" +
+	"\fresume_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\vresumeToken\"g\n" +
 	"\x13WatchOrdersResponse\x12-\n" +
 	"\achanges\x18\x01 \x03(\v2\x13.oms.v1.OrderChangeR\achanges\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\tR\vresumeToken\"\xd7\x02\n" +
@@ -1382,10 +1390,10 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x12GetTimelineRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"F\n" +
 	"\x13GetTimelineResponse\x12/\n" +
-	"\aentries\x18\x01 \x03(\v2\x15.oms.v1.TimelineEntryR\aentries\"J\n" +
-	"\x13GetOperationRequest\x123\n" +
-	"\x0fidempotency_key\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x0eidempotencyKey\"\xe5\x01\n" +
+	"\aentries\x18\x01 \x03(\v2\x15.oms.v1.TimelineEntryR\aentries\"V\n" +
+	"\x13GetOperationRequest\x12?\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\xff\x012\n" +
+	"^[^\\x00]*$R\x0eidempotencyKey\"\xe5\x01\n" +
 	"\x14GetOperationResponse\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12=\n" +
 	"\fcommitted_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x12\x1f\n" +
@@ -1393,7 +1401,7 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\xba\r\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x88\x0e\n" +
 	"\fOrderService\x12\xb0\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"h\xaa\xd4\x18H\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\x84\x01\n" +
@@ -1403,10 +1411,12 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"/v1/orders\x12\xe1\x01\n" +
 	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\xa1\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
 	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\xed\x01\n" +
-	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\x92\x01\n" +
+	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xb9\x01\n" +
 	"\n" +
-	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"K\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02$b\x05order\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\x89\x01\n" +
-	"\vWatchOrders\x12\x1a.oms.v1.WatchOrdersRequest\x1a\x1b.oms.v1.WatchOrdersResponse\"?\xaa\xd4\x18#\x1a\vorders:read\"\x14RESUME_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/orders:watch0\x01\x12\x8f\x01\n" +
+	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"r\xaa\xd4\x18D\x1a\vorders:read*\x0eorder_id=order2%\n" +
+	"\x05order\x12\rorder.version\x1a\rafter_version\x82\xd3\xe4\x93\x02$b\x05order\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\xb0\x01\n" +
+	"\vWatchOrders\x12\x1a.oms.v1.WatchOrdersRequest\x1a\x1b.oms.v1.WatchOrdersResponse\"f\xaa\xd4\x18J\x1a\vorders:read\"\x14RESUME_TOKEN_INVALID2%\n" +
+	"\achanges\x12\fresume_token\x1a\fresume_token\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/orders:watch0\x01\x12\x8f\x01\n" +
 	"\vGetTimeline\x12\x1a.oms.v1.GetTimelineRequest\x1a\x1b.oms.v1.GetTimelineResponse\"G\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\x84\x01\n" +
 	"\fGetOperation\x12\x1b.oms.v1.GetOperationRequest\x1a\x1c.oms.v1.GetOperationResponse\"9\xaa\xd4\x18\r\x1a\vorders:read\x82\xd3\xe4\x93\x02\"\x12 /v1/operations/{idempotency_key}B/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 

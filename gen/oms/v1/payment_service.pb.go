@@ -831,20 +831,22 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	" \x01(\x05R\aattempt\x12%\n" +
 	"\x0edecline_reason\x18\v \x01(\tR\rdeclineReason\x12/\n" +
 	"\arefunds\x18\f \x03(\v2\x15.oms.v1.PaymentRefundR\arefunds\x12\x18\n" +
-	"\aversion\x18\r \x01(\x03R\aversion\"`\n" +
+	"\aversion\x18\r \x01(\x03R\aversion\"l\n" +
 	"\vHoldRequest\x12\"\n" +
-	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12-\n" +
-	"\rpayment_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\fpaymentToken\"9\n" +
+	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x129\n" +
+	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
+	"^[^\\x00]*$R\fpaymentToken\"9\n" +
 	"\fHoldResponse\x12)\n" +
 	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"4\n" +
 	"\x0eCaptureRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\"<\n" +
 	"\x0fCaptureResponse\x12)\n" +
-	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"|\n" +
+	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\x88\x01\n" +
 	"\rRefundRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12%\n" +
-	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\";\n" +
+	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12,\n" +
+	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x06reason\";\n" +
 	"\x0eRefundResponse\x12)\n" +
 	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"1\n" +
 	"\vVoidRequest\x12\"\n" +

@@ -36,7 +36,9 @@ type MethodOptions struct {
 	// Machine reasons which this method can refuse with, beyond those that every method shares.
 	Reasons []string `protobuf:"bytes,4,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// Path prefix kinds, such as "order_id=order": the path parameter must read "order:<uuid>" (requirements R-3).
-	PathKinds     []string `protobuf:"bytes,5,rep,name=path_kinds,json=pathKinds,proto3" json:"path_kinds,omitempty"`
+	PathKinds []string `protobuf:"bytes,5,rep,name=path_kinds,json=pathKinds,proto3" json:"path_kinds,omitempty"`
+	// How a server-streaming method with an HTTP binding is sent as server-sent events; such a method must have it.
+	Events        *EventStream `protobuf:"bytes,6,opt,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +108,77 @@ func (x *MethodOptions) GetPathKinds() []string {
 	return nil
 }
 
+func (x *MethodOptions) GetEvents() *EventStream {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// EventStream maps the messages of a server stream to the lines of server-sent events.
+type EventStream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text of the "event" line.
+	Event string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// Field of the response that is written as the "id" line, such as "order.version"; a dotted path of singular fields.
+	IdField string `protobuf:"bytes,2,opt,name=id_field,json=idField,proto3" json:"id_field,omitempty"`
+	// Field of the request that a Last-Event-ID header fills, such as "after_version".
+	ResumeField   string `protobuf:"bytes,3,opt,name=resume_field,json=resumeField,proto3" json:"resume_field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventStream) Reset() {
+	*x = EventStream{}
+	mi := &file_oms_options_v1_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventStream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventStream) ProtoMessage() {}
+
+func (x *EventStream) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_options_v1_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventStream.ProtoReflect.Descriptor instead.
+func (*EventStream) Descriptor() ([]byte, []int) {
+	return file_oms_options_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EventStream) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *EventStream) GetIdField() string {
+	if x != nil {
+		return x.IdField
+	}
+	return ""
+}
+
+func (x *EventStream) GetResumeField() string {
+	if x != nil {
+		return x.ResumeField
+	}
+	return ""
+}
+
 var file_oms_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -129,14 +202,19 @@ var File_oms_options_v1_options_proto protoreflect.FileDescriptor
 
 const file_oms_options_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1coms/options/v1/options.proto\x12\x0eoms.options.v1\x1a google/protobuf/descriptor.proto\"\xa3\x01\n" +
+	"\x1coms/options/v1/options.proto\x12\x0eoms.options.v1\x1a google/protobuf/descriptor.proto\"\xd8\x01\n" +
 	"\rMethodOptions\x12%\n" +
 	"\x0esuccess_status\x18\x01 \x01(\x05R\rsuccessStatus\x12\x1a\n" +
 	"\bmutation\x18\x02 \x01(\bR\bmutation\x12\x16\n" +
 	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x18\n" +
 	"\areasons\x18\x04 \x03(\tR\areasons\x12\x1d\n" +
 	"\n" +
-	"path_kinds\x18\x05 \x03(\tR\tpathKinds:W\n" +
+	"path_kinds\x18\x05 \x03(\tR\tpathKinds\x123\n" +
+	"\x06events\x18\x06 \x01(\v2\x1b.oms.options.v1.EventStreamR\x06events\"a\n" +
+	"\vEventStream\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\tR\x05event\x12\x19\n" +
+	"\bid_field\x18\x02 \x01(\tR\aidField\x12!\n" +
+	"\fresume_field\x18\x03 \x01(\tR\vresumeField:W\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x1d.oms.options.v1.MethodOptionsR\x06methodB;Z9github.com/seed-255eabaa/oms/gen/oms/options/v1;optionsv1b\x06proto3"
 
 var (
@@ -151,19 +229,21 @@ func file_oms_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_oms_options_v1_options_proto_rawDescData
 }
 
-var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_oms_options_v1_options_proto_goTypes = []any{
 	(*MethodOptions)(nil),              // 0: oms.options.v1.MethodOptions
-	(*descriptorpb.MethodOptions)(nil), // 1: google.protobuf.MethodOptions
+	(*EventStream)(nil),                // 1: oms.options.v1.EventStream
+	(*descriptorpb.MethodOptions)(nil), // 2: google.protobuf.MethodOptions
 }
 var file_oms_options_v1_options_proto_depIdxs = []int32{
-	1, // 0: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
-	0, // 1: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	1, // [1:2] is the sub-list for extension type_name
-	0, // [0:1] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: oms.options.v1.MethodOptions.events:type_name -> oms.options.v1.EventStream
+	2, // 1: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
+	0, // 2: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	2, // [2:3] is the sub-list for extension type_name
+	1, // [1:2] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_oms_options_v1_options_proto_init() }
@@ -177,7 +257,7 @@ func file_oms_options_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_options_v1_options_proto_rawDesc), len(file_oms_options_v1_options_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 1,
 			NumServices:   0,
 		},

@@ -1,0 +1,105 @@
+package openapi
+
+import (
+	"slices"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+func rulesOf(field protoreflect.FieldDescriptor) *validate.FieldRules {
+	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	return rules
+}
+
+// celRules translates the CEL rules that proto/ has, by their ids; JSON Schema cannot express CEL itself.
+var celRules = map[string]func(*object){
+	"partner_id": func(o *object) {
+		o.set("minLength", 1).set("maxLength", 128).
+			set("pattern", `^(?![.]+$)[A-Za-z0-9._:~-]([A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?$`)
+	},
+}
+
+// constrain adds what the rules say to a schema.
+func constrain(o *object, rules *validate.FieldRules) {
+	for _, rule := range rules.GetCel() {
+		if translate, known := celRules[rule.GetId()]; known {
+			translate(o)
+		}
+	}
+	switch {
+	case rules.GetString() != nil:
+		constrainString(o, rules.GetString())
+	case rules.GetInt32() != nil:
+		constrainInt(o, rules.GetInt32().ProtoReflect())
+	case rules.GetInt64() != nil:
+		constrainInt(o, rules.GetInt64().ProtoReflect())
+	case rules.GetRepeated() != nil:
+		r := rules.GetRepeated()
+		setCount(o, "minItems", r.MinItems)
+		setCount(o, "maxItems", r.MaxItems)
+		if r.GetUnique() {
+			o.set("uniqueItems", true)
+		}
+	case rules.GetMap() != nil:
+		setCount(o, "minProperties", rules.GetMap().MinPairs)
+		setCount(o, "maxProperties", rules.GetMap().MaxPairs)
+	}
+}
+
+func constrainString(o *object, r *validate.StringRules) {
+	setCount(o, "minLength", r.MinLen)
+	setCount(o, "maxLength", r.MaxLen)
+	if r.Len != nil {
+		o.set("minLength", r.GetLen()).set("maxLength", r.GetLen())
+	}
+	if r.Pattern != nil {
+		o.set("pattern", r.GetPattern())
+	}
+	if len(r.GetIn()) > 0 {
+		o.set("enum", r.GetIn())
+	}
+}
+
+// constrainInt reads the rules of any signed integer type: they have the same field names.
+func constrainInt(o *object, r protoreflect.Message) {
+	fields := r.Descriptor().Fields()
+	for _, pair := range [][2]protoreflect.Name{
+		{"gte", "minimum"}, {"gt", "exclusiveMinimum"}, {"lte", "maximum"}, {"lt", "exclusiveMaximum"},
+	} {
+		if field := fields.ByName(pair[0]); r.Has(field) {
+			o.set(string(pair[1]), r.Get(field).Int())
+		}
+	}
+	if not := r.Get(fields.ByName("not_in")).List(); not.Len() > 0 {
+		var values []int64
+		for i := range not.Len() {
+			values = append(values, not.Get(i).Int())
+		}
+		o.set("not", newObject().set("enum", list(values, func(v int64) *yaml.Node { return toNode(v) })))
+	}
+}
+
+func setCount(o *object, key string, value *uint64) {
+	if value != nil {
+		o.set(key, *value)
+	}
+}
+
+// narrowed answers the schema of an enum whose rules leave out some values.
+func narrowed(enum *protogen.Enum, whole *object, rules *validate.FieldRules) *object {
+	not := rules.GetEnum().GetNotIn()
+	if len(not) == 0 {
+		return whole
+	}
+	var values []string
+	for _, value := range enum.Values {
+		if !slices.Contains(not, int32(value.Desc.Number())) {
+			values = append(values, string(value.Desc.Name()))
+		}
+	}
+	return newObject().set("type", "string").set("enum", values)
+}

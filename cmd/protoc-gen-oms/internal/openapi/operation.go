@@ -1,0 +1,177 @@
+package openapi
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+
+	"github.com/seed-255eabaa/oms/cmd/protoc-gen-oms/internal/model"
+)
+
+// operation writes one binding of a method.
+func (d *document) operation(service *model.Service, method *model.Method, binding *model.Binding, index int) (*object, error) {
+	description := prose(method.Comments.Leading)
+	o := newObject().
+		set("operationId", operationID(method, binding, index)).
+		set("tags", []string{service.GoName}).
+		set("summary", summary(strings.TrimPrefix(description, method.GoName+" "))).
+		set("description", describe(description, method))
+	if scopes := method.Options.GetScopes(); len(scopes) > 0 {
+		o.set("security", []*object{newObject().set("bearer", scopes)})
+	}
+	parameters, err := d.parameters(method, binding)
+	if err != nil {
+		return nil, err
+	}
+	if len(parameters) > 0 {
+		o.set("parameters", parameters)
+	}
+	if body := d.requestBody(method, binding); body != nil {
+		o.set("requestBody", body)
+	}
+	return o.set("responses", d.responses(method, binding)), nil
+}
+
+// operationID is the method's name; further bindings add what their paths name.
+func operationID(method *model.Method, binding *model.Binding, index int) string {
+	if index == 0 {
+		return method.GoName
+	}
+	var fields []string
+	for _, field := range binding.Path {
+		fields = append(fields, field.GoName)
+	}
+	return method.GoName + "By" + strings.Join(fields, "And")
+}
+
+func describe(description string, method *model.Method) string {
+	if scopes := method.Options.GetScopes(); len(scopes) > 0 {
+		description += "\n\nScopes: " + code(scopes) + "."
+	}
+	if reasons := method.Options.GetReasons(); len(reasons) > 0 {
+		description += "\n\nRefused with, beyond what every operation shares: " + code(reasons) + "."
+	}
+	return description
+}
+
+func code(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
+
+func (d *document) parameters(method *model.Method, binding *model.Binding) ([]*object, error) {
+	var parameters []*object
+	for _, field := range binding.Path {
+		schema, err := d.schemas.field(field)
+		if err != nil {
+			return nil, err
+		}
+		if kind := method.KindOf(field); kind != "" {
+			schema = newObject().set("type", "string").set("pattern", "^"+kind+":"+uuidPattern+"$")
+		}
+		parameters = append(parameters, parameter("path", field, schema).set("required", true))
+	}
+	for _, field := range binding.Query {
+		schema, err := d.schemas.field(field)
+		if err != nil {
+			return nil, err
+		}
+		p := parameter("query", field, schema)
+		if field.Desc.IsList() {
+			p.set("style", "form").set("explode", true)
+		}
+		parameters = append(parameters, p)
+	}
+	if method.Options.GetMutation() {
+		parameters = append(parameters, newObject().set("$ref", "#/components/parameters/IdempotencyKey"))
+	}
+	if binding.Resume != nil {
+		parameters = append(parameters, newObject().
+			set("name", "Last-Event-ID").set("in", "header").
+			set("description", fmt.Sprintf("The last id that was seen; it wins over `%s`. An EventSource sends it by itself when it reconnects.",
+				binding.Resume.Desc.Name())).
+			set("schema", newObject().set("type", "string")))
+	}
+	return parameters, nil
+}
+
+const uuidPattern = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+func parameter(in string, field *protogen.Field, schema *object) *object {
+	return newObject().
+		set("name", string(field.Desc.Name())).set("in", in).
+		setSome("description", prose(field.Comments.Leading)).
+		set("schema", schema)
+}
+
+func (d *document) requestBody(method *model.Method, binding *model.Binding) *object {
+	var message *protogen.Message
+	var omit []*protogen.Field
+	switch {
+	case binding.WholeBody:
+		message, omit = method.Input, binding.Path
+	case binding.BodyField != nil:
+		message = binding.BodyField.Message
+	default:
+		return nil
+	}
+	ref := d.schemas.refer(message, request, omit)
+	media := newObject().set("schema", ref)
+	if node := d.examples[method.GoName].Request; node.Kind != 0 {
+		media.set("example", &node)
+	}
+	return newObject().
+		set("required", d.schemas.needsBody(message)).
+		set("content", newObject().set("application/json", media))
+}
+
+func (d *document) responses(method *model.Method, binding *model.Binding) *object {
+	status := int(method.Options.GetSuccessStatus())
+	if status == 0 {
+		status = http.StatusOK
+	}
+	message, description := method.Output, prose(method.Output.Comments.Leading)
+	if binding.Answer != nil {
+		message, description = binding.Answer.Message, prose(binding.Answer.Comments.Leading)
+	}
+	media := newObject().set("schema", d.schemas.refer(message, response, nil))
+	node := d.examples[method.GoName].Response
+	if node.Kind != 0 {
+		media.set("example", &node)
+	}
+	success := newObject().set("description", description)
+	mediaType := "application/json"
+	if method.Desc.IsStreamingServer() {
+		mediaType, media = "text/event-stream", d.events(method, message)
+	} else if method.Options.GetMutation() {
+		success.set("headers", newObject().
+			set("Idempotent-Replayed", newObject().set("$ref", "#/components/headers/IdempotentReplayed")))
+	}
+	success.set("content", newObject().set(mediaType, media))
+	responses := newObject().set(strconv.Itoa(status), success)
+	if method.Desc.IsStreamingServer() {
+		responses.set("204", newObject().set("description", "There is nothing more to come; an EventSource does not reconnect."))
+	}
+	for _, e := range errorResponses {
+		if e.applies(method, binding) {
+			responses.set(strconv.Itoa(e.status), newObject().set("$ref", "#/components/responses/"+e.name))
+		}
+	}
+	return responses
+}
+
+// events describes the body of an event stream, which no schema can.
+func (d *document) events(method *model.Method, message *protogen.Message) *object {
+	d.schemas.refer(message, response, nil)
+	events := method.Options.GetEvents()
+	schema := newObject().set("type", "string").set("description", fmt.Sprintf(
+		"Server-sent events named `%s`: `id` is `%s`, `data` is one line of JSON of the schema `%s`. A comment line `: heartbeat` "+
+			"comes every 15 seconds. An event named `error` carries an `Error` and is the last.",
+		events.GetEvent(), events.GetIdField(), message.GoIdent.GoName)).
+		set("contentMediaType", "text/event-stream")
+	media := newObject().set("schema", schema)
+	if node := d.examples[method.GoName].Response; node.Kind != 0 {
+		media.set("example", &node)
+	}
+	return media
+}

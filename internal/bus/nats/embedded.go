@@ -1,0 +1,97 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	client "github.com/nats-io/nats.go"
+)
+
+// ErrLocked says that another process has the data folder.
+var ErrLocked = errors.New("the bus's data folder is in use by another process; several processes share a bus by --bus nats://…")
+
+// maxPayload of the embedded server leaves room for one event far above the limits of the edge.
+const maxPayload = 8 << 20
+
+// Embedded starts a NATS server inside the process, with file storage below dir and no listener: the connection is in memory.
+// The folder is locked before anything in it is opened, because the server itself would not notice a second one.
+func Embedded(dir string, o Options) (*Bus, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the bus's data folder: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(dir, "bus.lock"))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	running, err := startServer(dir, o)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	// No URL: the connection is a pipe, and made again should the server drop it.
+	b, err := open(o, "", []client.Option{client.InProcessServer(running)})
+	if err != nil {
+		running.Shutdown()
+		running.WaitForShutdown()
+		return nil, errors.Join(err, lock.Close())
+	}
+	b.closers = append(b.closers, serverCloser{running}, lock)
+	return b, nil
+}
+
+func startServer(dir string, o Options) (*server.Server, error) {
+	options := &server.Options{
+		ServerName:             "oms-embedded",
+		DontListen:             true,
+		NoSigs:                 true,
+		MaxPayload:             maxPayload,
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               dir,
+		JetStreamMaxMemory:     32 << 20,
+		JetStreamMaxStore:      4 * o.MaxBytes, // every stream reserves its limit, and former epochs keep theirs
+		SyncInterval:           o.SyncInterval,
+		SyncAlways:             o.SyncAlways,
+	}
+	s, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("configure the embedded NATS server: %w", err)
+	}
+	s.SetLoggerV2(serverLog{o.Logger.With("component", "nats")}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(20 * time.Second) {
+		s.Shutdown()
+		return nil, errors.New("the embedded NATS server did not start")
+	}
+	if !s.JetStreamEnabled() {
+		s.Shutdown()
+		return nil, errors.New("the embedded NATS server started without JetStream; its log says why")
+	}
+	return s, nil
+}
+
+type serverCloser struct{ *server.Server }
+
+func (s serverCloser) Close() error {
+	s.Shutdown()
+	s.WaitForShutdown()
+	return nil
+}
+
+// serverLog takes the server's words for what they are worth to an operator of oms: a notice is a detail.
+type serverLog struct{ to *slog.Logger }
+
+func (l serverLog) Noticef(format string, v ...any) { l.to.Debug(fmt.Sprintf(format, v...)) }
+func (l serverLog) Debugf(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
+func (l serverLog) Tracef(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
+func (l serverLog) Warnf(format string, v ...any)   { l.to.Warn(fmt.Sprintf(format, v...)) }
+func (l serverLog) Errorf(format string, v ...any)  { l.to.Warn(fmt.Sprintf(format, v...)) }
+func (l serverLog) Fatalf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }

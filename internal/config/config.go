@@ -1,0 +1,150 @@
+// Package config holds every setting of the program in one struct, which is at once the list of its flags: the tags are read by
+// kong. Each setting comes from, in this order: its default, the file of --config, the environment (OMS_ and the flag's name),
+// the flag itself.
+//
+// Settings are values. Validate finds everything that is wrong or unsafe at once, each in a sentence that names the flag and says
+// what to set; Warnings finds what is allowed and will surprise an operator. A server that can be reached from outside of its
+// machine must have every unsafe choice written out; one that listens on loopback only is taken for a trial and warned instead.
+//
+// Secrets have types of their own, which print as asterisks.
+package config
+
+import (
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Words that settings have.
+const (
+	SQLite      = "sqlite"
+	Embedded    = "embedded"
+	Credentials = "credentials"
+	None        = "none"
+	Simulator   = "sim"
+	All         = "all"
+)
+
+// Roles of a process.
+const (
+	RoleAPI     = "api"     // answers clients
+	RoleRelay   = "relay"   // numbers events and publishes them
+	RoleReactor = "reactor" // carries out what follows from events
+	RoleTimer   = "timer"   // fires timers, purges old keys
+	RoleEffect  = "effect"  // calls gateways
+)
+
+var roles = []string{RoleAPI, RoleRelay, RoleReactor, RoleTimer, RoleEffect}
+
+// Storage says where the data lies; it is all that verify and migrate need.
+type Storage struct {
+	Store   Place  `default:"sqlite"     group:"Storage" help:"Database: sqlite (a file in the data folder) or a postgres:// URL." placeholder:"sqlite|URL"`
+	DataDir string `default:"./oms-data" group:"Storage" help:"Folder for everything that this process keeps on disk." placeholder:"DIR"`
+}
+
+// Config is every setting of a server.
+type Config struct {
+	Storage
+
+	// Dev tells that this is `oms dev` or `oms demo`: no credentials, gateway simulator, empty payment tokens. No flag sets it.
+	Dev bool `kong:"-"`
+
+	Bus   Place    `default:"embedded" group:"Storage" help:"Message bus: embedded (in this process) or the nats:// URLs of a cluster." placeholder:"embedded|URL"`
+	Roles []string `default:"all" group:"Storage" help:"What this process does: all, or some of api, relay, reactor, timer, effect." placeholder:"ROLE"`
+
+	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation, console." placeholder:"HOST:PORT"`
+	GRPCAddr     string `name:"grpc-addr" default:"127.0.0.1:9090" group:"Listeners" help:"Public gRPC, health, reflection." placeholder:"HOST:PORT"`
+	InternalAddr string `default:"127.0.0.1:9091" group:"Listeners" help:"Internal gRPC: stock, payments, administration." placeholder:"HOST:PORT"`
+	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles." placeholder:"HOST:PORT"`
+	ExposeOps    bool   `group:"Listeners" help:"Let --ops-addr listen on other than loopback. Nobody is asked for credentials there; profiles stay on loopback."`
+
+	Auth            string `group:"Security" help:"Who may call: credentials, or none for everybody. Without it: credentials when a file is given." placeholder:"credentials|none"`
+	CredentialsFile string `group:"Security" help:"File with the callers' credentials." placeholder:"FILE"`
+	PageTokenKey    Secret `group:"Security" help:"Secret that signs page tokens, 32 characters or more, the same for all processes of a database. Better in the environment than in a flag." placeholder:"SECRET"`
+
+	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
+	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their idempotency keys: 24h to 72h."`
+	Gateway              string        `group:"Orders" help:"Payment gateway: sim, which moves no money." placeholder:"sim"`
+	GatewayJournal       string        `group:"Orders" help:"File in which the simulator keeps what it was asked; without it gateway-sim.journal in the data folder." placeholder:"FILE"`
+
+	MaxBodyBytes       int           `default:"1048576" group:"Limits" help:"Greatest body of a request."`
+	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
+	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
+	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`
+	Lanes              int           `default:"0" group:"Limits" help:"Transactions in flight at once; 0 is 1 for SQLite and 2 for PostgreSQL."`
+	RequestDeadline    time.Duration `default:"10s" group:"Limits" help:"Time for a request that names no deadline."`
+	MaxRequestDeadline time.Duration `default:"1m" group:"Limits" help:"Longest deadline that a request may name."`
+	MaxFollowers       int           `default:"1024" group:"Limits" help:"Feeds of orders open at once."`
+	ShutdownGrace      time.Duration `default:"20s" group:"Limits" help:"Time to finish what was accepted when asked to stop."`
+
+	LogLevel     string  `default:"info" group:"Telemetry" help:"debug, info, warn or error." placeholder:"LEVEL"`
+	LogFormat    string  `group:"Telemetry" help:"json or text; without it text in dev, else json." placeholder:"json|text"`
+	LogSamples   int     `default:"100" group:"Telemetry" help:"Log one of so many requests that succeeded; 0 for none. All others are logged."`
+	OTLPEndpoint string  `name:"otlp-endpoint" group:"Telemetry" help:"OpenTelemetry collector for traces, http:// (plain) or https://; without it no spans are made." placeholder:"URL"`
+	TraceShare   float64 `default:"0.1" group:"Telemetry" help:"Share of the traces begun here that are sent, 0 to 1."`
+}
+
+// Default answers the settings of a server that was told nothing.
+func Default() Config {
+	var c Config
+	if err := kong.ApplyDefaults(&c, kong.Exit(func(int) {})); err != nil {
+		panic("config: a default cannot be read: " + err.Error())
+	}
+	return c
+}
+
+// Has tells whether the process plays a role.
+func (c *Config) Has(role string) bool {
+	return slices.Contains(c.Roles, All) || slices.Contains(c.Roles, role)
+}
+
+// Postgres tells whether the store is PostgreSQL.
+func (s *Storage) Postgres() bool { return s.Store.hasScheme("postgres", "postgresql") }
+
+// EmbeddedBus tells whether the bus is in this process.
+func (c *Config) EmbeddedBus() bool { return c.Bus == Embedded }
+
+// AuthMode answers Credentials or None: what was set, else what the other settings say.
+func (c *Config) AuthMode() string {
+	switch {
+	case c.Auth != "":
+		return c.Auth
+	case c.CredentialsFile != "":
+		return Credentials
+	default:
+		return None
+	}
+}
+
+// GatewayName answers which gateway takes payments.
+func (c *Config) GatewayName() string {
+	if c.Gateway == "" {
+		return Simulator
+	}
+	return c.Gateway
+}
+
+// LaneCount answers how many transactions may be in flight at once.
+func (c *Config) LaneCount() int {
+	switch {
+	case c.Lanes > 0:
+		return c.Lanes
+	case c.Postgres():
+		return 2
+	default:
+		return 1
+	}
+}
+
+// Format answers how log lines are written.
+func (c *Config) Format() string {
+	switch {
+	case c.LogFormat != "":
+		return c.LogFormat
+	case c.Dev:
+		return "text"
+	default:
+		return "json"
+	}
+}

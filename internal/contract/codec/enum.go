@@ -1,0 +1,48 @@
+package codec
+
+import "strings"
+
+// Enum is the closed set of names of one enum of the contract.
+type Enum struct {
+	names  []string // by number, for the small numbers that enums have
+	byName map[string]int32
+	list   string
+}
+
+// enumLimit bounds the table of names by number.
+const enumLimit = 4096
+
+// NewEnum makes it of the maps that protoc-gen-go generates.
+func NewEnum(names map[int32]string, numbers map[string]int32) *Enum {
+	e := &Enum{byName: numbers}
+	var listed []string
+	for _, number := range SortedKeys(names) {
+		if number < 0 || number >= enumLimit {
+			panic("codec: enum number out of the supported range in " + names[number])
+		}
+		for len(e.names) <= int(number) {
+			e.names = append(e.names, "")
+		}
+		e.names[number] = names[number]
+		listed = append(listed, names[number])
+	}
+	e.list = strings.Join(listed, ", ")
+	return e
+}
+
+// Name answers the name of a number.
+func (e *Enum) Name(number int32) (string, bool) {
+	if number < 0 || int(number) >= len(e.names) || e.names[number] == "" {
+		return "", false
+	}
+	return e.names[number], true
+}
+
+// Number answers the number of a name.
+func (e *Enum) Number(name string) (int32, bool) {
+	number, known := e.byName[name]
+	return number, known
+}
+
+// Allowed lists the names, for a refusal.
+func (e *Enum) Allowed() string { return e.list }

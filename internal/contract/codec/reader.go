@@ -1,0 +1,136 @@
+package codec
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/go-faster/jx"
+
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// Limits of one document. A request that passes them is bounded by its length alone, which the edge limits.
+const (
+	// DepthLimit is the deepest nesting of objects that is read.
+	DepthLimit = 32
+	// ViolationLimit is the number of violations after which reading ends.
+	ViolationLimit = 100
+)
+
+// Reasons of violations.
+const (
+	MalformedJSON  = "MALFORMED_JSON"
+	WrongType      = "WRONG_TYPE"
+	UnknownField   = "UNKNOWN_FIELD"
+	DuplicateField = "DUPLICATE_FIELD"
+	NotAnInteger   = "NOT_AN_INTEGER"
+	OutOfRange     = "OUT_OF_RANGE"
+	UnknownValue   = "UNKNOWN_VALUE"
+	InvalidText    = "INVALID_TEXT"
+	TooDeep        = "NESTED_TOO_DEEPLY"
+	InvalidTime    = "INVALID_TIMESTAMP"
+	InvalidBase64  = "INVALID_BASE64"
+)
+
+// Message is what the contract compiler adds to a message.
+type Message interface {
+	// AppendJSON appends the message as a JSON object.
+	AppendJSON(b []byte) []byte
+	// DecodeJSON fills the message from the JSON object that the reader stands at.
+	DecodeJSON(r *Reader)
+}
+
+// Reader walks one JSON document. Generated code drives it; it never panics, and it always comes to an end: every call either
+// consumes input or fails the document.
+type Reader struct {
+	d          jx.Decoder
+	data       []byte
+	key        []byte
+	path       []step
+	depth      int
+	failed     bool
+	surrogates verdict
+	violations []fault.Violation
+}
+
+// Seen marks the fields of one object that have been met, by their position in the message.
+type Seen uint64
+
+var readers = sync.Pool{New: func() any { return new(Reader) }}
+
+// Unmarshal fills a fresh message from a whole document and answers everything that is wrong with it. A message that was
+// answered with violations is not to be used.
+func Unmarshal(data []byte, m Message) []fault.Violation {
+	r, _ := readers.Get().(*Reader)
+	r.reset(data)
+	m.DecodeJSON(r)
+	r.end()
+	violations := r.violations
+	r.reset(nil)
+	r.violations = nil
+	readers.Put(r)
+	return violations
+}
+
+func (r *Reader) reset(data []byte) {
+	r.d.ResetBytes(data)
+	r.data, r.key = data, nil
+	r.path, r.depth = r.path[:0], 0
+	r.failed, r.surrogates = false, undecided
+}
+
+// end refuses anything but white space after the document.
+func (r *Reader) end() {
+	if r.failed {
+		return
+	}
+	r.path = r.path[:0]
+	// Next answers Invalid at the end and for a byte that begins no value; Skip tells these two apart.
+	if r.d.Next() != jx.Invalid || !errors.Is(r.d.Skip(), io.EOF) {
+		r.fail("there is more text after the end of the JSON value")
+	}
+}
+
+// violate records what is wrong with the value at the present path.
+func (r *Reader) violate(reason, description string) {
+	if r.failed {
+		return
+	}
+	r.violations = append(r.violations, fault.Violation{Field: render(r.path), Reason: reason, Description: description})
+	if len(r.violations) >= ViolationLimit {
+		r.failed = true
+	}
+}
+
+// fail ends the document with a syntax error; what was found before stays.
+func (r *Reader) fail(description string) {
+	if r.failed {
+		return
+	}
+	r.failed = true
+	r.violations = append(r.violations, fault.Violation{Field: render(r.path), Reason: MalformedJSON, Description: description})
+}
+
+func (r *Reader) check(err error) bool {
+	if err != nil {
+		r.fail("is not valid JSON: " + err.Error())
+		return false
+	}
+	return true
+}
+
+// skip passes over a value whose violation has been recorded.
+func (r *Reader) skip() { r.check(r.d.Skip()) }
+
+// refuse records a violation for the value that comes next and passes over it.
+func (r *Reader) refuse(reason, description string) {
+	if r.d.Next() != jx.Invalid { // else skip tells better what is wrong
+		r.violate(reason, description)
+	}
+	r.skip()
+}
+
+func (r *Reader) push(s step) { r.path = append(r.path, s) }
+
+func (r *Reader) pop() { r.path = r.path[:len(r.path)-1] }

@@ -1,0 +1,86 @@
+// Package contracttest makes messages of the contract for tests: any message, filled at random from a rapid generator, so that
+// a test of a property needs no list of fields and goes on covering what is added to proto/.
+package contracttest
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+)
+
+// Fill fills a message at random.
+func Fill(t *rapid.T, m proto.Message) { fill(t, m.ProtoReflect(), 0) }
+
+// deepest bounds the nesting of messages that hold themselves.
+const deepest = 4
+
+func fill(t *rapid.T, m protoreflect.Message, depth int) {
+	if stamp, ok := m.Interface().(*timestamppb.Timestamp); ok {
+		first := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+		last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+		stamp.Seconds = rapid.Int64Range(first, last).Draw(t, "seconds")
+		stamp.Nanos = rapid.OneOf(rapid.Just(int32(0)), rapid.Int32Range(0, 999_999_999)).Draw(t, "nanos")
+		return
+	}
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if rapid.IntRange(0, 3).Draw(t, "absent") == 0 || depth == deepest {
+			continue
+		}
+		switch {
+		case field.IsMap():
+			for range rapid.IntRange(0, 3).Draw(t, "entries") {
+				key := protoreflect.ValueOfString(text(t)).MapKey()
+				entries := m.Mutable(field).Map()
+				entries.Set(key, value(t, field.MapValue(), entries.NewValue, depth))
+			}
+		case field.IsList():
+			for range rapid.IntRange(0, 3).Draw(t, "elements") {
+				list := m.Mutable(field).List()
+				list.Append(value(t, field, list.NewElement, depth))
+			}
+		default:
+			m.Set(field, value(t, field, func() protoreflect.Value { return m.NewField(field) }, depth))
+		}
+	}
+}
+
+func text(t *rapid.T) string {
+	return rapid.OneOf(
+		rapid.StringMatching(`[ -~]{0,20}`),
+		rapid.StringOf(rapid.Rune().Filter(func(r rune) bool { return r != 0 })),
+	).Draw(t, "text")
+}
+
+func value(t *rapid.T, field protoreflect.FieldDescriptor, empty func() protoreflect.Value, depth int) protoreflect.Value {
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(rapid.Bool().Draw(t, "bool"))
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return protoreflect.ValueOfInt32(rapid.Int32().Draw(t, "int32"))
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(rapid.Int64().Draw(t, "int64"))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(rapid.Uint32().Draw(t, "uint32"))
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return protoreflect.ValueOfUint64(rapid.Uint64().Draw(t, "uint64"))
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(text(t))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
+	case protoreflect.EnumKind:
+		values := field.Enum().Values()
+		return protoreflect.ValueOfEnum(values.Get(rapid.IntRange(0, values.Len()-1).Draw(t, "enum")).Number())
+	case protoreflect.MessageKind:
+		v := empty()
+		fill(t, v.Message(), depth+1)
+		return v
+	default:
+		t.Fatalf("a field of kind %v has no place in the contract", field.Kind())
+		return protoreflect.Value{}
+	}
+}

@@ -1,0 +1,114 @@
+// Package effect decides on calls to the outside: who may make one, when it is tried again, when it is over. The call itself
+// happens outside of every transaction (package internal/effect).
+package effect
+
+import (
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Name says which effect a command is about.
+type Name struct{ Tenant, ID string }
+
+// Ref is the effect's row.
+func (n Name) Ref() state.Ref { return state.Ref{Kind: state.KindEffect, Tenant: n.Tenant, ID: n.ID} }
+
+// Refs implements domain.Command.
+func (n Name) Refs() []state.Ref { return []state.Ref{n.Ref()} }
+
+// change copies an open effect, changes the copy and stores it; an effect that is over stays as it is.
+func (n Name) change(states domain.States, now time.Time, change func(*state.Effect)) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, n.Ref())
+	if e == nil {
+		return domain.Decision{}, fault.NotFoundf("effect", n.ID)
+	}
+	if e.State != state.EffectOpen {
+		return domain.Decision{Answer: n.Ref()}, nil
+	}
+	after := *e
+	after.UpdatedAt = now
+	change(&after)
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: n.Ref()}, nil
+}
+
+// Claim gives an open effect that is due to one process for a time.
+type Claim struct {
+	Name
+	Owner string
+	Lease time.Duration
+}
+
+// Decide implements domain.Command. ABORTED says that another process has it or that it is over.
+func (c Claim) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil || e.State != state.EffectOpen || now.Before(e.NextAt) {
+		return domain.Decision{}, fault.New(fault.Aborted, "NOT_CLAIMED", "the effect is claimed or over")
+	}
+	return c.change(states, now, func(after *state.Effect) {
+		after.Owner, after.NextAt = c.Owner, now.Add(c.Lease)
+		after.Attempts++
+		after.Called = true
+	})
+}
+
+// Retry puts an open effect off after a failed or unknown call.
+type Retry struct {
+	Name
+	After  time.Duration
+	Error  string
+	Called bool // a call may have reached the other side
+}
+
+// Decide implements domain.Command.
+func (c Retry) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	return c.change(states, now, func(after *state.Effect) {
+		after.Owner, after.NextAt, after.LastError, after.Called = "", now.Add(c.After), c.Error, c.Called
+	})
+}
+
+// Finish closes an effect whose result is known.
+type Finish struct {
+	Name
+	ExternalID string
+	Error      string // the refusal of the other side; empty after a success
+}
+
+// Decide implements domain.Command.
+func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	return c.change(states, now, func(after *state.Effect) {
+		after.State, after.Owner, after.LastError = state.EffectDone, "", c.Error
+		if c.ExternalID != "" {
+			after.ExternalID = c.ExternalID
+		}
+	})
+}
+
+// GiveUp closes an effect that could not be carried out; a dead letter of the same group tells.
+type GiveUp struct {
+	Name
+	Error string
+}
+
+// Decide implements domain.Command.
+func (c GiveUp) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	return c.change(states, now, func(after *state.Effect) {
+		after.State, after.Owner, after.LastError = state.EffectFailed, "", c.Error
+	})
+}
+
+// Reopen lets an effect that was given up be tried again at once.
+type Reopen struct{ Name }
+
+// Decide implements domain.Command.
+func (c Reopen) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil || e.State != state.EffectFailed {
+		return domain.Decision{}, nil
+	}
+	after := *e
+	after.State, after.NextAt, after.UpdatedAt, after.Attempts = state.EffectOpen, now, now, 0
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
+}

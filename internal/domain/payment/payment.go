@@ -1,0 +1,301 @@
+// Package payment decides on the money of an order at a gateway: hold, capture, void, refund (requirements O-2, O-5, S-5). One
+// payment per order, with its attempts; its id derives from the order's. Every call to the gateway is an effect whose id
+// derives from the payment and the step, and is its idempotency key at the gateway. Every outcome is decided by state, so a
+// callback may come late, twice or out of order.
+package payment
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// EventStatusChanged is the type of a payment's events.
+const EventStatusChanged = "payment.status_changed"
+
+// Kinds of calls to a gateway.
+const (
+	KindHold    = "gateway.hold"
+	KindCapture = "gateway.capture"
+	KindVoid    = "gateway.void"
+	KindRefund  = "gateway.refund"
+)
+
+// Name says which order's payment a command is about.
+type Name struct{ Tenant, OrderID string }
+
+// Ref is the payment's row.
+func (n Name) Ref() state.Ref {
+	return state.Ref{Kind: state.KindPayment, Tenant: n.Tenant, ID: id.Derive("payment", n.OrderID)}
+}
+
+// Refs implements domain.Command for all commands about one payment.
+func (n Name) Refs() []state.Ref { return []state.Ref{n.Ref()} }
+
+func (n Name) find(states domain.States) (*state.Payment, *fault.Fault) {
+	if p := domain.Find[state.Payment](states, n.Ref()); p != nil {
+		return p, nil
+	}
+	return nil, fault.NotFoundf("payment of order", n.OrderID)
+}
+
+// next copies a payment for its next version.
+func next(p *state.Payment, now time.Time) *state.Payment {
+	after := *p
+	after.Version++
+	after.UpdatedAt = now
+	return &after
+}
+
+// became is the decision of a change; every change of a payment is an event.
+func became(before *state.Payment, after *state.Payment, reason string) domain.Decision {
+	change := domain.Change{After: after, Event: EventStatusChanged, Reason: reason}
+	if before != nil {
+		change.Before = before
+	}
+	return domain.Decision{Changes: []domain.Change{change}, Answer: after.Ref()}
+}
+
+// call adds a call to the gateway to a decision.
+func call(decision *domain.Decision, p *state.Payment, now time.Time, kind, step string, amount int64) {
+	decision.Changes = append(decision.Changes, domain.Change{After: &state.Effect{
+		Tenant: p.Tenant, ID: id.Derive("effect", p.ID) + "/" + step, Kind: kind, AggregateID: p.ID, OrderID: p.OrderID,
+		Provider: p.Provider, Token: p.Token, ExternalID: p.ExternalID, Currency: p.Currency, AmountMinor: amount,
+		State: state.EffectOpen, NextAt: now, CreatedAt: now, UpdatedAt: now,
+	}})
+}
+
+// Open tells whether a payment waits for the outcome of its hold.
+func Open(p *state.Payment) bool {
+	return p != nil && (p.Status == state.PaymentProcessing || p.Status == state.PaymentUnknown)
+}
+
+// Start asks the gateway to hold the money: the first attempt, or the next one after a decline.
+type Start struct {
+	Name
+	Currency    string
+	AmountMinor int64
+	Provider    string
+	Token       string
+}
+
+// Decide implements domain.Command.
+func (c Start) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p := domain.Find[state.Payment](states, c.Ref())
+	var after *state.Payment
+	switch {
+	case p == nil:
+		after = &state.Payment{Tenant: c.Tenant, ID: c.Ref().ID, OrderID: c.OrderID, Version: 1, CreatedAt: now, UpdatedAt: now}
+	case p.Status == state.PaymentDeclined:
+		after = next(p, now)
+	default:
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "PAYMENT_IN_PROGRESS", "the payment is %s", p.Status).
+			With("payment_status", p.Status.String())
+	}
+	after.Status, after.Currency, after.AmountMinor = state.PaymentProcessing, c.Currency, c.AmountMinor
+	after.Provider, after.Token, after.ExternalID, after.DeclineReason = c.Provider, c.Token, "", ""
+	after.Attempt++
+	decision := became(p, after, "")
+	call(&decision, after, now, KindHold, "hold/"+strconv.Itoa(int(after.Attempt)), after.AmountMinor)
+	return decision, nil
+}
+
+// Held tells that the gateway holds the money. Of a payment whose order has ended the hold is voided at once.
+type Held struct {
+	Name
+	Attempt    int32
+	ExternalID string
+}
+
+// Decide implements domain.Command. Only the open attempt takes the outcome; any other has it already.
+func (c Held) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || !Open(p) || p.Attempt != c.Attempt {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status, after.ExternalID = state.PaymentAuthorized, c.ExternalID
+	if !p.CancelRequested {
+		return became(p, after, ""), nil
+	}
+	decision := became(p, after, "LATE_SUCCESS")
+	call(&decision, after, now, KindVoid, "void/"+strconv.Itoa(int(after.Attempt)), after.AmountMinor)
+	return decision, nil
+}
+
+// Declined tells that the gateway refused to hold the money.
+type Declined struct {
+	Name
+	Attempt int32
+	Reason  string
+}
+
+// Decide implements domain.Command.
+func (c Declined) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || !Open(p) || p.Attempt != c.Attempt {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status, after.DeclineReason, after.Token = state.PaymentDeclined, c.Reason, ""
+	return became(p, after, c.Reason), nil
+}
+
+// Doubt records that the gateway's answer was lost: the outcome is unknown until the gateway has been asked.
+type Doubt struct {
+	Name
+	Reason string
+}
+
+// Decide implements domain.Command.
+func (c Doubt) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || p.Status != state.PaymentProcessing {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status = state.PaymentUnknown
+	return became(p, after, c.Reason), nil
+}
+
+// Abandon asks for the payment of an order that has ended to be undone as soon as its outcome is known.
+type Abandon struct{ Name }
+
+// Decide implements domain.Command.
+func (c Abandon) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p := domain.Find[state.Payment](states, c.Ref())
+	if p == nil || p.CancelRequested || !Open(p) {
+		return domain.Decision{}, nil
+	}
+	after := next(p, now)
+	after.CancelRequested = true
+	return became(p, after, "CANCEL_REQUESTED"), nil
+}
+
+// Capture takes the money that an attempt holds.
+type Capture struct {
+	Name
+	Attempt int32
+}
+
+// EffectRef is the row of the call that captures.
+func (c Capture) EffectRef() state.Ref {
+	return state.Ref{
+		Kind: state.KindEffect, Tenant: c.Tenant,
+		ID: id.Derive("effect", c.OrderID) + "/capture/" + strconv.Itoa(int(c.Attempt)),
+	}
+}
+
+// Refs implements domain.Command.
+func (c Capture) Refs() []state.Ref { return []state.Ref{c.Ref(), c.EffectRef()} }
+
+// Decide implements domain.Command. A capture that was asked for before is under way; the payment changes when its outcome is
+// known.
+func (c Capture) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if states.Get(c.EffectRef()) != nil {
+		return domain.Decision{Answer: p.Ref()}, nil
+	}
+	if p.Status != state.PaymentAuthorized || p.CancelRequested {
+		return domain.Decision{}, illegal(p, "captured", "AUTHORIZED")
+	}
+	decision := domain.Decision{Answer: p.Ref()}
+	call(&decision, p, now, KindCapture, "capture/"+strconv.Itoa(int(p.Attempt)), p.AmountMinor)
+	return decision, nil
+}
+
+// Captured tells that the gateway took the money: it is booked.
+type Captured struct {
+	Name
+	AmountMinor int64
+}
+
+// Decide implements domain.Command.
+func (c Captured) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || p.Status != state.PaymentAuthorized {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status, after.CapturedMinor, after.Token = state.PaymentCaptured, c.AmountMinor, ""
+	decision := became(p, after, "")
+	return book(decision, p, now, "payment.capture", "capture", ledger.GatewayClearing, ledger.OrderRevenue, c.AmountMinor)
+}
+
+// CaptureFailed tells that the held money cannot be taken, for instance since the hold has expired.
+type CaptureFailed struct {
+	Name
+	Reason string
+}
+
+// Decide implements domain.Command.
+func (c CaptureFailed) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || p.Status != state.PaymentAuthorized {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status, after.DeclineReason, after.Token = state.PaymentDeclined, c.Reason, ""
+	return became(p, after, c.Reason), nil
+}
+
+// Void asks the gateway to give a hold up.
+type Void struct{ Name }
+
+// Decide implements domain.Command.
+func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if p.Status != state.PaymentAuthorized || p.CancelRequested {
+		return domain.Decision{}, illegal(p, "voided", "AUTHORIZED")
+	}
+	after := next(p, now)
+	after.CancelRequested = true
+	decision := became(p, after, "VOID_REQUESTED")
+	call(&decision, after, now, KindVoid, "void/"+strconv.Itoa(int(p.Attempt)), p.AmountMinor)
+	return decision, nil
+}
+
+// Voided tells that the gateway gave the hold up.
+type Voided struct{ Name }
+
+// Decide implements domain.Command.
+func (c Voided) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || p.Status != state.PaymentAuthorized {
+		return domain.Decision{}, refusal
+	}
+	after := next(p, now)
+	after.Status, after.Token = state.PaymentVoided, ""
+	return became(p, after, ""), nil
+}
+
+func illegal(p *state.Payment, verb, allowed string) *fault.Fault {
+	return fault.New(fault.FailedPrecondition, "ILLEGAL_TRANSITION",
+		"a payment that is %s cannot be %s; it must be %s", p.Status, verb, allowed).
+		With("payment_status", p.Status.String()).Needing("PAYMENT_STATUS", p.ID, "current status "+p.Status.String())
+}
+
+// book adds a transfer to a decision.
+func book(decision domain.Decision, p *state.Payment, now time.Time, kind, step, from, to string, amount int64,
+) (domain.Decision, *fault.Fault) {
+	transfer, err := ledger.Move(ledger.Transfer{
+		Tenant: p.Tenant, ID: id.Derive("transfer", p.ID) + "/" + step, Kind: kind, OrderID: p.OrderID,
+		Currency: p.Currency, At: now,
+	}, from, to, amount)
+	if err != nil {
+		return domain.Decision{}, fault.New(fault.Internal, "INTERNAL", "the amount cannot be booked").Because(err)
+	}
+	decision.Transfers = append(decision.Transfers, transfer)
+	return decision, nil
+}

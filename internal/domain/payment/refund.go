@@ -1,0 +1,100 @@
+package payment
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// RefundLimit is the greatest number of refunds of one payment.
+const RefundLimit = 1000
+
+// Refund asks the gateway to give captured money back.
+type Refund struct {
+	Name
+	AmountMinor int64 // 0 for the rest
+	Reason      string
+}
+
+// Decide implements domain.Command. Pending refunds count as given back.
+func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if p.Status != state.PaymentCaptured && p.Status != state.PaymentPartiallyRefunded {
+		return domain.Decision{}, illegal(p, "refunded", "CAPTURED or PARTIALLY_REFUNDED")
+	}
+	rest := p.CapturedMinor - p.RefundedMinor - p.RefundPendingMinor
+	amount := c.AmountMinor
+	if amount == 0 {
+		amount = rest
+	}
+	if amount > rest || rest == 0 {
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",
+			"%d minor units of %s can still be refunded; pending refunds count", rest, p.Currency).
+			With("refundable_minor", strconv.FormatInt(rest, 10))
+	}
+	if len(p.Refunds) >= RefundLimit {
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "TOO_MANY_REFUNDS", "a payment has %d refunds at most", RefundLimit)
+	}
+	after := next(p, now)
+	number := len(p.Refunds) + 1
+	after.Refunds = append(slices.Clip(p.Refunds), state.Refund{
+		Number: number, AmountMinor: amount, State: state.RefundPending, Reason: c.Reason, CreatedAt: now,
+	})
+	after.RefundPendingMinor += amount
+	decision := became(p, after, "REFUND_REQUESTED")
+	call(&decision, after, now, KindRefund, "refund/"+strconv.Itoa(number), amount)
+	return decision, nil
+}
+
+// Pending answers the refund when it waits for its outcome.
+func Pending(p *state.Payment, number int) (state.Refund, bool) {
+	if p == nil || number < 1 || number > len(p.Refunds) {
+		return state.Refund{}, false
+	}
+	refund := p.Refunds[number-1]
+	return refund, refund.State == state.RefundPending
+}
+
+// RefundSettled tells what became of a refund; each is settled once.
+type RefundSettled struct {
+	Name
+	Number    int
+	Succeeded bool
+	Reason    string // of a failure
+}
+
+// Decide implements domain.Command.
+func (c RefundSettled) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	refund, pending := Pending(p, c.Number)
+	if !pending {
+		return domain.Decision{Answer: p.Ref()}, nil
+	}
+	after := next(p, now)
+	after.Refunds = slices.Clone(p.Refunds)
+	after.RefundPendingMinor -= refund.AmountMinor
+	if !c.Succeeded {
+		after.Refunds[c.Number-1].State = state.RefundFailed
+		return became(p, after, c.Reason), nil
+	}
+	after.Refunds[c.Number-1].State = state.RefundSucceeded
+	after.RefundedMinor += refund.AmountMinor
+	after.Status = state.PaymentPartiallyRefunded
+	if after.RefundedMinor == after.CapturedMinor {
+		after.Status = state.PaymentRefunded
+	}
+	decision := became(p, after, "")
+	return book(decision, p, now, "payment.refund", "refund/"+strconv.Itoa(c.Number),
+		ledger.OrderRevenue, ledger.GatewayClearing, refund.AmountMinor)
+}

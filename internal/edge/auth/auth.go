@@ -1,0 +1,114 @@
+// Package auth tells who asks. In this version a caller shows a bearer token out of a file of credentials; only the tokens'
+// SHA-256 digests are stored. OAuth 2 and signatures join here (requirement P-6).
+package auth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/seed-255eabaa/oms/internal/edge"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
+)
+
+// DefaultTenant is the tenant of a system that has no credentials.
+const DefaultTenant = "default"
+
+// Anonymous is the principal of a caller without credentials.
+const Anonymous = "anonymous"
+
+// Credential is one entry of the file.
+type Credential struct {
+	Name        string   `json:"name"`         // the principal: idempotency keys are its own
+	TokenSHA256 string   `json:"token_sha256"` // hexadecimal
+	Tenant      string   `json:"tenant"`
+	Scopes      []string `json:"scopes"` // "*" for all
+}
+
+// Authenticator finds callers.
+type Authenticator struct {
+	callers map[[sha256.Size]byte]edge.Caller
+	open    bool
+}
+
+// Open lets everybody in, as the anonymous principal of the default tenant with every scope: dev, and --auth=none.
+func Open() *Authenticator { return &Authenticator{open: true} }
+
+// Load reads a file of credentials: a JSON array of Credential.
+func Load(path string) (*Authenticator, error) {
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read
+	decoder := json.NewDecoder(file)
+	decoder.DisallowUnknownFields()
+	var credentials []Credential
+	if err := decoder.Decode(&credentials); err != nil {
+		return nil, fmt.Errorf("credentials %s: %w", path, err)
+	}
+	return New(credentials)
+}
+
+// New makes an authenticator of credentials; it refuses what is incomplete or doubled.
+func New(credentials []Credential) (*Authenticator, error) {
+	a := &Authenticator{callers: map[[sha256.Size]byte]edge.Caller{}}
+	if len(credentials) == 0 {
+		return nil, errors.New("credentials: the list is empty; nobody could call")
+	}
+	for i, credential := range credentials {
+		digest, err := hex.DecodeString(credential.TokenSHA256)
+		if err != nil || len(digest) != sha256.Size {
+			return nil, fmt.Errorf("credentials[%d].token_sha256: must be 64 hexadecimal digits, the SHA-256 of the token", i)
+		}
+		if !id.Partner(credential.Name) || !id.Partner(credential.Tenant) {
+			return nil, fmt.Errorf("credentials[%d]: name and tenant must be identifiers of 1 to 128 characters", i)
+		}
+		key := [sha256.Size]byte(digest)
+		if _, found := a.callers[key]; found {
+			return nil, fmt.Errorf("credentials[%d].token_sha256: another credential has the same token", i)
+		}
+		a.callers[key] = edge.Caller{Tenant: credential.Tenant, Principal: credential.Name, Scopes: scopes(credential.Scopes)}
+	}
+	return a, nil
+}
+
+func scopes(names []string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range names {
+		if name == "*" {
+			return nil
+		}
+		set[name] = true
+	}
+	return set
+}
+
+// Authenticate answers the caller of a call, or UNAUTHENTICATED.
+func (a *Authenticator) Authenticate(call *edge.Call) (edge.Caller, *fault.Fault) {
+	if a.open {
+		return edge.Caller{Tenant: DefaultTenant, Principal: Anonymous}, nil
+	}
+	values := call.Header("authorization")
+	if len(values) != 1 {
+		return edge.Caller{}, refused(`send one header "Authorization: Bearer <token>"`)
+	}
+	scheme, token, found := strings.Cut(values[0], " ")
+	if !found || !strings.EqualFold(scheme, "bearer") || token == "" {
+		return edge.Caller{}, refused(`the Authorization header must read "Bearer <token>"`)
+	}
+	caller, known := a.callers[sha256.Sum256([]byte(strings.TrimSpace(token)))]
+	if !known {
+		return edge.Caller{}, refused("the token is not known")
+	}
+	return caller, nil
+}
+
+func refused(message string) *fault.Fault {
+	return fault.New(fault.Unauthenticated, "AUTH_FAILED", "%s", message)
+}

@@ -1,0 +1,73 @@
+// Package edge is the way in: it turns a request of any dialect into a command or a read, and a fault into that dialect's
+// error. gRPC (grpcapi) and REST (restapi) share one Chain of wrappers and one implementation of the services (service), so a
+// rule exists once.
+package edge
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-255eabaa/oms/internal/contract"
+)
+
+// Dialects of a Call.
+const (
+	GRPC = "grpc"
+	REST = "rest"
+)
+
+// Call is one request on its way in, whatever dialect it came by.
+type Call struct {
+	Method     *contract.Method
+	Header     func(name string) []string // by name, whatever its case
+	SetHeader  func(name, value string)
+	RemoteAddr string
+	Dialect    string
+	Internal   bool          // came in by the internal listener
+	Request    proto.Message // nil for the request of a stream that is not read yet
+}
+
+// Chain runs a call through its wrappers: recover, trace, authenticate, authorize, limit, validate, idempotency key. Errors
+// are always faults.
+type Chain interface {
+	Unary(ctx context.Context, call *Call, handle func(ctx context.Context) (proto.Message, error)) (proto.Message, error)
+	Stream(ctx context.Context, call *Call, handle func(ctx context.Context) error) error
+}
+
+// Caller is who asks, as authentication found.
+type Caller struct {
+	Tenant    string
+	Principal string
+	Scopes    map[string]bool // nil for all
+}
+
+// May tells whether the caller carries a scope.
+func (c Caller) May(scope string) bool { return c.Scopes == nil || c.Scopes[scope] }
+
+// Scope is what the chain has found out about a call, for the service that carries it out.
+type Scope struct {
+	Call    *Call
+	Caller  Caller
+	Key     string   // idempotency key, for mutations
+	Hash    [32]byte // of method, canonical command and hash version (ruling R-6)
+	TraceID string   // 32 hex digits
+
+	validate func(method *contract.Method, request proto.Message) error
+}
+
+type scopeKey struct{}
+
+// WithScope carries a scope in a context.
+func WithScope(ctx context.Context, scope *Scope) context.Context {
+	return context.WithValue(ctx, scopeKey{}, scope)
+}
+
+// ScopeOf answers the scope of a call; every context that the chain hands on has one.
+func ScopeOf(ctx context.Context) *Scope {
+	scope, found := ctx.Value(scopeKey{}).(*Scope)
+	if !found {
+		panic("edge: the context did not come through the chain")
+	}
+	return scope
+}

@@ -1,0 +1,134 @@
+// Package grpcapi is the gRPC dialect: it hands every call to the chain that REST uses too, and turns faults into statuses.
+package grpcapi
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/edge"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// Options configures a server.
+type Options struct {
+	Chain      edge.Chain
+	Methods    contract.Table
+	Internal   bool // the listener of the internal services
+	Reflection bool // off in production unless asked for: it tells strangers the whole contract
+	MaxMessage int  // bytes of a request
+	MaxStreams uint32
+	Workers    uint32 // goroutines that are kept for calls
+}
+
+// Server is a gRPC server with health and, if wanted, reflection.
+type Server struct {
+	*grpc.Server
+	Health *health.Server
+}
+
+// New makes a server; the caller registers services and serves.
+func New(options Options) *Server {
+	i := interceptor{options}
+	server := grpc.NewServer(
+		grpc.UnaryInterceptor(i.unary), grpc.StreamInterceptor(i.stream),
+		grpc.MaxRecvMsgSize(options.MaxMessage), grpc.MaxConcurrentStreams(options.MaxStreams),
+		grpc.NumStreamWorkers(options.Workers), grpc.SharedWriteBuffer(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+	)
+	s := &Server{Server: server, Health: health.NewServer()}
+	healthv1.RegisterHealthServer(server, s.Health)
+	if options.Reflection {
+		reflection.Register(server)
+	}
+	return s
+}
+
+// interceptor hands calls of the contract to the chain; health and reflection go past it.
+type interceptor struct{ Options }
+
+func (i interceptor) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	method := i.Methods[info.FullMethod]
+	if method == nil {
+		return handler(ctx, request)
+	}
+	call, headers := i.call(ctx, method)
+	call.Request, _ = request.(proto.Message)
+	answer, err := i.Chain.Unary(ctx, call, func(ctx context.Context) (proto.Message, error) {
+		answer, err := handler(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		message, _ := answer.(proto.Message)
+		return message, nil
+	})
+	if len(headers) > 0 {
+		_ = grpc.SetHeader(ctx, headers) // fails when the client is gone, which the answer finds out too
+	}
+	if err != nil {
+		return nil, Status(fault.From(err))
+	}
+	return answer, nil
+}
+
+func (i interceptor) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	method := i.Methods[info.FullMethod]
+	if method == nil {
+		return handler(service, stream)
+	}
+	call, headers := i.call(stream.Context(), method)
+	err := i.Chain.Stream(stream.Context(), call, func(ctx context.Context) error {
+		_ = stream.SetHeader(headers) // as above
+		return handler(service, &contextStream{ServerStream: stream, context: ctx, check: edge.ScopeOf(ctx).Check})
+	})
+	if err != nil {
+		return Status(fault.From(err))
+	}
+	return nil
+}
+
+// call describes a call to the chain. Headers that are set gather in the metadata.
+func (i interceptor) call(ctx context.Context, method *contract.Method) (*edge.Call, metadata.MD) {
+	incoming, _ := metadata.FromIncomingContext(ctx)
+	headers := metadata.MD{}
+	call := &edge.Call{
+		Method: method, Dialect: edge.GRPC, Internal: i.Internal,
+		Header:    incoming.Get,
+		SetHeader: func(name, value string) { headers.Set(name, value) },
+	}
+	if from, found := peer.FromContext(ctx); found {
+		call.RemoteAddr = from.Addr.String()
+	}
+	return call, headers
+}
+
+// contextStream is a stream with the chain's context, which checks the request when it is read.
+type contextStream struct {
+	grpc.ServerStream
+	context context.Context //nolint:containedctx // grpc.ServerStream answers the context of its call
+	check   func(request proto.Message) error
+}
+
+// Context implements grpc.ServerStream.
+func (s *contextStream) Context() context.Context { return s.context }
+
+// RecvMsg implements grpc.ServerStream.
+func (s *contextStream) RecvMsg(message any) error {
+	if err := s.ServerStream.RecvMsg(message); err != nil {
+		return err //nolint:wrapcheck // grpc's own
+	}
+	if request, found := message.(proto.Message); found {
+		return s.check(request)
+	}
+	return nil
+}

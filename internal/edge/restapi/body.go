@@ -1,0 +1,82 @@
+package restapi
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+var errPanicked = errors.New("the REST edge panicked")
+
+// buffers are the memory of one request. Messages keep no part of them: the codec copies what it reads.
+type buffers struct {
+	in   contract.Input
+	body []byte
+	out  []byte
+}
+
+var pool = sync.Pool{New: func() any { return &buffers{body: make([]byte, 0, 2048), out: make([]byte, 0, 2048)} }}
+
+// keepLimit is the length above which a buffer is not kept for the next request.
+const keepLimit = 64 << 10
+
+func takeBuffers() *buffers {
+	b, _ := pool.Get().(*buffers)
+	return b
+}
+
+func (b *buffers) release() {
+	b.in = contract.Input{}
+	if cap(b.body) <= keepLimit && cap(b.out) <= keepLimit {
+		pool.Put(b)
+	}
+}
+
+// read reads a body of at most limit bytes, which must be JSON by its header.
+func (b *buffers) read(r *http.Request, limit int) *fault.Fault {
+	b.body = b.body[:0]
+	if r.ContentLength > int64(limit) {
+		return tooLarge(limit)
+	}
+	for {
+		if len(b.body) == cap(b.body) {
+			b.body = append(b.body, 0)[:len(b.body)]
+		}
+		n, err := r.Body.Read(b.body[len(b.body):cap(b.body)])
+		b.body = b.body[:len(b.body)+n]
+		switch {
+		case len(b.body) > limit:
+			return tooLarge(limit)
+		case errors.Is(err, io.EOF):
+			return checkType(r, len(b.body))
+		case err != nil:
+			return fault.New(fault.InvalidArgument, "BODY_UNREADABLE", "the body ended before its announced length").Because(err)
+		}
+	}
+}
+
+func tooLarge(limit int) *fault.Fault {
+	return fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", "the body is longer than %d bytes", limit).
+		With("limit_bytes", itoa(limit))
+}
+
+// checkType refuses a body that is not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
+func checkType(r *http.Request, length int) *fault.Fault {
+	given := r.Header.Get("Content-Type")
+	if length == 0 || given == "" || given == jsonType {
+		return nil
+	}
+	media, parameters, err := mime.ParseMediaType(given)
+	charset, has := parameters["charset"]
+	if err == nil && media == jsonType && (!has || strings.EqualFold(charset, "utf-8")) {
+		return nil
+	}
+	return fault.New(fault.InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be %s in UTF-8", jsonType).
+		Violating("Content-Type", "UNSUPPORTED_MEDIA_TYPE", "must be %s in UTF-8", jsonType)
+}

@@ -1,0 +1,105 @@
+// Package service implements the services of the contract: it translates a request into a command for the pipeline or a read of
+// a view, and the answer back. It holds no rule of the business; those are the domains' and the flow's.
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/edge"
+	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/view"
+	"github.com/seed-255eabaa/oms/internal/wire"
+)
+
+// Environment is what the services stand on.
+type Environment struct {
+	Submit  func(ctx context.Context, c command.Command) command.Result
+	View    view.Store
+	Feed    Feed
+	Sealer  *pagetoken.Sealer
+	Methods contract.Table
+	// SKUs answers the SKUs of an order's lines, nothing for an order that does not exist.
+	SKUs func(ctx context.Context, tenant, orderID string) ([]string, error)
+	// CheckToken refuses payment tokens that the gateway does not know.
+	CheckToken func(token string) *fault.Fault
+	// Random draws the entropy of a new identifier.
+	Random func() id.Random
+	// Replay answers the steps that carry out again what a dead letter tells of and close the letter.
+	Replay func(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error)
+
+	Provider  string        // name of the gateway for payments
+	UnpaidFor time.Duration // until an unpaid order ends
+	Heartbeat time.Duration // of feeds
+}
+
+// prepare makes the command of a call; the caller adds the steps.
+func prepare(ctx context.Context) command.Command {
+	scope := edge.ScopeOf(ctx)
+	c := command.Command{
+		Tenant: scope.Caller.Tenant, Principal: scope.Caller.Principal, Key: scope.Key, Hash: scope.Hash,
+		Method: scope.Call.Method.FullName, TraceID: scope.TraceID,
+	}
+	if deadline, found := ctx.Deadline(); found {
+		c.Deadline = deadline
+	}
+	return c
+}
+
+// submit carries a command out and answers its row as message M, from the row or, for a repeated key, from the stored bytes.
+func submit[M proto.Message](ctx context.Context, e *Environment, c command.Command, empty M) (M, error) {
+	result := e.Submit(ctx, c)
+	var none M
+	if result.Replayed {
+		edge.ScopeOf(ctx).Call.SetHeader("Idempotent-Replayed", "true")
+	}
+	if result.Fault != nil {
+		return none, result.Fault
+	}
+	if result.Row != nil {
+		if message, found := wire.Message(result.Row).(M); found {
+			return message, nil
+		}
+	}
+	if err := proto.Unmarshal(result.Body, empty); err != nil {
+		return none, fault.From(err)
+	}
+	return empty, nil
+}
+
+// read translates the error of a view: absent rows are NOT_FOUND, anything else means that the store cannot be read now.
+func read(err error, kind, name string) error {
+	if err == nil {
+		return nil
+	}
+	if isNotFound(err) {
+		return fault.NotFoundf(kind, name)
+	}
+	return unavailable(err)
+}
+
+// unavailable is the fault of a store that cannot be read; the cause is logged and never answered (requirement V-5).
+func unavailable(err error) *fault.Fault {
+	return fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the store cannot be read at the moment; try again").
+		Because(err).After(time.Second)
+}
+
+// storedFault reads a refusal that was kept under its key.
+func storedFault(body []byte) *fault.Fault {
+	stored := &fault.Fault{}
+	if err := json.Unmarshal(body, stored); err != nil {
+		return fault.From(err)
+	}
+	return stored
+}
+
+// protoMessage is proto.Message under a name that a constraint may hold beside a pointer type.
+type protoMessage = proto.Message

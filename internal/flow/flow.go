@@ -1,0 +1,203 @@
+// Package flow says what follows from what: the steps that a client's wish entails, the steps that an event, a timer or a
+// gateway's answer leads to, and how they are undone in reverse (requirement O-9). It is a pure table over the domains, which
+// do not know each other. Each function answers one group of steps that the pipeline decides in order in one transaction.
+//
+//	created ──event──▶ Reserve ──▶ RESERVED ──Pay──▶ hold ──Held──▶ PAID + capture ──Captured──▶ CONFIRMED
+//	                      └ out of stock ▶ CANCELED        └ declined ▶ release, CANCELED   └ cancelled ▶ refund ▶ release, REFUNDED
+//
+// A confirmed order costs five groups and eight events. Every step is idempotent by state, so a group may be submitted again.
+package flow
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/effect"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/payment"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Subject is the order that a group is about. SKUs names the items that its reservation touches; groups that may release or
+// sell need them, since rows are named before anything is read.
+type Subject struct {
+	Tenant, OrderID string
+	SKUs            []string
+}
+
+func (s Subject) order() order.Name     { return order.Name{Tenant: s.Tenant, OrderID: s.OrderID} }
+func (s Subject) payment() payment.Name { return payment.Name{Tenant: s.Tenant, OrderID: s.OrderID} }
+func (s Subject) stock() inventory.Order {
+	return inventory.Order{Tenant: s.Tenant, OrderID: s.OrderID, SKUs: s.SKUs}
+}
+
+// view reads the rows of a subject as the steps before have left them.
+type view struct {
+	order       *state.Order
+	payment     *state.Payment
+	reservation *state.Reservation
+}
+
+// step is a step about the subject that decides by the subject's rows what to do; it may read and change the rows named.
+func (s Subject) step(next func(v view) domain.Command, refs ...[]state.Ref) command.Step {
+	all := []state.Ref{s.order().Ref()}
+	for _, more := range refs {
+		all = append(all, more...)
+	}
+	return command.Step{Refs: all, Next: func(states domain.States) domain.Command {
+		v := view{
+			order:       domain.Find[state.Order](states, s.order().Ref()),
+			payment:     domain.Find[state.Payment](states, s.payment().Ref()),
+			reservation: domain.Find[state.Reservation](states, inventory.ReservationRef(s.Tenant, s.OrderID)),
+		}
+		if v.order == nil {
+			return nil
+		}
+		return next(v)
+	}}
+}
+
+// is tells whether the order has the status.
+func (v view) is(status state.OrderStatus) bool { return v.order.Status == status }
+
+// Create is the group of a new order.
+func Create(create order.Create) []command.Step { return []command.Step{command.Do(create)} }
+
+// Reserve follows an order's creation: all its demand or none of it is set aside, and a payment that was accepted meanwhile
+// begins. demand is the order's lines summed by SKU.
+func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {
+	return []command.Step{
+		s.step(func(v view) domain.Command {
+			if !v.is(state.OrderPending) {
+				return nil
+			}
+			return inventory.Reserve{Order: s.stock(), Items: demand}
+		}, s.stock().Refs()),
+		s.step(func(v view) domain.Command {
+			switch {
+			case !v.is(state.OrderPending) || v.reservation == nil:
+				return nil
+			case v.reservation.Status == state.ReservationRejected:
+				return order.RejectStock{Name: s.order(), SKU: v.reservation.RejectedSKU}
+			default:
+				return order.MarkReserved{Name: s.order()}
+			}
+		}),
+		s.startPayment(provider),
+	}
+}
+
+// startPayment asks for the hold when the order's payment is PROCESSING and its payment has not begun.
+func (s Subject) startPayment(provider string) command.Step {
+	return s.step(func(v view) domain.Command {
+		begun := v.payment != nil && v.payment.Status != state.PaymentDeclined
+		if !v.is(state.OrderReserved) || v.order.PaymentStatus != state.PaymentProcessing || begun {
+			return nil
+		}
+		return payment.Start{
+			Name: s.payment(), Currency: v.order.Currency, AmountMinor: v.order.AmountMinor,
+			Provider: provider, Token: v.order.PaymentToken,
+		}
+	}, s.payment().Refs())
+}
+
+// Pay is a client's payment: the order takes it, and the hold begins when the stock is reserved already.
+func Pay(s Subject, pay order.Pay, provider string) []command.Step {
+	return []command.Step{command.Do(pay), s.startPayment(provider)}
+}
+
+// ConfirmFree follows a PAID order of amount zero: there is nothing to capture.
+func ConfirmFree(s Subject) []command.Step {
+	return []command.Step{
+		s.step(func(v view) domain.Command {
+			if !v.is(state.OrderPaid) || v.order.AmountMinor != 0 {
+				return nil
+			}
+			if v.order.CancelRequested {
+				return inventory.Release{Order: s.stock()}
+			}
+			return inventory.Sell{Order: s.stock()}
+		}, s.stock().Refs()),
+		s.step(func(v view) domain.Command {
+			if !v.is(state.OrderPaid) || v.order.AmountMinor != 0 {
+				return nil
+			}
+			if v.order.CancelRequested {
+				return order.Compensate{Name: s.order()}
+			}
+			return order.Confirm{Name: s.order()}
+		}),
+	}
+}
+
+// Cancel is a client's cancellation. Of an unpaid order the stock is released and a payment under way is abandoned: its late
+// success is voided. A PAID order is compensated when the capture's outcome is known.
+func Cancel(s Subject, cancel order.Cancel) []command.Step {
+	return append([]command.Step{command.Do(cancel)}, s.unwind()...)
+}
+
+// Expire is the timer of an unpaid order.
+func Expire(s Subject) []command.Step {
+	return append([]command.Step{command.Do(order.Expire{Name: s.order()})}, s.unwind()...)
+}
+
+// unwind undoes, in reverse, what was done for an order that is CANCELED: the payment, then the reservation.
+func (s Subject) unwind() []command.Step {
+	return []command.Step{
+		s.step(func(v view) domain.Command {
+			if !v.is(state.OrderCanceled) {
+				return nil
+			}
+			return payment.Abandon{Name: s.payment()}
+		}, s.payment().Refs()),
+		s.release(state.OrderCanceled),
+	}
+}
+
+// release gives the stock back when the order has come to the status.
+func (s Subject) release(status state.OrderStatus) command.Step {
+	return s.step(func(v view) domain.Command {
+		if !v.is(status) || v.reservation == nil || v.reservation.Status != state.ReservationHeld {
+			return nil
+		}
+		return inventory.Release{Order: s.stock()}
+	}, s.stock().Refs())
+}
+
+// Refund is a client's refund of a confirmed order.
+func Refund(s Subject, refund order.Refund, words string) []command.Step {
+	return []command.Step{
+		command.Do(refund),
+		s.step(func(v view) domain.Command {
+			if v.payment == nil {
+				return nil
+			}
+			return payment.Refund{
+				Name: s.payment(), AmountMinor: v.order.RefundPendingMinor - v.payment.RefundPendingMinor, Reason: words,
+			}
+		}, s.payment().Refs()),
+	}
+}
+
+// Void gives up the hold of an order that is not waiting for it any more; of a living order it is refused, since cancelling the
+// order does it.
+func Void(s Subject) []command.Step {
+	return []command.Step{command.Do(order.Unpaid{Name: s.order()}), command.Do(payment.Void{Name: s.payment()})}
+}
+
+// Number reads the last part of an effect's id: the attempt of a hold, the number of a refund.
+func Number(effectID string) int {
+	number, err := strconv.Atoi(effectID[strings.LastIndexByte(effectID, '/')+1:])
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// finish closes the effect whose outcome a group carries.
+func finish(e *state.Effect, externalID, refusal string) command.Step {
+	return command.Do(effect.Finish{Name: effect.Name{Tenant: e.Tenant, ID: e.ID}, ExternalID: externalID, Error: refusal})
+}

@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/seed-255eabaa/oms/internal/batch"
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// keep stores the result under the command's key when it is one to keep, a success or a final refusal (ruling R-7). From then
+// on it answers the later commands of the batch with this key too. A duplicate of a command whose refusal was transient finds
+// no answer and is decided for itself.
+func (l *lane) keep(member *call, result *command.Result) {
+	if member.key < 0 || result.Fault != nil && !result.Fault.Stored() {
+		return
+	}
+	answer := &state.Answer{Hash: member.command.Hash, Method: member.command.Method, At: l.overlay.now}
+	if result.Fault != nil {
+		text, err := json.Marshal(result.Fault)
+		if err != nil { // cannot happen: a fault is text and numbers
+			*result = l.refuseDecided(member, fmt.Errorf("write a fault: %w", err))
+			return
+		}
+		answer.Code, result.Body = result.Fault.Code, text
+	}
+	answer.Body = result.Body
+	l.overlay.keys[member.key].answer = answer
+	l.overlay.answers = append(l.overlay.answers, state.KeyedAnswer{Key: batch.Key(&member.command), Answer: *answer})
+}
+
+// repeat answers a command whose key has an answer. When it is another command than the one that was answered, it is refused,
+// and that refusal is not kept, because the key belongs to the first.
+func (l *lane) repeat(member *call, answer *state.Answer) command.Result {
+	if answer.Hash != member.command.Hash {
+		observe(l.environment.Observe.Mismatch)
+		return refusal(&member.command, fault.New(fault.AlreadyExists, "IDEMPOTENCY_MISMATCH",
+			"the idempotency key %q was used for another request (%s); use a new key", member.command.Key, answer.Method).
+			With("idempotency_key", member.command.Key).With("method", answer.Method))
+	}
+	observe(l.environment.Observe.Replay)
+	result := command.Result{Body: answer.Body, Replayed: true}
+	if answer.Code != fault.OK {
+		result.Fault = new(fault.Fault)
+		if err := json.Unmarshal(answer.Body, result.Fault); err != nil {
+			return l.refuseDecided(member, fmt.Errorf("read the stored fault of key %q: %w", member.command.Key, err))
+		}
+	}
+	return result
+}

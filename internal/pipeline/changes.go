@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// newBatchID makes the id of one attempt at a batch. Every attempt has its own: the store makes sure that an id of unknown
+// outcome can never be used again. Its last two bytes are zero, the events' places go there.
+func newBatchID(at time.Time, entropy id.Random) id.UUID {
+	entropy[8], entropy[9] = 0, 0
+	return id.V7(at, entropy)
+}
+
+// changes gathers what the batch stores. Events and rows are in slices of their own, which the receiver of Committed may keep;
+// the others are the overlay's and are used again.
+func (l *lane) changes(batch id.UUID) *state.Changes {
+	o := l.overlay
+	c := &state.Changes{Batch: batch, Now: o.now, Answers: o.answers, Events: o.events, Transfers: o.transfers}
+	slices.SortFunc(c.Answers, func(a, b state.KeyedAnswer) int { return a.Key.Compare(b.Key) })
+	for i := range c.Events {
+		c.Events[i].ID = batch.Member(i)
+	}
+	c.Rows = l.written()
+	c.SetTimers, c.ClearTimers = mergeTimers(o.timers)
+	if len(o.events) > 0 {
+		o.givenAway = min(len(o.events), keptCells)
+	}
+	o.events = nil
+	return c
+}
+
+// written answers the rows that differ from what was loaded, in order of their references.
+func (l *lane) written() []state.Written {
+	o, count := l.overlay, 0
+	for i := range o.cells {
+		if o.cells[i].current != o.cells[i].loaded {
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	rows := make([]state.Written, 0, count)
+	for _, ref := range o.need.Refs {
+		if cell := &o.cells[o.index[ref]]; cell.current != cell.loaded {
+			rows = append(rows, state.Written{Row: cell.current, New: cell.loaded == nil})
+			if cell.loaded == nil {
+				rows[len(rows)-1].Row = l.own(cell.current)
+			}
+		}
+	}
+	return rows
+}
+
+// own gives a new effect that is due and nobody's to this process: the workers here learn of it from Committed, and the commit
+// is the claim that must come before the first call. An effect that a later command of the batch has closed stays as it is.
+func (l *lane) own(row state.Row) state.Row {
+	effect, ok := row.(*state.Effect)
+	if !ok || l.environment.EffectOwner == "" || effect.Owner != "" || effect.State != state.EffectOpen ||
+		effect.NextAt.After(l.overlay.now) {
+		return row
+	}
+	owned := *effect
+	owned.Owner, owned.NextAt = l.environment.EffectOwner, l.overlay.now.Add(l.environment.EffectLease)
+	owned.Attempts, owned.Called = 1, true
+	return &owned
+}
+
+// mergeTimers answers what is left of the changes of timers in order: the last one of each key, sorted.
+func mergeTimers(changes []domain.TimerChange) (set []state.Timer, cleared []state.TimerKey) {
+	slices.SortStableFunc(changes, func(a, b domain.TimerChange) int { return compareTimers(a.TimerKey, b.TimerKey) })
+	for i := range changes {
+		switch {
+		case i+1 < len(changes) && changes[i+1].TimerKey == changes[i].TimerKey:
+		case changes[i].DueAt.IsZero():
+			cleared = append(cleared, changes[i].TimerKey)
+		default:
+			set = append(set, changes[i].Timer)
+		}
+	}
+	return set, cleared
+}
+
+func compareTimers(a, b state.TimerKey) int {
+	return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Kind, b.Kind),
+		strings.Compare(a.AggregateID, b.AggregateID))
+}
+
+// nothing tells that there is nothing to store.
+func nothing(c *state.Changes) bool {
+	return len(c.Answers)+len(c.Rows)+len(c.Events)+len(c.SetTimers)+len(c.ClearTimers)+len(c.Transfers) == 0
+}

@@ -1,0 +1,253 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// row reads one row with its type; ErrNotFound when it is absent.
+func readRow[P state.Row](ctx context.Context, s *Store, ref state.Ref) (P, error) {
+	var typed P
+	err := s.read(ctx, ref.Kind.String(), func(reader *session) error {
+		found, err := reader.find(ref)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			return state.ErrNotFound
+		}
+		typed = found.(P) //nolint:forcetypeassert // the kind of the reference says so
+		return nil
+	})
+	return typed, err
+}
+
+// Order implements view.Store.
+func (s *Store) Order(ctx context.Context, tenant, id string) (*state.Order, error) {
+	return readRow[*state.Order](ctx, s, state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: id})
+}
+
+// Payment implements view.Store.
+func (s *Store) Payment(ctx context.Context, tenant, id string) (*state.Payment, error) {
+	return readRow[*state.Payment](ctx, s, state.Ref{Kind: state.KindPayment, Tenant: tenant, ID: id})
+}
+
+// Reservation implements view.Store.
+func (s *Store) Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error) {
+	return readRow[*state.Reservation](ctx, s, state.Ref{Kind: state.KindReservation, Tenant: tenant, ID: id})
+}
+
+// Item implements view.Store.
+func (s *Store) Item(ctx context.Context, tenant, sku string) (*state.Item, error) {
+	return readRow[*state.Item](ctx, s, state.Ref{Kind: state.KindItem, Tenant: tenant, ID: sku})
+}
+
+// Effect implements effect.Store.
+func (s *Store) Effect(ctx context.Context, tenant, id string) (*state.Effect, error) {
+	return readRow[*state.Effect](ctx, s, state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: id})
+}
+
+// beyond is greater than every text that is valid UTF-8.
+const beyond = "\U0010ffff\U0010ffff"
+
+// Orders implements view.Store. The time of creation is inside the id, so the page is a range of ids, read backwards.
+func (s *Store) Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error) {
+	var page state.OrderPage
+	err := s.readLong(ctx, "orders", func(reader *session) error {
+		var err error
+		if page, err = reader.orders(query); err != nil {
+			return err
+		}
+		for _, order := range page.Orders {
+			if err := reader.readLines(order); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+func (s *session) orders(query state.OrderQuery) (state.OrderPage, error) {
+	var page state.OrderPage
+	text := "SELECT " + tables[state.KindOrder].columns + " FROM orders WHERE tenant_id = ?1 AND order_id >= ?2 AND order_id < ?3 "
+	if query.CustomerID != "" {
+		text += "AND customer_id = ?4 "
+	}
+	scanned, last := 0, ""
+	err := s.query(text+"ORDER BY order_id DESC", func(r *row) {
+		r.text(query.Tenant)
+		r.text(firstOrderID(query.CreatedFrom, ""))
+		r.text(min(firstOrderID(query.CreatedTo, beyond), cmp.Or(query.BeforeID, beyond)))
+		if query.CustomerID != "" {
+			r.text(query.CustomerID)
+		}
+	}, func(c *columns) bool {
+		if query.ScanLimit > 0 && scanned == query.ScanLimit {
+			page.Next = last
+			return false
+		}
+		scanned++
+		status := state.OrderStatus(c.statement.ColumnInt64(orderStatusColumn)) //nolint:gosec // checked by the table
+		if len(query.Statuses) > 0 && !slices.Contains(query.Statuses, status) {
+			last = c.statement.ColumnText(orderIDColumn)
+			return true
+		}
+		if len(page.Orders) == query.Limit {
+			page.Next = page.Orders[len(page.Orders)-1].ID
+			return false
+		}
+		order := scanOrder(c)
+		page.Orders, last = append(page.Orders, order), order.ID
+		return true
+	})
+	return page, err
+}
+
+// Columns of orders that are looked at before the row is read.
+const (
+	orderIDColumn     = 1
+	orderStatusColumn = 3
+)
+
+// firstOrderID is the smallest id of an order that was created at a time or later; otherwise for no time.
+func firstOrderID(at time.Time, otherwise string) string {
+	if at.IsZero() {
+		return otherwise
+	}
+	rounded := at.Truncate(time.Millisecond)
+	if rounded.Before(at) {
+		rounded = rounded.Add(time.Millisecond) // what was created within this millisecond was created before
+	}
+	first := id.V7(rounded, id.Random{})
+	clear(first[6:])
+	return state.KindOrder.Prefix() + ":" + first.String()
+}
+
+// kindOf tells by its prefix what an aggregate's id names; items have none.
+func kindOf(aggregate string) state.Kind {
+	prefix, _, found := strings.Cut(aggregate, ":")
+	for kind := state.KindOrder; found && kind < state.KindItem; kind++ {
+		if kind.Prefix() == prefix {
+			return kind
+		}
+	}
+	return state.KindItem
+}
+
+// AggregateEvents implements view.Store. The order of positions is that of the commits.
+func (s *Store) AggregateEvents(ctx context.Context, tenant string, aggregates []string, after int64) ([]state.Event, error) {
+	var events []state.Event
+	err := s.read(ctx, "aggregate events", func(reader *session) error {
+		for _, aggregate := range aggregates {
+			err := reader.query("SELECT "+eventColumns+" FROM events "+
+				"WHERE tenant_id = ?1 AND aggregate_id = ?2 AND aggregate_kind = ?3 AND seq > ?4", func(r *row) {
+				r.text(tenant)
+				r.text(aggregate)
+				r.integer(int64(kindOf(aggregate)))
+				r.integer(after)
+			}, func(c *columns) bool {
+				events = append(events, scanEvent(c))
+				return true
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(events, func(a, b state.Event) int { return cmp.Compare(a.Position, b.Position) })
+	return events, err
+}
+
+func scanEvent(c *columns) state.Event {
+	event := state.Event{Position: c.integer()}
+	copy(event.ID[:], c.blob())
+	event.Tenant, event.AggregateKind, event.AggregateID = c.text(), state.Kind(c.integer()), c.text() //nolint:gosec // checked
+	event.Seq, event.Type, event.At = c.integer(), c.text(), c.instant()
+	event.TraceID, event.IdempotencyKey, event.SchemaVersion, event.Payload = c.text(), c.text(), c.text(), c.blob()
+	return event
+}
+
+// collect reads every row that a statement answers.
+func collect[T any](ctx context.Context, s *Store, step, text string, bind func(*row), scan func(*columns) T) ([]T, error) {
+	var found []T
+	err := s.read(ctx, step, func(reader *session) error {
+		return reader.query(text, bind, func(c *columns) bool {
+			found = append(found, scan(c))
+			return true
+		})
+	})
+	return found, err
+}
+
+// Effects implements view.Store.
+func (s *Store) Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error) {
+	return collect(ctx, s, "effects", "SELECT "+tables[state.KindEffect].columns+
+		" FROM effects WHERE tenant_id = ?1 AND aggregate_id = ?2 ORDER BY created_at_us, effect_id", func(r *row) {
+		r.text(tenant)
+		r.text(aggregate)
+	}, scanEffect)
+}
+
+// Items implements view.Store.
+func (s *Store) Items(ctx context.Context, tenant, after string, limit int) ([]*state.Item, error) {
+	return collect(ctx, s, "items", "SELECT "+tables[state.KindItem].columns+
+		" FROM items WHERE tenant_id = ?1 AND sku > ?2 ORDER BY sku LIMIT ?3", func(r *row) {
+		r.text(tenant)
+		r.text(after)
+		r.integer(int64(limit))
+	}, scanItem)
+}
+
+// Answer implements view.Store.
+func (s *Store) Answer(ctx context.Context, key state.Key) (*state.Answer, error) {
+	var found *state.Answer
+	err := s.read(ctx, "answer", func(reader *session) (err error) {
+		if found, err = reader.answer(key); err == nil && found == nil {
+			err = state.ErrNotFound
+		}
+		return err
+	})
+	return found, err
+}
+
+func scanAnswer(c *columns) *state.Answer {
+	var answer state.Answer
+	copy(answer.Hash[:], c.blob())
+	answer.Method, answer.Code, answer.Body, answer.At = c.text(), fault.Code(c.integer()), c.blob(), c.instant() //nolint:gosec // small
+	return &answer
+}
+
+// DeadLetter implements view.Store.
+func (s *Store) DeadLetter(ctx context.Context, id string) (*state.DeadLetter, error) {
+	found, err := collect(ctx, s, "dead letter", "SELECT "+tables[state.KindDeadLetter].columns+
+		" FROM dead_letters WHERE dead_letter_id = ?1", func(r *row) { r.text(id) }, scanDeadLetter)
+	if err == nil && len(found) == 0 {
+		return nil, state.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// DeadLetters implements view.Store.
+func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error) {
+	columns := strings.Replace(tables[state.KindDeadLetter].columns, "payload", "NULL", 1)
+	text := "SELECT " + columns + " FROM dead_letters WHERE dead_letter_id < ?1 "
+	if !query.IncludeReplayed {
+		text += "AND replayed_at_us IS NULL "
+	}
+	return collect(ctx, s, "dead letters", text+"ORDER BY dead_letter_id DESC LIMIT ?2", func(r *row) {
+		r.text(cmp.Or(query.BeforeID, beyond))
+		r.integer(int64(query.Limit))
+	}, scanDeadLetter)
+}

@@ -1,0 +1,262 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// invariantTests are about verification: a sound database has no findings, and every planted violation is found.
+var invariantTests = append([]test{
+	{name: "an empty database is sound", run: func(s *suite) { s.wantSound(false) }},
+	{name: "a small world is sound, and every check looked at something", run: func(s *suite) {
+		s.makeWorld()
+		s.wantSound(true)
+	}},
+}, plantTests()...)
+
+func plantTests() []test {
+	tests := make([]test, len(plants))
+	for i, plant := range plants {
+		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
+	}
+	return tests
+}
+
+// wantSound fails the test when a check finds something, or looked at nothing although it should have.
+func (s *suite) wantSound(populated bool) {
+	s.Helper()
+	findings, err := s.store.Invariants(s.context())
+	s.must(err)
+	if len(findings) < 5 {
+		s.Fatalf("only %d invariants", len(findings))
+	}
+	for _, finding := range findings {
+		switch {
+		case finding.Invariant == "":
+			s.Error("a finding without a sentence")
+		case finding.Violation != "":
+			s.Errorf("%s: %s", finding.Invariant, finding.Violation)
+		case populated && finding.Checked == 0:
+			s.Errorf("%s: nothing was checked", finding.Invariant)
+		}
+	}
+}
+
+// world is a sound database with an order in each situation.
+type world struct {
+	pending, reserved, confirmed, canceled, compensated, refunded *state.Order
+}
+
+// shipment is the demand of every order of the world.
+const (
+	worldSKU      = "SKU-1"
+	worldQuantity = 2
+	worldAmount   = 1460
+)
+
+// makeWorld stores a world, numbered.
+func (s *suite) makeWorld() *world {
+	s.Helper()
+	w := &world{}
+	changes := newBatch()
+	item := &state.Item{Tenant: tenant, SKU: worldSKU, OnHand: 100, Version: 9, Seq: 1, UpdatedAt: longAgo()}
+	addEvent(changes, item.Ref(), 1, "stock.set")
+	w.pending = addOrder(changes, state.OrderPending)
+	w.reserved = addOrder(changes, state.OrderReserved)
+	addReservation(changes, w.reserved, state.ReservationHeld)
+	w.confirmed = addOrder(changes, state.OrderConfirmed)
+	addReservation(changes, w.confirmed, state.ReservationSold)
+	addPayment(changes, w.confirmed, 0)
+	w.canceled = addOrder(changes, state.OrderCanceled)
+	addReservation(changes, w.canceled, state.ReservationReleased)
+	w.compensated = addOrder(changes, state.OrderCanceled)
+	addReservation(changes, w.compensated, state.ReservationReleased)
+	addPayment(changes, w.compensated, worldAmount)
+	w.refunded = addOrder(changes, state.OrderRefunded)
+	addReservation(changes, w.refunded, state.ReservationSold)
+	addPayment(changes, w.refunded, worldAmount)
+	item.Reserved, item.Sold = worldQuantity, 2*worldQuantity
+	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
+	s.put(insert(changes, item))
+	s.put(newBatch())
+	// A second batch, so that there is an order between batches.
+	second := newBatch()
+	other := *item
+	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
+	addEvent(second, other.Ref(), 1, "stock.set")
+	s.put(insert(second, &other))
+	s.number(s.lease("relay", "world", time.Minute), 0, 10)
+	return w
+}
+
+// addOrder adds an order with events and, where it must have one, its timer.
+func addOrder(changes *state.Changes, status state.OrderStatus) *state.Order {
+	order := sampleOrder(longAgo())
+	order.Status, order.Version = status, 3
+	order.Lines = []state.Line{{SKU: worldSKU, Quantity: 1, PriceMinor: 730}, {SKU: worldSKU, Quantity: 1, PriceMinor: 700}}
+	order.Adjustments = []state.Adjustment{{Name: "shipping", AmountMinor: 50}, {Name: "discount", AmountMinor: -20}}
+	insert(changes, order)
+	for seq := range order.Version {
+		addEvent(changes, order.Ref(), seq+1, "order.status_changed")
+	}
+	if order.Expires() {
+		changes.SetTimers = append(changes.SetTimers, state.Timer{
+			TimerKey: state.TimerKey{Tenant: tenant, Kind: "order.expire", AggregateID: order.ID}, DueAt: order.ExpiresAt,
+		})
+	}
+	return order
+}
+
+func addReservation(changes *state.Changes, order *state.Order, status state.ReservationStatus) {
+	insert(changes, &state.Reservation{
+		Tenant: tenant, ID: id.Derive("reservation", order.ID), OrderID: order.ID, Status: status,
+		Items: []state.Demand{{SKU: worldSKU, Quantity: worldQuantity}}, Version: 1, UpdatedAt: order.UpdatedAt,
+	})
+}
+
+// addPayment adds a captured payment of which some has been paid back, its call, its transfers and its events.
+func addPayment(changes *state.Changes, order *state.Order, refunded int64) {
+	payment := &state.Payment{
+		Tenant: tenant, ID: id.Derive("payment", order.ID), OrderID: order.ID, Status: state.PaymentCaptured, Currency: order.Currency,
+		AmountMinor: worldAmount, Provider: "simulator", CapturedMinor: worldAmount, RefundedMinor: refunded, Version: 2,
+		CreatedAt: order.CreatedAt, UpdatedAt: order.UpdatedAt,
+	}
+	transfer := ledger.Transfer{
+		Tenant: tenant, ID: id.Derive("transfer", order.ID) + "/capture", Kind: "payment.capture", OrderID: order.ID,
+		Currency: order.Currency, At: order.UpdatedAt,
+	}
+	transfer, _ = ledger.Move(transfer, ledger.GatewayClearing, ledger.OrderRevenue, worldAmount) // a constant above zero
+	changes.Transfers = append(changes.Transfers, transfer)
+	if refunded > 0 {
+		payment.Status = state.PaymentRefunded
+		payment.Refunds = []state.Refund{{Number: 1, AmountMinor: refunded, State: state.RefundSucceeded, CreatedAt: order.UpdatedAt}}
+		transfer.ID, transfer.Kind = id.Derive("transfer", order.ID)+"/refund/1", "payment.refund"
+		transfer, _ = ledger.Move(transfer, ledger.OrderRevenue, ledger.GatewayClearing, refunded) // above zero
+		changes.Transfers = append(changes.Transfers, transfer)
+	}
+	order.PaymentStatus, order.CapturedMinor, order.RefundedMinor = payment.Status, payment.CapturedMinor, payment.RefundedMinor
+	effect := sampleEffect(order, "capture")
+	effect.State = state.EffectDone
+	insert(changes, payment, effect)
+	for seq := range payment.Version {
+		addEvent(changes, payment.Ref(), seq+1, "payment.status_changed")
+	}
+}
+
+// plant is a violation: a statement that breaks the world, and what the finding must mention.
+type plant struct {
+	name  string
+	sql   string // $id is the id that target answers
+	about func(w *world) string
+	// mention is what the finding must name; empty for the id. It may use $id.
+	mention string
+	// elsewhere says that what is found may be told of another check's row, so that any finding will do.
+	elsewhere bool
+}
+
+func orderOf(pick func(w *world) *state.Order) func(w *world) string {
+	return func(w *world) string { return pick(w).ID }
+}
+
+func derived(kind string, pick func(w *world) *state.Order) func(w *world) string {
+	return func(w *world) string { return id.Derive(kind, pick(w).ID) }
+}
+
+func pending(w *world) *state.Order     { return w.pending }
+func reserved(w *world) *state.Order    { return w.reserved }
+func confirmed(w *world) *state.Order   { return w.confirmed }
+func canceled(w *world) *state.Order    { return w.canceled }
+func compensated(w *world) *state.Order { return w.compensated }
+func refunded(w *world) *state.Order    { return w.refunded }
+func sku(*world) string                 { return worldSKU }
+
+// plants are violations of every invariant. They use only names that an honest schema has in any SQL.
+var plants = []plant{
+	{name: "more reserved than held", about: sku,
+		sql: `UPDATE items SET reserved = reserved + 1 WHERE sku = '$id'`},
+	{name: "fewer reserved than held", about: sku,
+		sql: `UPDATE items SET reserved = 0 WHERE sku = '$id'`},
+	{name: "more sold than sold", about: sku,
+		sql: `UPDATE items SET sold = sold + 1 WHERE sku = '$id'`},
+	{name: "a reservation released without the stock", about: derived("reservation", reserved), mention: worldSKU,
+		sql: `UPDATE reservations SET status = 3 WHERE reservation_id = '$id'`},
+	{name: "a reservation of an item that does not exist", about: sku,
+		sql: `DELETE FROM items WHERE sku = '$id'`},
+	{name: "a transfer that does not sum to zero", about: derived("transfer", confirmed),
+		sql: `UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE transfer_id = '$id/capture' AND amount_minor > 0`},
+	{name: "a transfer without entries", about: derived("transfer", confirmed),
+		sql: `DELETE FROM ledger_entries WHERE transfer_id = '$id/capture'`},
+	{name: "captured, but not in the ledger", about: derived("payment", confirmed),
+		sql: `UPDATE payments SET captured_minor = captured_minor + 1, amount_minor = amount_minor + 1 WHERE payment_id = '$id'`},
+	{name: "refunded, but not in the ledger", about: derived("payment", confirmed),
+		sql: `UPDATE payments SET refunded_minor = 1 WHERE payment_id = '$id'`},
+	{name: "in the ledger, but not captured", about: derived("payment", confirmed),
+		sql: `UPDATE payments SET captured_minor = 0 WHERE payment_id = '$id'`},
+	{name: "in the ledger, without a payment", about: orderOf(confirmed),
+		sql: `DELETE FROM payments WHERE order_id = '$id'`},
+	{name: "more refunds than captured", about: derived("payment", confirmed),
+		sql: `UPDATE payments SET refund_pending_minor = captured_minor + 1 WHERE payment_id = '$id'`},
+	{name: "an amount that is not the sum", about: orderOf(pending),
+		sql: `UPDATE orders SET amount_minor = amount_minor + 1 WHERE order_id = '$id'`},
+	{name: "a line that is not in the sum", about: orderOf(pending),
+		sql: `UPDATE order_lines SET quantity = quantity + 1 WHERE order_id = '$id' AND line_no = 2`},
+	{name: "an order without lines", about: orderOf(pending),
+		sql: `DELETE FROM order_lines WHERE order_id = '$id'`},
+	{name: "an order that says more captured than its payment", about: orderOf(refunded),
+		sql: `UPDATE orders SET captured_minor = captured_minor + 1 WHERE order_id = '$id'`},
+	{name: "an order that says less refunded than its settled payment", about: orderOf(refunded),
+		sql: `UPDATE orders SET refunded_minor = refunded_minor - 1 WHERE order_id = '$id'`},
+	{name: "confirmed, but not sold", about: orderOf(confirmed),
+		sql: `UPDATE reservations SET status = 1 WHERE order_id = '$id'`},
+	{name: "confirmed, but not paid", about: orderOf(confirmed),
+		sql: `UPDATE orders SET captured_minor = 0 WHERE order_id = '$id'`},
+	{name: "canceled, but held", about: orderOf(canceled),
+		sql: `UPDATE reservations SET status = 1 WHERE order_id = '$id'`},
+	{name: "canceled, but the money stayed", about: orderOf(compensated),
+		sql: `UPDATE payments SET refunded_minor = 0 WHERE order_id = '$id'`},
+	{name: "an event is missing", about: orderOf(confirmed),
+		sql: `DELETE FROM events WHERE aggregate_id = '$id' AND seq = 2`},
+	{name: "the first event is missing", about: orderOf(confirmed),
+		sql: `DELETE FROM events WHERE aggregate_id = '$id' AND seq = 1`},
+	{name: "the last event is missing", about: orderOf(confirmed),
+		sql: `DELETE FROM events WHERE aggregate_id = '$id' AND seq = 3`},
+	{name: "a payment's last event is missing", about: derived("payment", confirmed),
+		sql: `DELETE FROM events WHERE aggregate_id = '$id' AND seq = 2`},
+	{name: "an order's events are missing", about: orderOf(pending),
+		sql: `DELETE FROM events WHERE aggregate_id = '$id'`},
+	{name: "a position is missing", elsewhere: true, about: sku,
+		sql: `UPDATE batches SET first_position = first_position + 1 WHERE first_position > 1`},
+	{name: "an unpaid order without its timer", about: orderOf(pending),
+		sql: `DELETE FROM timers WHERE aggregate_id = '$id'`},
+	{name: "a call that nobody closed", about: derived("payment", refunded), mention: "effect:",
+		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
+}
+
+func (s *suite) testPlant(plant plant) {
+	w := s.makeWorld()
+	about := plant.about(w)
+	s.options.Execute(s.T, s.store, plant.name, strings.ReplaceAll(plant.sql, "$id", about))
+	findings, err := s.store.Invariants(s.context())
+	s.must(err)
+	mention := about
+	if plant.mention != "" {
+		mention = plant.mention
+	}
+	var told []string
+	for _, finding := range findings {
+		if finding.Violation == "" {
+			continue
+		}
+		told = append(told, fmt.Sprintf("%s: %s", finding.Invariant, finding.Violation))
+		if plant.elsewhere || strings.Contains(finding.Violation, mention) {
+			return
+		}
+	}
+	s.Fatalf("no finding names %q; the findings: %q", mention, told)
+}

@@ -1,0 +1,164 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/payment"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// SchemaVersion is the SemVer of the events' messages (requirement P-8).
+const SchemaVersion = "1.0.0"
+
+// Event encodes the payload of a change's event.
+func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion string) {
+	switch after := change.After.(type) {
+	case *state.Order:
+		return orderEvent(change, after, at), SchemaVersion
+	case *state.Payment:
+		return paymentEvent(change, after, at), SchemaVersion
+	case *state.Item:
+		return stockEvent(change, after, at), SchemaVersion
+	default:
+		panic(fmt.Sprintf("wire: no event of a %T", change.After))
+	}
+}
+
+func orderEvent(change domain.Change, after *state.Order, at time.Time) []byte {
+	if change.Event == order.EventUpdated {
+		return marshal(&omsv1.OrderUpdated{
+			OrderId: after.ID, Reason: change.Reason, Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion,
+			CustomerId: after.CustomerID, Order: OrderHead(after),
+		})
+	}
+	message := &omsv1.OrderStatusChanged{
+		OrderId: after.ID, NewStatus: omsv1.OrderStatus(after.Status), Reason: change.Reason, Seq: after.Version,
+		OccurredAt: stamp(at), SchemaVersion: SchemaVersion, CustomerId: after.CustomerID,
+	}
+	if before, found := change.Before.(*state.Order); found && before != nil {
+		message.PrevStatus, message.Order = omsv1.OrderStatus(before.Status), OrderHead(after)
+	} else {
+		message.Order = Order(after)
+	}
+	return marshal(message)
+}
+
+func paymentEvent(change domain.Change, after *state.Payment, at time.Time) []byte {
+	message := &omsv1.PaymentStatusChanged{
+		OrderId: after.OrderID, PaymentId: after.ID, NewStatus: omsv1.PaymentStatus(after.Status), Provider: after.Provider,
+		ExternalId: after.ExternalID, Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion,
+		Reason: change.Reason, Payment: Payment(after),
+	}
+	if before, found := change.Before.(*state.Payment); found && before != nil {
+		message.PrevStatus = omsv1.PaymentStatus(before.Status)
+	}
+	return marshal(message)
+}
+
+func stockEvent(change domain.Change, after *state.Item, at time.Time) []byte {
+	message := &omsv1.StockChanged{
+		Sku: after.SKU, NewOnHand: after.OnHand, Seq: after.Seq, OccurredAt: stamp(at), SchemaVersion: SchemaVersion,
+	}
+	if before, found := change.Before.(*state.Item); found && before != nil {
+		message.PrevOnHand = before.OnHand
+	}
+	return marshal(message)
+}
+
+// OrderOf answers the order inside the payload of an order's event, at the version of the event; nil for other events. Its
+// lines are there in the first event only.
+func OrderOf(e *state.Event) (*omsv1.Order, error) {
+	switch e.Type {
+	case order.EventStatusChanged:
+		var message omsv1.OrderStatusChanged
+		if err := proto.Unmarshal(e.Payload, &message); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+		}
+		return message.Order, nil
+	case order.EventUpdated:
+		var message omsv1.OrderUpdated
+		if err := proto.Unmarshal(e.Payload, &message); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+		}
+		return message.Order, nil
+	default:
+		return nil, nil //nolint:nilnil // another kind of event has no order
+	}
+}
+
+// Demand sums the lines of a message by SKU.
+func Demand(message *omsv1.Order) []state.Demand {
+	demands := make([]state.Demand, len(message.Items))
+	for i, item := range message.Items {
+		demands[i] = state.Demand{SKU: item.Sku, Quantity: int64(item.Qty)}
+	}
+	return inventory.SumDemands(demands)
+}
+
+// Change writes what a follower of many orders is told of an order's event.
+func Change(e *state.Event) (*omsv1.OrderChange, error) {
+	message, err := OrderOf(e)
+	if err != nil || message == nil {
+		return nil, err
+	}
+	return &omsv1.OrderChange{
+		OrderId: message.Id, CustomerId: message.CustomerId, Version: message.Version, Status: message.Status,
+		StatusReason: message.StatusReason, PaymentStatus: message.GetPayment().GetStatus(), OccurredAt: stamp(e.At),
+		RefundedMinor: message.GetRefunded().GetAmountMinor(),
+	}, nil
+}
+
+// Timeline writes an event or a call to a gateway as an entry of an order's timeline.
+func Timeline(e *state.Event) (*omsv1.TimelineEntry, error) {
+	entry := &omsv1.TimelineEntry{
+		OccurredAt: stamp(e.At), Kind: e.Type, SubjectId: e.AggregateID, Seq: e.Seq, TraceId: e.TraceID,
+	}
+	switch e.Type {
+	case order.EventStatusChanged:
+		var message omsv1.OrderStatusChanged
+		if err := proto.Unmarshal(e.Payload, &message); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+		}
+		entry.From, entry.To = name(state.OrderStatus(message.PrevStatus)), name(state.OrderStatus(message.NewStatus)) //nolint:gosec // few
+		entry.Reason = message.Reason
+	case order.EventUpdated:
+		var message omsv1.OrderUpdated
+		if err := proto.Unmarshal(e.Payload, &message); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+		}
+		entry.Reason = message.Reason
+	case payment.EventStatusChanged:
+		var message omsv1.PaymentStatusChanged
+		if err := proto.Unmarshal(e.Payload, &message); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+		}
+		entry.From = state.PaymentStatus(message.PrevStatus).String() //nolint:gosec // few
+		entry.To = state.PaymentStatus(message.NewStatus).String()    //nolint:gosec // few
+		entry.Reason = message.Reason
+	}
+	return entry, nil
+}
+
+// name writes a status, and nothing for none.
+func name(status state.OrderStatus) string {
+	if status == state.OrderUnspecified {
+		return ""
+	}
+	return status.String()
+}
+
+// TimelineOfEffect writes a call to a gateway as an entry of an order's timeline.
+func TimelineOfEffect(e *state.Effect) *omsv1.TimelineEntry {
+	to := [...]string{"", "OPEN", "DONE", "FAILED"}[e.State]
+	return &omsv1.TimelineEntry{
+		OccurredAt: stamp(e.CreatedAt), Kind: e.Kind, SubjectId: e.ID, To: to, Reason: e.LastError, Attempts: e.Attempts,
+		TraceId: e.TraceID,
+	}
+}
