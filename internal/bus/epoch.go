@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // NewEpoch names an epoch that goes on after base: histories may differ behind base, and agree up to it.
@@ -29,4 +31,12 @@ func Clamp(position int64, from, to string) int64 {
 		return position
 	}
 	return min(position, EpochBase(to))
+}
+
+// Agrees tells whether a frame tells the log's history, given what the log answers from the frame's last position on. Everything
+// published was numbered before, so the log must have it. A reader that has read the log to its end checks one frame after
+// that: in an epoch whose stream tells lies, because the database was restored, the relay gives no positions, so that the log
+// ends where the lies begin and the first frame after it is one.
+func Agrees(log []state.Event, f Frame) bool {
+	return len(log) > 0 && log[0].Position == f.Last() && log[0].ID == f.Events[len(f.Events)-1].ID
 }

@@ -209,7 +209,7 @@ func (r *reader) tag() (protowire.Number, protowire.Type) {
 // bytes answers where a length-delimited field starts and ends.
 func (r *reader) bytes() (start, end int) {
 	n := r.varint()
-	if n > uint64(len(r.data)-r.at) {
+	if n > uint64(len(r.data)-r.at) { //nolint:gosec // at is never behind the end
 		r.fail()
 		return r.at, r.at
 	}
@@ -275,7 +275,7 @@ func (r *reader) event(e *state.Event) {
 func (r *reader) eventText(field protowire.Number, e *state.Event) bool {
 	start, end := r.bytes()
 	text := r.text[start:end]
-	switch field {
+	switch int(field) {
 	case eventID:
 		if len(text) != len(e.ID) {
 			r.fail()

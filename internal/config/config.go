@@ -10,6 +10,7 @@
 package config
 
 import (
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -39,8 +40,8 @@ var roles = []string{RoleAPI, RoleRelay, RoleReactor, RoleTimer, RoleEffect}
 
 // Storage says where the data lies; it is all that verify and migrate need.
 type Storage struct {
-	Store   Place  `default:"sqlite"     group:"Storage" help:"Database: sqlite (a file in the data folder) or a postgres:// URL." placeholder:"sqlite|URL"`
-	DataDir string `default:"./oms-data" group:"Storage" help:"Folder for everything that this process keeps on disk." placeholder:"DIR"`
+	Store   Place  `default:"sqlite" group:"Storage" help:"Database: sqlite, a file in the data folder, or a postgres:// URL."`
+	DataDir string `default:"./oms-data" group:"Storage" help:"Folder for everything that this process keeps on disk."`
 }
 
 // Config is every setting of a server.
@@ -50,38 +51,38 @@ type Config struct {
 	// Dev tells that this is `oms dev` or `oms demo`: no credentials, gateway simulator, empty payment tokens. No flag sets it.
 	Dev bool `kong:"-"`
 
-	Bus   Place    `default:"embedded" group:"Storage" help:"Message bus: embedded (in this process) or the nats:// URLs of a cluster." placeholder:"embedded|URL"`
-	Roles []string `default:"all" group:"Storage" help:"What this process does: all, or some of api, relay, reactor, timer, effect." placeholder:"ROLE"`
+	Bus   Place    `default:"embedded" group:"Storage" help:"Message bus: embedded, in this process, or nats:// URLs."`
+	Roles []string `default:"all" group:"Storage" help:"What this process does: all, or of api, relay, reactor, timer, effect."`
 
-	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation, console." placeholder:"HOST:PORT"`
-	GRPCAddr     string `name:"grpc-addr" default:"127.0.0.1:9090" group:"Listeners" help:"Public gRPC, health, reflection." placeholder:"HOST:PORT"`
-	InternalAddr string `default:"127.0.0.1:9091" group:"Listeners" help:"Internal gRPC: stock, payments, administration." placeholder:"HOST:PORT"`
-	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles." placeholder:"HOST:PORT"`
-	ExposeOps    bool   `group:"Listeners" help:"Let --ops-addr listen on other than loopback. Nobody is asked for credentials there; profiles stay on loopback."`
+	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation, console."`
+	GRPCAddr     string `name:"grpc-addr" default:"127.0.0.1:9090" group:"Listeners" help:"Public gRPC, health, reflection."`
+	InternalAddr string `default:"127.0.0.1:9091" group:"Listeners" help:"Internal gRPC: stock, payments, administration."`
+	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles."`
+	ExposeOps    bool   `group:"Listeners" help:"Let --ops-addr listen beyond loopback, where it asks nobody for credentials."`
 
-	Auth            string `group:"Security" help:"Who may call: credentials, or none for everybody. Without it: credentials when a file is given." placeholder:"credentials|none"`
-	CredentialsFile string `group:"Security" help:"File with the callers' credentials." placeholder:"FILE"`
-	PageTokenKey    Secret `group:"Security" help:"Secret that signs page tokens, 32 characters or more, the same for all processes of a database. Better in the environment than in a flag." placeholder:"SECRET"`
+	Auth            string `group:"Security" placeholder:"none" help:"Who may call: credentials (those of the file) or none (all)."`
+	CredentialsFile string `group:"Security" placeholder:"FILE" help:"Callers: a JSON list of name, token_sha256, tenant, scopes."`
+	PageTokenKey    Secret `group:"Security" placeholder:"SECRET" help:"Signs page tokens; one for all processes of a database."`
 
 	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
-	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their idempotency keys: 24h to 72h."`
-	Gateway              string        `group:"Orders" help:"Payment gateway: sim, which moves no money." placeholder:"sim"`
-	GatewayJournal       string        `group:"Orders" help:"File in which the simulator keeps what it was asked; without it gateway-sim.journal in the data folder." placeholder:"FILE"`
+	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
+	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`
+	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
 	MaxBodyBytes       int           `default:"1048576" group:"Limits" help:"Greatest body of a request."`
 	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
 	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
 	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`
-	Lanes              int           `default:"0" group:"Limits" help:"Transactions in flight at once; 0 is 1 for SQLite and 2 for PostgreSQL."`
+	Lanes              int           `default:"0" group:"Limits" help:"Transactions in flight; 0 is 1 for SQLite and 2 for PostgreSQL."`
 	RequestDeadline    time.Duration `default:"10s" group:"Limits" help:"Time for a request that names no deadline."`
 	MaxRequestDeadline time.Duration `default:"1m" group:"Limits" help:"Longest deadline that a request may name."`
 	MaxFollowers       int           `default:"1024" group:"Limits" help:"Feeds of orders open at once."`
 	ShutdownGrace      time.Duration `default:"20s" group:"Limits" help:"Time to finish what was accepted when asked to stop."`
 
-	LogLevel     string  `default:"info" group:"Telemetry" help:"debug, info, warn or error." placeholder:"LEVEL"`
-	LogFormat    string  `group:"Telemetry" help:"json or text; without it text in dev, else json." placeholder:"json|text"`
-	LogSamples   int     `default:"100" group:"Telemetry" help:"Log one of so many requests that succeeded; 0 for none. All others are logged."`
-	OTLPEndpoint string  `name:"otlp-endpoint" group:"Telemetry" help:"OpenTelemetry collector for traces, http:// (plain) or https://; without it no spans are made." placeholder:"URL"`
+	LogLevel     string  `default:"info" group:"Telemetry" help:"debug, info, warn or error."`
+	LogFormat    string  `group:"Telemetry" placeholder:"json" help:"json or text; text in dev, else json."`
+	LogSamples   int     `default:"100" group:"Telemetry" help:"Log one of so many requests that succeeded; 0 for none."`
+	OTLPEndpoint string  `name:"otlp-endpoint" group:"Telemetry" placeholder:"URL" help:"Collector of OpenTelemetry traces, by gRPC."`
 	TraceShare   float64 `default:"0.1" group:"Telemetry" help:"Share of the traces begun here that are sent, 0 to 1."`
 }
 
@@ -147,4 +148,12 @@ func (c *Config) Format() string {
 	default:
 		return "json"
 	}
+}
+
+// JournalPath answers the file in which the simulator keeps what it was asked.
+func (c *Config) JournalPath() string {
+	if c.GatewayJournal != "" {
+		return c.GatewayJournal
+	}
+	return filepath.Join(c.DataDir, "gateway-sim.journal")
 }

@@ -3,11 +3,9 @@ package config
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,36 +35,45 @@ func (s Secret) GoString() string { return s.String() }
 // MarshalText masks the text in JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Place is a URL, or a word that stands for one. It prints without its password.
+// Place is a URL, or a word that stands for one, or several URLs with commas between them. It prints without passwords.
 type Place string
 
 // Reveal answers the URL itself, with its password.
 func (p Place) Reveal() string { return string(p) }
 
-// userinfo finds the part of a URL before its host; parameter a password among its parameters.
 var (
-	userinfo  = regexp.MustCompile(`(://)([^/?#]*)@`)
-	parameter = regexp.MustCompile(`(?i)([?&](?:ssl)?password=)[^&#]*`)
+	// userinfo finds the part of a URL before its host. It is greedy: a password may hold anything that it should not.
+	userinfo = regexp.MustCompile(`://(\S*)@`)
+	// parameter finds a password among a URL's parameters, or in the other form that PostgreSQL knows.
+	parameter = regexp.MustCompile(`(?i)(password=)[^&#\s]*`)
 )
 
 // String answers the URL without its password. It does not parse: what is no valid URL may hold a password as well. A user
-// name alone stays, but not where it is NATS's token, which stands in its place.
+// name alone stays, but not NATS's, which is a token.
 func (p Place) String() string {
-	isNATS := p.hasScheme("nats", "tls")
-	masked := userinfo.ReplaceAllStringFunc(string(p), func(found string) string {
-		name, _, hasPassword := strings.Cut(strings.TrimSuffix(found, "@"), "://")
-		rest := found[len(name)+len("://") : len(found)-1]
-		user, _, hasPassword := strings.Cut(rest, ":")
+	if !p.hasScheme("nats", "tls", "ws", "wss") {
+		return hide(string(p), false)
+	}
+	servers := strings.Split(string(p), ",")
+	for i := range servers {
+		servers[i] = hide(servers[i], true)
+	}
+	return strings.Join(servers, ",")
+}
+
+func hide(text string, userToo bool) string {
+	text = userinfo.ReplaceAllStringFunc(text, func(found string) string {
+		user, _, hasPassword := strings.Cut(found[len("://"):len(found)-1], ":")
 		switch {
 		case hasPassword:
 			return "://" + user + ":" + mask + "@"
-		case isNATS:
+		case userToo:
 			return "://" + mask + "@"
 		default:
 			return found
 		}
 	})
-	return parameter.ReplaceAllString(masked, "${1}"+mask)
+	return parameter.ReplaceAllString(text, "${1}"+mask)
 }
 
 // GoString answers the URL without its password.
@@ -83,9 +90,9 @@ func (p Place) hasScheme(schemes ...string) bool {
 // pageTokenFile is where a process without a shared key keeps its own.
 const pageTokenFile = "page-token.key"
 
-// PageTokenSecret answers the 32 bytes that page tokens are signed with: from the setting, else, on loopback, from what the
-// processes of one database share. On PostgreSQL that is the URL itself: it keeps processes on one machine together, and
-// Validate does not let it sign for anybody else. On SQLite it is a file in the data folder, made on first use.
+// PageTokenSecret answers the 32 bytes that page tokens are signed with: from the setting, else from what the processes of one
+// database share. On PostgreSQL that is the URL itself: it keeps the processes of a trial together, and Validate lets it sign
+// for nobody outside of the machine. On SQLite it is a file in the data folder, made on first use.
 func (c *Config) PageTokenSecret() ([]byte, error) {
 	if c.PageTokenKey != "" {
 		return digest("key", c.PageTokenKey.Reveal()), nil
@@ -105,7 +112,8 @@ func digest(source, text string) []byte {
 	return sum[:]
 }
 
-// ownSecret reads a file that only this user may read, and makes it when it is missing. Of two that make it at once one wins.
+// ownSecret reads a file that only this user may read, and makes it when it is missing or a crash left it empty. The data
+// folder is one process's alone, so nobody else makes it meanwhile.
 func ownSecret(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil && len(text) > 0 {
@@ -117,37 +125,9 @@ func ownSecret(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	fresh := filepath.Join(filepath.Dir(path), "."+pageTokenFile+"."+rand.Text()[:8])
-	defer os.Remove(fresh) //nolint:errcheck // left over only when the folder is gone
-	var random [32]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails, says its documentation
-	if err := os.WriteFile(fresh, []byte(hex.EncodeToString(random[:])), 0o600); err != nil {
+	secret := rand.Text() + rand.Text()
+	if err := os.WriteFile(path+".new", []byte(secret), 0o600); err != nil {
 		return "", err
 	}
-	if err == nil { // the file is there and empty: a crash left it so
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-	}
-	if err := os.Link(fresh, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	text, err = os.ReadFile(path)
-	return string(text), err
-}
-
-// parseURL reads a URL without telling its password in the error.
-func (p Place) parseURL() (*url.URL, error) {
-	parsed, err := url.Parse(string(p))
-	if err != nil {
-		var syntax *url.Error
-		if errors.As(err, &syntax) {
-			err = syntax.Err
-		}
-		if strings.Contains(err.Error(), "userinfo") || strings.Contains(err.Error(), "port") {
-			err = errors.New("write special characters of the password percent-encoded")
-		}
-		return nil, err
-	}
-	return parsed, nil
+	return secret, os.Rename(path+".new", path)
 }

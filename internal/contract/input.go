@@ -45,10 +45,17 @@ func (in *Input) violate(field, reason, description string) {
 	in.violations = append(in.violations, fault.Violation{Field: field, Reason: reason, Description: description})
 }
 
-// ReadBody fills a message from the body; an empty body is an empty message.
-func (in *Input) ReadBody(m codec.Message) {
-	if len(in.Body) > 0 {
-		in.violations = append(in.violations, codec.Unmarshal(in.Body, m)...)
+// ReadBody fills a message from the body; an empty body is an empty message. Field names the message in its request, empty when
+// it is the request itself.
+func (in *Input) ReadBody(field string, m codec.Message) {
+	if len(in.Body) == 0 {
+		return
+	}
+	for _, v := range codec.Unmarshal(in.Body, m) {
+		if field != "" {
+			v.Field = strings.TrimSuffix(field+"."+v.Field, ".")
+		}
+		in.violations = append(in.violations, v)
 	}
 }
 

@@ -164,7 +164,7 @@ func (c *chain) guard(ctx context.Context, inner func() error) (refusal *fault.F
 // sign puts the trace id into a refusal that has none (a replayed one keeps its first) and logs what the client is not told.
 func (c *chain) sign(ctx context.Context, refusal *fault.Fault, scope *Scope) *fault.Fault {
 	if cause := refusal.Unwrap(); cause != nil {
-		c.Logger.WarnContext(ctx, "a call failed", "method", name(scope.Call), "reason", refusal.Reason, "cause", cause)
+		c.Logger.WarnContext(ctx, "a call failed", "method", MethodName(scope.Call), "reason", refusal.Reason, "cause", cause)
 	}
 	if refusal.TraceID != "" {
 		return refusal
@@ -174,8 +174,8 @@ func (c *chain) sign(ctx context.Context, refusal *fault.Fault, scope *Scope) *f
 	return &signed
 }
 
-// name is the method of a call, if it came to one.
-func name(call *Call) string {
+// MethodName is the method of a call, if it came to one.
+func MethodName(call *Call) string {
 	if call.Method == nil {
 		return ""
 	}

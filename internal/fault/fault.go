@@ -162,3 +162,18 @@ func Invalid(field, reason, format string, arguments ...any) *Fault {
 	f.Message = field + ": " + f.Message
 	return f.Violating(field, reason, format, arguments...)
 }
+
+// codeNames are the names of google.rpc.Code.
+var codeNames = [...]string{
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+	"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
+	"DATA_LOSS", "UNAUTHENTICATED",
+}
+
+// String names the code as google.rpc.Code does.
+func (c Code) String() string {
+	if int(c) >= len(codeNames) {
+		return "UNKNOWN"
+	}
+	return codeNames[c]
+}

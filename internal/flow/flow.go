@@ -9,12 +9,12 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
-	"github.com/seed-255eabaa/oms/internal/domain/effect"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
@@ -34,30 +34,37 @@ func (s Subject) stock() inventory.Order {
 	return inventory.Order{Tenant: s.Tenant, OrderID: s.OrderID, SKUs: s.SKUs}
 }
 
-// view reads the rows of a subject as the steps before have left them.
+// view holds the rows of a subject as the steps before have left them. A row that the step does not name is nil.
 type view struct {
 	order       *state.Order
 	payment     *state.Payment
 	reservation *state.Reservation
 }
 
-// step is a step about the subject that decides by the subject's rows what to do; it may read and change the rows named.
+// step is a step about the subject that decides by the subject's rows what to do. It sees and may change the order and the rows
+// named.
 func (s Subject) step(next func(v view) domain.Command, refs ...[]state.Ref) command.Step {
-	all := []state.Ref{s.order().Ref()}
-	for _, more := range refs {
-		all = append(all, more...)
-	}
+	all := append([]state.Ref{s.order().Ref()}, slices.Concat(refs...)...)
+	paid, reserved := s.payment().Ref(), inventory.ReservationRef(s.Tenant, s.OrderID)
+	seesPayment, seesReservation := slices.Contains(all, paid), slices.Contains(all, reserved)
 	return command.Step{Refs: all, Next: func(states domain.States) domain.Command {
-		v := view{
-			order:       domain.Find[state.Order](states, s.order().Ref()),
-			payment:     domain.Find[state.Payment](states, s.payment().Ref()),
-			reservation: domain.Find[state.Reservation](states, inventory.ReservationRef(s.Tenant, s.OrderID)),
-		}
+		v := view{order: domain.Find[state.Order](states, s.order().Ref())}
 		if v.order == nil {
 			return nil
 		}
+		if seesPayment {
+			v.payment = domain.Find[state.Payment](states, paid)
+		}
+		if seesReservation {
+			v.reservation = domain.Find[state.Reservation](states, reserved)
+		}
 		return next(v)
 	}}
+}
+
+// held names the reservation, for steps that only look at it.
+func (s Subject) held() []state.Ref {
+	return []state.Ref{inventory.ReservationRef(s.Tenant, s.OrderID)}
 }
 
 // is tells whether the order has the status.
@@ -85,7 +92,7 @@ func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {
 			default:
 				return order.MarkReserved{Name: s.order()}
 			}
-		}),
+		}, s.held()),
 		s.startPayment(provider),
 	}
 }
@@ -195,9 +202,4 @@ func Number(effectID string) int {
 		return 0
 	}
 	return number
-}
-
-// finish closes the effect whose outcome a group carries.
-func finish(e *state.Effect, externalID, refusal string) command.Step {
-	return command.Do(effect.Finish{Name: effect.Name{Tenant: e.Tenant, ID: e.ID}, ExternalID: externalID, Error: refusal})
 }

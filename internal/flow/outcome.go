@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/command"
@@ -21,23 +22,44 @@ type Outcome struct {
 	ExternalID string
 }
 
-// Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. Only
-// groups that release or sell need the subject's SKUs.
+// Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
+// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same, and its
+// dead letter is closed. Only groups that release or sell need the subject's SKUs.
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
-	steps := []command.Step{finish(e, outcome.ExternalID, outcome.Reason)}
+	var steps []command.Step
 	switch e.Kind {
 	case payment.KindHold:
-		return append(steps, s.holdSettled(e, outcome)...)
+		steps = s.holdSettled(e, outcome)
 	case payment.KindCapture:
-		return append(steps, s.captureSettled(e, outcome)...)
+		steps = s.captureSettled(outcome)
 	case payment.KindVoid:
-		return append(steps, s.voidSettled(outcome)...)
+		steps = s.voidSettled(e, outcome)
 	case payment.KindRefund:
-		return append(steps, s.refundSettled(e, outcome)...)
-	default:
-		return steps
+		steps = s.refundSettled(e, outcome)
 	}
+	if e.State == state.EffectFailed {
+		steps = append(steps, closeLetter(e))
+	}
+	steps = append(steps, command.Do(effect.Finish{Name: nameOf(e), ExternalID: outcome.ExternalID, Error: outcome.Reason}))
+	return when(e, func(found *state.Effect) bool { return found.State != state.EffectDone }, steps)
 }
+
+// when makes steps that are skipped unless the effect admits them. The step that changes the effect comes last.
+func when(e *state.Effect, admits func(*state.Effect) bool, steps []command.Step) []command.Step {
+	ref := nameOf(e).Ref()
+	for i, step := range steps {
+		steps[i].Refs = append(slices.Clip(step.Refs), ref)
+		steps[i].Next = func(states domain.States) domain.Command {
+			if found := domain.Find[state.Effect](states, ref); found == nil || !admits(found) {
+				return nil
+			}
+			return step.Next(states)
+		}
+	}
+	return steps
+}
+
+func nameOf(e *state.Effect) effect.Name { return effect.Name{Tenant: e.Tenant, ID: e.ID} }
 
 // NeedsStock tells whether the group of an outcome touches stock.
 func NeedsStock(e *state.Effect, outcome Outcome) bool {
@@ -80,7 +102,7 @@ func (s Subject) holdSettled(e *state.Effect, outcome Outcome) []command.Step {
 	}
 }
 
-func (s Subject) captureSettled(_ *state.Effect, outcome Outcome) []command.Step {
+func (s Subject) captureSettled(outcome Outcome) []command.Step {
 	if !outcome.Succeeded {
 		return []command.Step{
 			command.Do(payment.CaptureFailed{Name: s.payment(), Reason: outcome.Reason}),
@@ -105,7 +127,7 @@ func (s Subject) captureSettled(_ *state.Effect, outcome Outcome) []command.Step
 				return nil
 			}
 			return inventory.Sell{Order: s.stock()}
-		}, s.stock().Refs()),
+		}, s.payment().Refs(), s.stock().Refs()),
 		s.step(func(v view) domain.Command {
 			switch {
 			case !captured(v):
@@ -115,14 +137,19 @@ func (s Subject) captureSettled(_ *state.Effect, outcome Outcome) []command.Step
 			default:
 				return order.Confirm{Name: s.order(), CapturedMinor: v.payment.CapturedMinor}
 			}
-		}),
-		s.step(func(v view) domain.Command {
-			if !captured(v) || v.order.RefundPendingMinor <= v.payment.RefundPendingMinor {
-				return nil
-			}
-			return payment.Refund{Name: s.payment(), Reason: "order canceled"}
 		}, s.payment().Refs()),
+		s.refundOwed(),
 	}
+}
+
+// refundOwed asks for what a canceled PAID order owes and nobody gives back yet.
+func (s Subject) refundOwed() command.Step {
+	return s.step(func(v view) domain.Command {
+		if !captured(v) || !v.order.CancelRequested || v.order.RefundPendingMinor <= v.payment.RefundPendingMinor {
+			return nil
+		}
+		return payment.Refund{Name: s.payment(), Rest: true, Reason: "order canceled"}
+	}, s.payment().Refs())
 }
 
 // captured tells whether the order waits for nothing but the consequences of its capture.
@@ -130,9 +157,12 @@ func captured(v view) bool {
 	return v.is(state.OrderPaid) && v.payment != nil && v.payment.Status == state.PaymentCaptured
 }
 
-func (s Subject) voidSettled(outcome Outcome) []command.Step {
+// voidSettled ends the hold of an order that has ended. A refusal leaves money held that nobody will take: a person must look.
+func (s Subject) voidSettled(e *state.Effect, outcome Outcome) []command.Step {
 	if !outcome.Succeeded {
-		return nil
+		return []command.Step{s.writeLetter(e, "the gateway refused to void the hold: "+outcome.Reason, func(v view) bool {
+			return v.order.Status.Terminal() && v.payment != nil && v.payment.Status == state.PaymentAuthorized
+		})}
 	}
 	return []command.Step{
 		command.Do(payment.Voided{Name: s.payment()}),
@@ -145,12 +175,15 @@ func (s Subject) voidSettled(outcome Outcome) []command.Step {
 	}
 }
 
+// refundSettled ends a refund. That of a canceled order cannot fail and be forgotten: when the gateway refuses it, the order goes
+// on owing the money, and a dead letter tells (requirement O-9); Replay asks for it again.
 func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step {
 	number := Number(e.ID)
+	owed := func(v view) bool { return !outcome.Succeeded && v.is(state.OrderPaid) && v.order.CancelRequested }
 	return []command.Step{
 		s.step(func(v view) domain.Command {
 			refund, pending := payment.Pending(v.payment, number)
-			if !pending {
+			if !pending || owed(v) {
 				return nil
 			}
 			return order.RefundSettled{
@@ -164,32 +197,83 @@ func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step 
 			}
 			return inventory.Release{Order: s.stock()}
 		}, s.stock().Refs()),
+		s.writeLetter(e, "the gateway refused to refund a canceled order: "+outcome.Reason, owed),
 	}
 }
 
-// Doubt is the group of a call whose answer was lost: it is asked about before anything else happens.
+// Claim gives an effect that is due to one process for a time.
+func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
+	return []command.Step{command.Do(effect.Claim{Name: nameOf(e), Owner: owner, Lease: lease})}
+}
+
+// Retry ends a claim without an outcome. called says that a call may have reached the gateway.
+func Retry(e *state.Effect, after time.Duration, cause string, called bool) []command.Step {
+	return []command.Step{command.Do(effect.Retry{
+		Name: nameOf(e), Attempts: e.Attempts, After: after, Error: cause, Called: called,
+	})}
+}
+
+// Doubt is the group of a call whose answer was lost: it is asked about before anything else happens. It changes nothing when an
+// outcome, or another claim, was there first.
 func Doubt(s Subject, e *state.Effect, after time.Duration, cause string) []command.Step {
-	steps := []command.Step{command.Do(effect.Retry{Name: effect.Name{Tenant: e.Tenant, ID: e.ID}, After: after, Error: cause, Called: true})}
-	if e.Kind != payment.KindHold {
-		return steps
+	steps := Retry(e, after, cause, true)
+	if e.Kind == payment.KindHold {
+		steps = append([]command.Step{
+			command.Do(payment.Doubt{Name: s.payment(), Reason: "OUTCOME_UNKNOWN"}),
+			s.step(func(v view) domain.Command {
+				if !v.is(state.OrderReserved) || v.payment == nil || v.payment.Status != state.PaymentUnknown {
+					return nil
+				}
+				return order.NotePayment{Name: s.order(), Status: state.PaymentUnknown, Reason: "PAYMENT_UNKNOWN"}
+			}, s.payment().Refs()),
+		}, steps...)
 	}
-	return append(steps,
-		command.Do(payment.Doubt{Name: s.payment(), Reason: "OUTCOME_UNKNOWN"}),
-		s.step(func(v view) domain.Command {
-			if !v.is(state.OrderReserved) || v.payment == nil || v.payment.Status != state.PaymentUnknown {
-				return nil
-			}
-			return order.NotePayment{Name: s.order(), Status: state.PaymentUnknown, Reason: "PAYMENT_UNKNOWN"}
-		}, s.payment().Refs()))
+	return when(e, func(found *state.Effect) bool {
+		return found.State == state.EffectOpen && found.Attempts == e.Attempts
+	}, steps)
 }
 
-// GiveUp is the group of a call that could not be carried out: a dead letter tells, and the order is parked.
+// GiveUp is the group of a call that could not be carried out: a dead letter tells, and the order is parked. It changes nothing
+// when the effect is over.
 func GiveUp(e *state.Effect, cause string) []command.Step {
-	return []command.Step{
-		command.Do(effect.GiveUp{Name: effect.Name{Tenant: e.Tenant, ID: e.ID}, Error: cause}),
-		command.Do(deadletter.Write{Letter: state.DeadLetter{
-			Tenant: e.Tenant, ID: id.DeriveStep("deadletter", e.AggregateID, e.ID), AggregateID: e.AggregateID, Kind: deadletter.KindEffect,
-			Payload: []byte(e.ID), Error: cause, Attempts: e.Attempts,
-		}}),
+	return when(e, func(found *state.Effect) bool { return found.State == state.EffectOpen }, []command.Step{
+		command.Do(deadletter.Write{Letter: letter(e, cause)}),
+		command.Do(effect.GiveUp{Name: nameOf(e), Error: cause}),
+	})
+}
+
+// Replay carries a dead letter about a call out again: a call that was given up is open once more, and begins by asking the
+// gateway; a refund that was refused is asked for anew, under a new key.
+func Replay(s Subject, e *state.Effect) []command.Step {
+	return []command.Step{command.Do(effect.Reopen{Name: nameOf(e)}), s.refundOwed(), closeLetter(e)}
+}
+
+// letter makes the dead letter of an effect; its id derives from the effect's.
+func letter(e *state.Effect, cause string) state.DeadLetter {
+	return state.DeadLetter{
+		Tenant: e.Tenant, ID: id.DeriveStep("deadletter", e.AggregateID, e.ID), AggregateID: e.AggregateID, Kind: deadletter.KindEffect,
+		Payload: []byte(e.ID), Error: cause, Attempts: e.Attempts,
 	}
+}
+
+// writeLetter writes a dead letter about an effect when the order and its payment are such.
+func (s Subject) writeLetter(e *state.Effect, cause string, such func(v view) bool) command.Step {
+	write := deadletter.Write{Letter: letter(e, cause)}
+	return s.step(func(v view) domain.Command {
+		if !such(v) {
+			return nil
+		}
+		return write
+	}, s.payment().Refs(), write.Refs())
+}
+
+// closeLetter closes the dead letter of an effect when there is one.
+func closeLetter(e *state.Effect) command.Step {
+	l := letter(e, "")
+	return command.Step{Refs: []state.Ref{l.Ref()}, Next: func(states domain.States) domain.Command {
+		if states.Get(l.Ref()) == nil {
+			return nil
+		}
+		return deadletter.Close{Tenant: l.Tenant, ID: l.ID}
+	}}
 }

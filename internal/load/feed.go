@@ -164,8 +164,8 @@ func (f *Feed) note(changes []*omsv1.OrderChange) {
 
 // entry finds or makes the entry of an order; the mutex is held.
 func (f *Feed) entry(orderID string) *entry {
-	for _, generation := range []map[string]*entry{f.tracked, f.young, f.old} {
-		if e, found := generation[orderID]; found {
+	for _, known := range []map[string]*entry{f.tracked, f.young, f.old} {
+		if e, found := known[orderID]; found {
 			return e
 		}
 	}
@@ -269,6 +269,8 @@ func (t *Tracked) Wait(ctx context.Context, wished func(Seen) bool) (Seen, error
 
 // read is the safety net; when it fails the next one tries again.
 func (t *Tracked) read(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, t.feed.quiet)
+	defer cancel()
 	answer, err := Send(ctx, t.feed.client, "", t.feed.client.Orders.GetOrder, &omsv1.GetOrderRequest{OrderId: t.Now().OrderID})
 	if err != nil {
 		return

@@ -247,5 +247,6 @@ func (c *collector) verify(ctx context.Context, published <-chan end) error {
 	if !same {
 		return busError{fmt.Errorf("%w: stream at sequence %d, log at position %d", errDoubt, tail.Sequence, last)}
 	}
+	c.sure.Store(last)
 	return nil
 }

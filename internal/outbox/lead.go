@@ -26,6 +26,11 @@ var errDoubt = errors.New("the end has moved")
 // lead is one term as the holder of the lease. It ends with an error of the database or with the context.
 func (r *Relay) lead(ctx context.Context, held state.Lease) error {
 	r.cache.clear() // the batches of a former term may have been published by others
+	last, err := r.Store.LastPosition(ctx)
+	if err != nil {
+		return fmt.Errorf("read the last position: %w", err)
+	}
+	r.sure.Store(last) // before any position is given in this term
 	r.blocked.Store(true)
 	r.leading.Store(true)
 	defer r.leading.Store(false)
@@ -152,6 +157,7 @@ func (r *Relay) stream(ctx context.Context, held state.Lease) (worked bool, err 
 		return false, r.diverged(ctx, held, epoch, tail, last)
 	}
 	r.note(func(s *Stats) { s.Epoch, s.Published, s.Numbered = epoch, position, last })
+	r.sure.Store(last)
 	if position < last {
 		r.Logger.Info("republishing", "epoch", epoch, "after", position, "to", last)
 	}
@@ -185,7 +191,9 @@ func (r *Relay) compare(ctx context.Context, tail bus.Tail, last int64) (positio
 // diverged begins a new epoch. Events that only the former stream knows were lost with the database; the stream is kept, it
 // is the only one to tell them.
 func (r *Relay) diverged(ctx context.Context, held state.Lease, former string, tail bus.Tail, last int64) error {
-	epoch, err := r.startEpoch(ctx, held, last)
+	// Positions may have been given since the histories were last seen to agree: they must lie behind the base, so that no
+	// reader's cursor from the former history counts for them.
+	epoch, err := r.startEpoch(ctx, held, min(last, r.sure.Load()))
 	if err != nil {
 		return err
 	}

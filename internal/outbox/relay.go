@@ -112,7 +112,8 @@ type Relay struct {
 	cache   *cache
 	wake    chan struct{}
 	leading atomic.Bool
-	blocked atomic.Bool // nobody is collecting: the bus does not take what there is
+	blocked atomic.Bool  // nobody is collecting: the bus does not take what there is
+	sure    atomic.Int64 // where the log ended when it last agreed with the stream, or when the term began
 
 	numbering sync.Mutex // one Number at a time
 

@@ -50,13 +50,26 @@ func (l *lane) written() []state.Written {
 	rows := make([]state.Written, 0, count)
 	for _, ref := range o.need.Refs {
 		if cell := &o.cells[o.index[ref]]; cell.current != cell.loaded {
-			rows = append(rows, state.Written{Row: cell.current, New: cell.loaded == nil})
-			if cell.loaded == nil {
-				rows[len(rows)-1].Row = l.own(cell.current)
-			}
+			rows = append(rows, l.write(cell))
 		}
 	}
+	if len(rows) == count {
+		return rows
+	}
+	for i := len(o.need.Refs); i < len(o.cells); i++ { // rows that no step named
+		if cell := &o.cells[i]; cell.current != nil {
+			rows = append(rows, l.write(cell))
+		}
+	}
+	slices.SortFunc(rows, func(a, b state.Written) int { return a.Row.Ref().Compare(b.Row.Ref()) })
 	return rows
+}
+
+func (l *lane) write(c *cell) state.Written {
+	if c.loaded == nil {
+		return state.Written{Row: l.own(c.current), New: true}
+	}
+	return state.Written{Row: c.current}
 }
 
 // own gives a new effect that is due and nobody's to this process: the workers here learn of it from Committed, and the commit

@@ -95,20 +95,14 @@ func (l *lane) carryOut(member *call) (result command.Result, err error) {
 	if answer == (state.Ref{}) {
 		return command.Result{}, nil
 	}
-	return l.encode(member, answer, o.named[member.firstRef:at])
+	return l.encode(member, answer)
 }
 
 // encode makes the result of a success. Only what is kept under a key is encoded: internal commands are asked for no body.
-func (l *lane) encode(member *call, answer state.Ref, named []int32) (command.Result, error) {
+func (l *lane) encode(member *call, answer state.Ref) (command.Result, error) {
 	at, found := l.overlay.index[answer]
-	if found {
-		found = false
-		for _, cell := range named {
-			found = found || cell == at
-		}
-	}
 	if !found || l.overlay.cells[at].current == nil {
-		return command.Result{}, fmt.Errorf("the answer is %v, which no step names or which does not exist", answer)
+		return command.Result{}, fmt.Errorf("the answer is %v, which does not exist", answer)
 	}
 	result := command.Result{Row: l.overlay.cells[at].current}
 	if member.command.Key != "" {

@@ -210,12 +210,34 @@ func (v *view) Get(ref state.Ref) state.Row {
 	return found.current
 }
 
+// unnamed answers a cell for a row that a decision makes and its step does not name, because the decision made the row's name
+// too. The row is not locked and another process may make the same one: the insert finds that out, and the batch is run again.
+func (o *overlay) unnamed(change *domain.Change) (*cell, int32, error) {
+	ref := change.After.Ref()
+	if change.Before != nil {
+		return nil, 0, fmt.Errorf("the decision changes %v, which its step does not name", ref)
+	}
+	if at, found := o.index[ref]; found {
+		if o.cells[at].current != nil {
+			return nil, 0, fmt.Errorf("the decision makes %v, which exists", ref)
+		}
+		return &o.cells[at], at, nil
+	}
+	at := int32(len(o.cells)) //nolint:gosec // far fewer
+	o.index[ref] = at
+	o.cells = append(o.cells, cell{})
+	return &o.cells[at], at, nil
+}
+
 // change makes the change's row the current one, after checking that it is one that can follow.
 func (v *view) change(change *domain.Change) error {
 	ref := change.After.Ref()
 	found, at := v.find(ref)
 	if found == nil {
-		return fmt.Errorf("the decision changes %v, which its step does not name", ref)
+		var err error
+		if found, at, err = v.overlay.unnamed(change); err != nil {
+			return err
+		}
 	}
 	if found.current == nil && change.Before != nil && reflect.ValueOf(change.Before).IsNil() {
 		change.Before = nil // a nil pointer, put into the interface by a decision that found no row

@@ -94,6 +94,7 @@ type world struct {
 
 	mutex  sync.Mutex
 	counts map[string]int // of the observations
+	sizes  [][2]int       // commands and rows of each batch
 }
 
 func newWorld(t *testing.T) *world {
@@ -108,6 +109,11 @@ func newWorld(t *testing.T) *world {
 	w.options = pipeline.Options{Lanes: 1, Backoff: 10 * time.Microsecond, Environment: pipeline.Environment{
 		EncodeAnswer: encodeAnswer, EncodeEvent: encodeEvent,
 		Observe: pipeline.Observe{
+			Batch: func(commands, rows int) {
+				w.mutex.Lock()
+				defer w.mutex.Unlock()
+				w.sizes = append(w.sizes, [2]int{commands, rows})
+			},
 			Retry: hook("retry"), Conflict: hook("conflict"), Bisect: hook("bisect"), Replay: hook("replay"),
 			Mismatch: hook("mismatch"), Panic: hook("panic"), Full: hook("full"), Expired: hook("expired"),
 		},

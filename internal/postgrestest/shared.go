@@ -3,11 +3,9 @@ package postgrestest
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // shared is the cluster of this process's tests. It is started by the first that wants a database and ends with the process.
@@ -26,23 +24,16 @@ func Shared(t testing.TB) *Cluster {
 	return cluster
 }
 
-// New answers the address of an empty database that is dropped when the test ends.
+// New answers the address of an empty database. It stays until the process ends, with its cluster: dropping a database makes the
+// server write a checkpoint, which takes longer than most tests.
 func New(t testing.TB) string {
 	t.Helper()
 	cluster := Shared(t)
-	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	address, err := cluster.Create(ctx, name)
+	address, err := cluster.Create(ctx, fmt.Sprintf("test_%d", databases.Add(1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := cluster.Drop(ctx, name); err != nil {
-			t.Errorf("drop the test's database: %v", err)
-		}
-	})
 	return address
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
@@ -71,6 +72,32 @@ func stockEvent(change domain.Change, after *state.Item, at time.Time) []byte {
 	}
 	return marshal(message)
 }
+
+// NewStatus reads the status that an order came into, and nothing else, from an order.status_changed event.
+func NewStatus(e *state.Event) (state.OrderStatus, error) {
+	for payload := e.Payload; len(payload) > 0; {
+		number, kind, length := protowire.ConsumeTag(payload)
+		if length < 0 {
+			return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+		}
+		payload = payload[length:]
+		if number == newStatusField && kind == protowire.VarintType {
+			status, length := protowire.ConsumeVarint(payload)
+			if length < 0 {
+				return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+			}
+			return state.OrderStatus(status), nil //nolint:gosec // an enum of seven
+		}
+		if length = protowire.ConsumeFieldValue(number, kind, payload); length < 0 {
+			return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+		}
+		payload = payload[length:]
+	}
+	return state.OrderUnspecified, nil
+}
+
+// newStatusField is the number of OrderStatusChanged.new_status.
+const newStatusField = 3
 
 // OrderOf answers the order inside the payload of an order's event, at the version of the event; nil for other events. Its
 // lines are there in the first event only.

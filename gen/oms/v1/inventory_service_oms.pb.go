@@ -737,7 +737,7 @@ func InventoryServiceRoutes(service InventoryServiceServer) []*contract.Route {
 // readInventoryServiceSetStock0 makes the request of PUT /v1/inventory/items/{sku}.
 func readInventoryServiceSetStock0(in *contract.Input) proto.Message {
 	m := new(SetStockRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	in.PathText(0, "sku", "", &m.Sku)
 	for in.NextQuery() {
 		in.UnknownQuery()
@@ -748,7 +748,7 @@ func readInventoryServiceSetStock0(in *contract.Input) proto.Message {
 // readInventoryServiceAdjustStock0 makes the request of POST /v1/inventory/items/{sku}:adjust.
 func readInventoryServiceAdjustStock0(in *contract.Input) proto.Message {
 	m := new(AdjustStockRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	in.PathText(0, "sku", "", &m.Sku)
 	for in.NextQuery() {
 		in.UnknownQuery()

@@ -1237,7 +1237,7 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 // readOrderServiceCreateOrder0 makes the request of POST /v1/orders.
 func readOrderServiceCreateOrder0(in *contract.Input) proto.Message {
 	m := new(CreateOrderRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	for in.NextQuery() {
 		in.UnknownQuery()
 	}
@@ -1324,7 +1324,7 @@ func readOrderServiceListOrders1(in *contract.Input) proto.Message {
 // readOrderServicePayOrder0 makes the request of POST /v1/orders/{order_id}:pay.
 func readOrderServicePayOrder0(in *contract.Input) proto.Message {
 	m := new(PayOrderRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	in.PathText(0, "order_id", "order", &m.OrderId)
 	for in.NextQuery() {
 		in.UnknownQuery()
@@ -1335,7 +1335,7 @@ func readOrderServicePayOrder0(in *contract.Input) proto.Message {
 // readOrderServiceCancelOrder0 makes the request of POST /v1/orders/{order_id}:cancel.
 func readOrderServiceCancelOrder0(in *contract.Input) proto.Message {
 	m := new(CancelOrderRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	in.PathText(0, "order_id", "order", &m.OrderId)
 	for in.NextQuery() {
 		in.UnknownQuery()
@@ -1346,7 +1346,7 @@ func readOrderServiceCancelOrder0(in *contract.Input) proto.Message {
 // readOrderServiceRefundOrder0 makes the request of POST /v1/orders/{order_id}:refund.
 func readOrderServiceRefundOrder0(in *contract.Input) proto.Message {
 	m := new(RefundOrderRequest)
-	in.ReadBody(m)
+	in.ReadBody("", m)
 	in.PathText(0, "order_id", "order", &m.OrderId)
 	for in.NextQuery() {
 		in.UnknownQuery()

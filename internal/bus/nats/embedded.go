@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,11 @@ func Embedded(dir string, o Options) (*Bus, error) {
 		running.WaitForShutdown()
 		return nil, errors.Join(err, lock.Close())
 	}
-	b.closers = append(b.closers, serverCloser{running}, lock)
+	b.closers = append(b.closers, closer(func() error {
+		running.Shutdown()
+		running.WaitForShutdown()
+		return nil
+	}), lock)
 	return b, nil
 }
 
@@ -78,20 +83,34 @@ func startServer(dir string, o Options) (*server.Server, error) {
 	return s, nil
 }
 
-type serverCloser struct{ *server.Server }
+type closer func() error
 
-func (s serverCloser) Close() error {
-	s.Shutdown()
-	s.WaitForShutdown()
-	return nil
-}
+// Close implements io.Closer.
+func (c closer) Close() error { return c() }
 
 // serverLog takes the server's words for what they are worth to an operator of oms: a notice is a detail.
 type serverLog struct{ to *slog.Logger }
 
-func (l serverLog) Noticef(format string, v ...any) { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Debugf(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Tracef(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Warnf(format string, v ...any)   { l.to.Warn(fmt.Sprintf(format, v...)) }
-func (l serverLog) Errorf(format string, v ...any)  { l.to.Warn(fmt.Sprintf(format, v...)) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
+func (l serverLog) write(level slog.Level, format string, v []any) {
+	if l.to.Enabled(context.Background(), level) {
+		l.to.Log(context.Background(), level, fmt.Sprintf(format, v...))
+	}
+}
+
+// Noticef implements server.Logger.
+func (l serverLog) Noticef(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+
+// Debugf implements server.Logger.
+func (l serverLog) Debugf(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+
+// Tracef implements server.Logger.
+func (l serverLog) Tracef(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+
+// Warnf implements server.Logger.
+func (l serverLog) Warnf(format string, v ...any) { l.write(slog.LevelWarn, format, v) }
+
+// Errorf implements server.Logger.
+func (l serverLog) Errorf(format string, v ...any) { l.write(slog.LevelWarn, format, v) }
+
+// Fatalf implements server.Logger.
+func (l serverLog) Fatalf(format string, v ...any) { l.write(slog.LevelError, format, v) }

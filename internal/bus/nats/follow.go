@@ -79,7 +79,7 @@ func (f *follower) once(ctx context.Context) error {
 	defer cancel(nil)
 	// Behind a new connection may stand a server that lost everything, with other sequences.
 	connection := f.bus.current()
-	defer context.AfterFunc(connection, func() { cancel(errReconnected) })()
+	defer context.AfterFunc(connection, func() { cancel(errReconnected) })() //nolint:contextcheck // the connection's life, not the reader's
 
 	stream, err := f.request(ctx, func(ctx context.Context) (jetstream.Stream, error) {
 		return f.bus.js.Stream(ctx, f.bus.streamName(f.epoch))
@@ -95,7 +95,7 @@ func (f *follower) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer f.drop(connection, stream, consumer)
+	defer f.drop(connection, stream, consumer) //nolint:contextcheck // also when the reader's context has ended
 	return f.read(ctx, consumer)
 }
 
@@ -200,27 +200,30 @@ func (f *follower) read(ctx context.Context, consumer jetstream.Consumer) error 
 		return fmt.Errorf("read: %w", err)
 	}
 	defer messages.Stop()
-	waiting, stopWaiting := ctx, context.CancelFunc(func() {})
-	if !f.deadline.IsZero() {
-		waiting, stopWaiting = context.WithDeadlineCause(ctx, f.deadline, errBehind)
-	}
-	defer func() { stopWaiting() }()
-	for {
-		message, err := messages.Next(jetstream.NextContext(waiting))
+	for !f.deadline.IsZero() {
+		waiting, stop := context.WithDeadlineCause(ctx, f.deadline, errBehind)
+		err := f.next(waiting, messages)
+		stop()
 		if err != nil {
-			if waiting.Err() != nil {
-				err = context.Cause(waiting)
-			}
-			return fmt.Errorf("read: %w", err)
-		}
-		if err := f.take(message); err != nil {
 			return err
 		}
-		if f.deadline.IsZero() && waiting != ctx {
-			stopWaiting()
-			waiting = ctx
+	}
+	for {
+		if err := f.next(ctx, messages); err != nil {
+			return err
 		}
 	}
+}
+
+func (f *follower) next(ctx context.Context, messages jetstream.MessagesContext) error {
+	message, err := messages.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return fmt.Errorf("read: %w", err)
+	}
+	return f.take(message)
 }
 
 // take handles one message: skips what was seen, refuses what leaves a gap.

@@ -14,7 +14,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/contract/codec"
-	"github.com/seed-255eabaa/oms/internal/contract/contracttest"
+	"github.com/seed-255eabaa/oms/internal/contract/internal/kitchen"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
@@ -29,7 +29,7 @@ func messages(t testing.TB) []message {
 	t.Helper()
 	var all []message
 	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
-		if mt.Descriptor().FullName().Parent() != "oms.v1" {
+		if pkg := mt.Descriptor().ParentFile().Package(); pkg != "oms.v1" && pkg != "kitchen.v1" || mt.Descriptor().IsMapEntry() {
 			return true
 		}
 		m, ok := mt.New().Interface().(message)
@@ -53,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Run(string(empty.ProtoReflect().Descriptor().Name()), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				m := fresh(empty)
-				contracttest.Fill(t, m)
+				random(t, m)
 				ours := m.AppendJSON(nil)
 				if !json.Valid(ours) || bytes.ContainsAny(ours, "\n\r") {
 					t.Fatalf("not one line of JSON: %q", ours)
@@ -92,8 +92,9 @@ func fresh(m message) message {
 func FuzzDecode(f *testing.F) {
 	all := []message{
 		&omsv1.Order{}, &omsv1.CreateOrderRequest{}, &omsv1.DeadLetter{}, &omsv1.Payment{}, &omsv1.PaymentStatusChanged{},
-		&omsv1.GetOperationResponse{}, &omsv1.ListOrdersRequest{},
+		&omsv1.GetOperationResponse{}, &omsv1.ListOrdersRequest{}, &kitchen.Sink{}, &kitchen.PutRequest{},
 	}
+	f.Add(7, []byte(`{"maybe_int":0,"maybe_bytes":"","part":{"name":""},"count":null,"u64":18446744073709551615,"s32":-5,"parts":{"a":{}},"sums":{"b":"7"}}`))
 	f.Add(0, []byte(`{"id":"order:1","status":"ORDER_STATUS_PAID","items":[{"sku":"a","qty":2,"price":{"currency":"EUR","amount_minor":-1}}],"metadata":{"k":"v\u0041\ud83d\ude00"},"created_at":"2026-01-31T12:00:00.123456789+02:00"}`))
 	f.Add(1, []byte(`{"items":[null,{"qty":1.5}],"metadata":{"":""},"currency":null}`))
 	f.Add(2, []byte(`{"payload":"aGk=","attempts":"7","created_at":"0001-01-01T00:00:00Z"}`))
@@ -212,6 +213,50 @@ func TestEnumsTimesAndBytes(t *testing.T) {
 	} {
 		check(t, text, new(omsv1.DeadLetter), want)
 	}
+}
+
+// TestChoicesAndAbsence is about what the contract of today does not use: optional fields, oneofs, unsigned numbers, nesting.
+func TestChoicesAndAbsence(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"text":"a","part":{}}`:             `part DUPLICATE_FIELD excludes another field`,
+		`{"text":null,"part":{}}`:            ``,
+		`{"text":"a","text":"b"}`:            `text DUPLICATE_FIELD is given more than once`,
+		`{"u32":-1}`:                         `u32 OUT_OF_RANGE must be between 0 and 4294967295`,
+		`{"u32":4294967296}`:                 `u32 OUT_OF_RANGE`,
+		`{"u64":18446744073709551616}`:       `u64 OUT_OF_RANGE must be between 0 and 18446744073709551615`,
+		`{"u64":"18446744073709551615"}`:     ``,
+		`{"u64":1.5}`:                        `u64 NOT_AN_INTEGER`,
+		`{"maybe_int":1.5}`:                  `maybe_int NOT_AN_INTEGER`,
+		`{"times":["x"]}`:                    `times[0] INVALID_TIMESTAMP`,
+		`{"by_colour":{"a":"COLOUR_GREEN"}}`: `by_colour["a"] UNKNOWN_VALUE "COLOUR_GREEN" is unknown; must be one of COLOUR_UNSPECIFIED, COLOUR_RED, COLOUR_BLUE`,
+		`{"parts":{"a":{"part":{"x":1}}}}`:   `parts["a"].part.x UNKNOWN_FIELD`,
+		`{"counts":{"a":1,"b":2,"a":3}}`:     `counts["a"] DUPLICATE_FIELD`,
+		`{"first":{"empty":{}}}`:             ``,
+		`{"first":{"empty":{"a":1}}}`:        `first.empty.a UNKNOWN_FIELD`,
+		nested(codec.DepthLimit - 1):         ``,
+		nested(codec.DepthLimit):             strings.Repeat("part.", codec.DepthLimit-1) + `part NESTED_TOO_DEEPLY`,
+	} {
+		check(t, text, new(kitchen.Sink), want)
+	}
+	for want, m := range map[string]codec.Message{
+		`{}`:                     &kitchen.Sink_Part{},
+		`{"name":""}`:            &kitchen.Sink_Part{Name: proto.String("")},
+		`{"part":{}}`:            &kitchen.Sink_Part{Part: &kitchen.Sink_Part{}},
+		`{"part":{},"empty":{}}`: &kitchen.Sink_Part{Part: &kitchen.Sink_Part{}, Empty: &kitchen.Sink_Part_Empty{}},
+		`{"name":"x","part":{}}`: &kitchen.Sink_Part{Name: proto.String("x"), Part: &kitchen.Sink_Part{}},
+	} {
+		if got := string(m.AppendJSON(nil)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got := string((&kitchen.Sink{Choice: &kitchen.Sink_Count{Count: 0}}).AppendJSON(nil)); !strings.HasPrefix(got, `{"count":0,"u32":0,`) {
+		t.Errorf("a choice of zero is lost: %s", got)
+	}
+}
+
+// nested is a sink with a part in a part, so many deep.
+func nested(parts int) string {
+	return strings.Repeat(`{"part":`, parts) + `{}` + strings.Repeat(`}`, parts)
 }
 
 func check(t *testing.T, text string, m codec.Message, want string) {

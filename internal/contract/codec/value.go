@@ -219,7 +219,8 @@ func ParseTimestamp(b []byte) (*timestamppb.Timestamp, bool) {
 		return nil, false
 	}
 	v := timestamppb.New(t)
-	return v, v.IsValid()
+	valid := v.IsValid()
+	return v, valid
 }
 
 // Forms of the parts of a timestamp; a zero stands for any digit.

@@ -41,35 +41,41 @@ type Claim struct {
 	Lease time.Duration
 }
 
-// Decide implements domain.Command. ABORTED says that another process has it or that it is over.
+// Decide implements domain.Command. ABORTED says that another process has it or that it is over. The answered row tells in
+// Called whether the claimer must ask first: it must as well when the claim before was never concluded, since whoever had it may
+// have called and died.
 func (c Claim) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
 	if e == nil || e.State != state.EffectOpen || now.Before(e.NextAt) {
 		return domain.Decision{}, fault.New(fault.Aborted, "NOT_CLAIMED", "the effect is claimed or over")
 	}
 	return c.change(states, now, func(after *state.Effect) {
+		after.Called = after.Called || after.Owner != ""
 		after.Owner, after.NextAt = c.Owner, now.Add(c.Lease)
 		after.Attempts++
-		after.Called = true
 	})
 }
 
-// Retry puts an open effect off after a failed or unknown call.
+// Retry concludes a claim without an outcome: the effect is put off.
 type Retry struct {
 	Name
-	After  time.Duration
-	Error  string
-	Called bool // a call may have reached the other side
+	Attempts int32 // of the effect as it was claimed; a claim that came later is left alone
+	After    time.Duration
+	Error    string // empty when nothing went wrong
+	Called   bool   // a call may have reached the other side
 }
 
 // Decide implements domain.Command.
 func (c Retry) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	if e := domain.Find[state.Effect](states, c.Ref()); e != nil && e.Attempts != c.Attempts {
+		return domain.Decision{Answer: c.Ref()}, nil
+	}
 	return c.change(states, now, func(after *state.Effect) {
 		after.Owner, after.NextAt, after.LastError, after.Called = "", now.Add(c.After), c.Error, c.Called
 	})
 }
 
-// Finish closes an effect whose result is known.
+// Finish closes an effect whose result is known, also one that was given up before.
 type Finish struct {
 	Name
 	ExternalID string
@@ -78,12 +84,19 @@ type Finish struct {
 
 // Decide implements domain.Command.
 func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
-	return c.change(states, now, func(after *state.Effect) {
-		after.State, after.Owner, after.LastError = state.EffectDone, "", c.Error
-		if c.ExternalID != "" {
-			after.ExternalID = c.ExternalID
-		}
-	})
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil {
+		return domain.Decision{}, fault.NotFoundf("effect", c.ID)
+	}
+	if e.State == state.EffectDone {
+		return domain.Decision{Answer: c.Ref()}, nil
+	}
+	after := *e
+	after.State, after.Owner, after.LastError, after.UpdatedAt = state.EffectDone, "", c.Error, now
+	if c.ExternalID != "" {
+		after.ExternalID = c.ExternalID
+	}
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
 }
 
 // GiveUp closes an effect that could not be carried out; a dead letter of the same group tells.
@@ -95,6 +108,7 @@ type GiveUp struct {
 // Decide implements domain.Command.
 func (c GiveUp) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	return c.change(states, now, func(after *state.Effect) {
+		after.Called = after.Called || after.Owner != "" // whoever tries again has to ask first
 		after.State, after.Owner, after.LastError = state.EffectFailed, "", c.Error
 	})
 }

@@ -53,7 +53,7 @@ func next(p *state.Payment, now time.Time) *state.Payment {
 }
 
 // became is the decision of a change; every change of a payment is an event.
-func became(before *state.Payment, after *state.Payment, reason string) domain.Decision {
+func became(before, after *state.Payment, reason string) domain.Decision {
 	change := domain.Change{After: after, Event: EventStatusChanged, Reason: reason}
 	if before != nil {
 		change.Before = before

@@ -17,7 +17,8 @@ const RefundLimit = 1000
 // Refund asks the gateway to give captured money back.
 type Refund struct {
 	Name
-	AmountMinor int64 // 0 for the rest
+	AmountMinor int64
+	Rest        bool // all that is left, whatever AmountMinor says
 	Reason      string
 }
 
@@ -32,8 +33,10 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	}
 	rest := p.CapturedMinor - p.RefundedMinor - p.RefundPendingMinor
 	amount := c.AmountMinor
-	if amount == 0 {
+	if c.Rest {
 		amount = rest
+	} else if amount <= 0 {
+		return domain.Decision{}, fault.Invalid("amount.amount_minor", "NOT_POSITIVE", "must be above 0, is %d", amount)
 	}
 	if amount > rest || rest == 0 {
 		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",

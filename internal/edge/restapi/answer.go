@@ -36,7 +36,7 @@ func respond(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	header["Cache-Control"] = noStore
 	header["X-Content-Type-Options"] = noSniff
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone away needs no answer
+	_, _ = w.Write(body) //nolint:gosec // it is JSON by its type; a client that has gone away needs no answer
 }
 
 // writeFault answers with a fault: the body of ruling R-5 or, where the client asks for it, the problem of RFC 9457.

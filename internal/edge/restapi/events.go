@@ -28,7 +28,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, match *contract
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(h.closing, cancel)()
+	defer context.AfterFunc(h.closing, cancel)() //nolint:contextcheck // the end of the handler is not of this request
 
 	s := &eventStream{
 		w: w, control: http.NewResponseController(w), route: route, timeout: h.options.WriteTimeout, cancel: cancel, buffer: b.out[:0],
@@ -66,7 +66,8 @@ type eventStream struct {
 func (s *eventStream) send(response proto.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := append(s.buffer[:0], "id: "...)
+	b := s.buffer[:0]
+	b = append(b, "id: "...)
 	id := len(b)
 	b = s.route.EventID(b, response)
 	if bytes.ContainsAny(b[id:], "\r\n\x00") || len(b) == id {
@@ -78,18 +79,21 @@ func (s *eventStream) send(response proto.Message) error {
 	b = append(b, s.route.Event...)
 	b = append(b, "\ndata: "...)
 	b = s.route.Encode(b, response)
-	s.buffer = append(b, "\n\n"...)
-	return s.flush(s.buffer)
+	b = append(b, "\n\n"...)
+	s.buffer = b
+	return s.flush(b)
 }
 
 // fail tells of an error after the stream has begun; it has no id, so that the client goes on where it was.
 func (s *eventStream) fail(f *fault.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := append(s.buffer[:0], "event: error\ndata: "...)
+	b := s.buffer[:0]
+	b = append(b, "event: error\ndata: "...)
 	b = appendFault(b, f)
-	s.buffer = append(b, "\n\n"...)
-	_ = s.flush(s.buffer) // it is the last word either way
+	b = append(b, "\n\n"...)
+	s.buffer = b
+	_ = s.flush(b) // it is the last word either way
 }
 
 // flush writes and sends what it is given within the time limit. A client that does not take it ends the stream.

@@ -78,23 +78,26 @@ func (h *Handler) Close() { h.close() }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.recovered(w, r)
 	match := h.router.Match(r.Method, r.URL.EscapedPath())
+	document, isDocument := documents[r.URL.Path]
+	if isDocument && match.Allow == "" {
+		match.Allow = documentVerbs
+	}
 	switch {
-	case match.Route == nil && match.Allow == "":
-		if serveDocument(w, r) {
-			return
-		}
+	case match.Route != nil && match.Route.Stream != nil:
+		h.stream(w, r, &match)
+	case match.Route != nil:
+		h.unary(w, r, &match)
+	case isDocument && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		serveDocument(w, document)
+	case match.Allow == "":
 		h.refuse(w, r, nil, http.StatusNotFound, fault.New(fault.NotFound, "ROUTE_NOT_FOUND", "there is no such path"))
-	case match.Route == nil && r.Method == http.MethodOptions:
+	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", match.Allow)
 		w.WriteHeader(http.StatusNoContent)
-	case match.Route == nil:
+	default:
 		w.Header().Set("Allow", match.Allow)
 		h.refuse(w, r, nil, http.StatusMethodNotAllowed,
 			fault.New(fault.Unimplemented, "METHOD_NOT_ALLOWED", "this path allows %s", match.Allow))
-	case match.Route.Stream != nil:
-		h.stream(w, r, &match)
-	default:
-		h.unary(w, r, &match)
 	}
 }
 

@@ -53,8 +53,8 @@ func (t *transaction) open(ctx context.Context) error {
 	return nil
 }
 
-// load reads row by row with prepared statements: in process a statement has no round trip to save, and a list as JSON costs more
-// to write and read than it saves (measured).
+// load reads row by row with prepared statements: in process a statement has no round trip to save. (One statement a kind with the
+// ids in a JSON list took 6.9 µs an order with its lines instead of 8.5, before sorting the lines back to their orders.)
 func (t *transaction) load(need state.Need) error {
 	for _, ref := range need.Refs {
 		found, err := t.writer.find(ref)
@@ -132,7 +132,7 @@ func (t *transaction) end(now time.Time) error {
 
 func (s *Store) commit(w *writer) error {
 	if s.failCommit != nil {
-		if err := s.failCommit(); err != nil {
+		if err := s.failCommit(w); err != nil {
 			return err
 		}
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package sqlite
 
 import (
@@ -6,11 +8,15 @@ import (
 	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
+	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -19,6 +25,8 @@ import (
 
 const benchBatch = 256
 
+// benchStore opens an empty store, or one with as many orders as OMS_BENCH_ORDERS says: what is written at random (keys, customers)
+// then costs a page each.
 func benchStore(b *testing.B) *Store {
 	b.Helper()
 	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "oms.db"), Options{})
@@ -26,6 +34,11 @@ func benchStore(b *testing.B) *Store {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
+	orders, _ := strconv.Atoi(os.Getenv("OMS_BENCH_ORDERS"))
+	for range orders / 4096 {
+		changes, _ := create(s.clock.now(), 4096)
+		commit(b, s, state.Need{}, func(state.Loaded) *state.Changes { return changes })
+	}
 	return s
 }
 
@@ -87,22 +100,38 @@ func commit(tb testing.TB, s *Store, need state.Need, decide func(state.Loaded) 
 	}
 }
 
-func report(b *testing.B, unit string) {
+// meter adds up the time and the processor time, of all threads, that commits take.
+type meter struct {
+	wall, processor time.Duration
+}
+
+func (m *meter) measure(do func()) {
+	wall, processor := time.Now(), processorTime()
+	do()
+	m.wall, m.processor = m.wall+time.Since(wall), m.processor+processorTime()-processor
+}
+
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func (m *meter) report(b *testing.B, unit string) {
 	b.Helper()
-	b.ReportMetric(float64(benchBatch*b.N)/b.Elapsed().Seconds(), unit)
+	commands := float64(benchBatch * b.N)
+	b.ReportMetric(commands/m.wall.Seconds(), unit+"/s")
+	b.ReportMetric(float64(m.processor.Microseconds())/commands, "cpu-µs/"+unit)
 }
 
 func BenchmarkCreate(b *testing.B) {
 	s := benchStore(b)
-	b.ReportAllocs()
-	b.ResetTimer()
+	var m meter
 	for b.Loop() {
-		b.StopTimer()
 		changes, need := create(s.clock.now(), benchBatch)
-		b.StartTimer()
-		commit(b, s, need, func(state.Loaded) *state.Changes { return changes })
+		m.measure(func() { commit(b, s, need, func(state.Loaded) *state.Changes { return changes }) })
 	}
-	report(b, "orders/s")
+	m.report(b, "order")
 }
 
 // BenchmarkReserve loads orders and items, changes both and inserts a reservation, each with an event of its order.
@@ -116,10 +145,8 @@ func BenchmarkReserve(b *testing.B) {
 	}
 	commit(b, s, state.Need{}, func(state.Loaded) *state.Changes { return stock })
 	payload := make([]byte, 250)
-	b.ReportAllocs()
-	b.ResetTimer()
+	var m meter
 	for b.Loop() {
-		b.StopTimer()
 		created, need := create(s.clock.now(), benchBatch)
 		commit(b, s, need, func(state.Loaded) *state.Changes { return created })
 		for _, written := range created.Rows {
@@ -130,10 +157,11 @@ func BenchmarkReserve(b *testing.B) {
 		for _, sku := range skus {
 			need.Refs = append(need.Refs, state.Ref{Kind: state.KindItem, Tenant: "acme", ID: fmt.Sprintf("SKU-%04d", sku)})
 		}
-		b.StartTimer()
-		commit(b, s, need, func(loaded state.Loaded) *state.Changes { return reserve(loaded, need, payload) })
+		m.measure(func() {
+			commit(b, s, need, func(loaded state.Loaded) *state.Changes { return reserve(loaded, need, payload) })
+		})
 	}
-	report(b, "groups/s")
+	m.report(b, "group")
 }
 
 func reserve(loaded state.Loaded, need state.Need, payload []byte) *state.Changes {
@@ -168,20 +196,88 @@ func BenchmarkStatus(b *testing.B) {
 		refs = append(refs, need.Refs...)
 	}
 	payload := make([]byte, 250)
-	b.ReportAllocs()
-	b.ResetTimer()
+	var m meter
 	for i := 0; b.Loop(); i++ {
 		need := state.Need{Refs: refs[i%40*benchBatch:][:benchBatch]}
-		commit(b, s, need, func(loaded state.Loaded) *state.Changes {
-			changes := newChanges(loaded.Now)
-			for _, ref := range need.Refs {
-				order := *loaded.Rows[ref].(*state.Order)
-				order.Status, order.Version, order.UpdatedAt = state.OrderPaid, order.Version+1, loaded.Now
-				changes.Rows = append(changes.Rows, state.Written{Row: &order})
-				changes.Events = append(changes.Events, event(changes, len(changes.Events), &order, payload))
-			}
-			return changes
+		m.measure(func() {
+			commit(b, s, need, func(loaded state.Loaded) *state.Changes { return pay(loaded, need, payload) })
 		})
 	}
-	report(b, "updates/s")
+	m.report(b, "update")
+}
+
+func pay(loaded state.Loaded, need state.Need, payload []byte) *state.Changes {
+	changes := newChanges(loaded.Now)
+	for _, ref := range need.Refs {
+		order := *loaded.Rows[ref].(*state.Order)
+		order.Status, order.Version, order.UpdatedAt = state.OrderPaid, order.Version+1, loaded.Now
+		changes.Rows = append(changes.Rows, state.Written{Row: &order})
+		changes.Events = append(changes.Events, event(changes, len(changes.Events), &order, payload))
+	}
+	return changes
+}
+
+// BenchmarkInvariants checks a database of whole orders, as many as OMS_BENCH_ORDERS says (or a few).
+func BenchmarkInvariants(b *testing.B) {
+	orders, _ := strconv.Atoi(os.Getenv("OMS_BENCH_ORDERS"))
+	b.Setenv("OMS_BENCH_ORDERS", "0")
+	s := benchStore(b)
+	sold := int64(0)
+	for done := 0; done <= orders; done += 4096 {
+		changes := confirmed(s.clock.now().Add(-time.Hour), 4096)
+		if sold += 4096; done == 0 {
+			for _, sku := range []string{"SKU-100", "SKU-200"} {
+				changes.Rows = append(changes.Rows, state.Written{New: true, Row: &state.Item{Tenant: "acme", SKU: sku, OnHand: 1 << 40}})
+			}
+		}
+		if err := put(s, changes); err != nil {
+			b.Fatal(err)
+		}
+	}
+	changes := newChanges(s.clock.now())
+	for _, sku := range []string{"SKU-100", "SKU-200"} {
+		changes.Rows = append(changes.Rows, state.Written{Row: &state.Item{Tenant: "acme", SKU: sku, OnHand: 1 << 40, Sold: sold}})
+	}
+	if err := put(s, changes); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		findings, err := s.Invariants(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, finding := range findings {
+			if finding.Violation != "" {
+				b.Fatalf("%s: %s", finding.Invariant, finding.Violation)
+			}
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/float64(sold)*1e6, "s/million")
+}
+
+// confirmed makes orders that have come to their end.
+func confirmed(now time.Time, count int) *state.Changes {
+	changes, _ := create(now, count)
+	changes.SetTimers = nil
+	payload := make([]byte, 250)
+	for _, written := range changes.Rows {
+		order := written.Row.(*state.Order)
+		order.Status, order.CapturedMinor, order.PaymentStatus = state.OrderConfirmed, order.AmountMinor, state.PaymentCaptured
+		for order.Version = 2; order.Version < 5; order.Version++ {
+			changes.Events = append(changes.Events, event(changes, len(changes.Events), order, payload))
+		}
+		order.Version--
+		payment := &state.Payment{Tenant: order.Tenant, ID: id.Derive("payment", order.ID), OrderID: order.ID, Currency: "EUR",
+			Status: state.PaymentCaptured, AmountMinor: order.AmountMinor, CapturedMinor: order.AmountMinor, Version: 1}
+		paid := event(changes, len(changes.Events), order, payload)
+		paid.AggregateKind, paid.AggregateID, paid.Seq = state.KindPayment, payment.ID, 1
+		changes.Events = append(changes.Events, paid)
+		transfer, _ := ledger.Move(ledger.Transfer{Tenant: order.Tenant, ID: id.Derive("transfer", order.ID) + "/capture",
+			Kind: "payment.capture", OrderID: order.ID, Currency: "EUR", At: now}, ledger.GatewayClearing, ledger.OrderRevenue, order.AmountMinor)
+		changes.Transfers = append(changes.Transfers, transfer)
+		changes.Rows = append(changes.Rows, state.Written{New: true, Row: payment},
+			state.Written{New: true, Row: &state.Reservation{Tenant: order.Tenant, ID: id.Derive("reservation", order.ID), OrderID: order.ID,
+				Status: state.ReservationSold, Items: []state.Demand{{SKU: "SKU-100", Quantity: 1}, {SKU: "SKU-200", Quantity: 1}}}})
+	}
+	return changes
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,7 +56,7 @@ func (c *checkpointer) run() {
 			return
 		case <-c.store.written:
 		}
-		if err := c.check(); err != nil {
+		if err := c.check(); err != nil && !errors.Is(err, errClosed) {
 			c.warn("the write-ahead log could not be copied back", "error", err)
 		}
 		select {

@@ -27,7 +27,11 @@ func (c *columns) flag() bool { return c.integer() != 0 }
 
 func (c *columns) blob() []byte {
 	c.next++
-	value := make([]byte, c.statement.ColumnLen(c.next-1))
+	length := c.statement.ColumnLen(c.next - 1)
+	if length == 0 {
+		return nil
+	}
+	value := make([]byte, length)
 	c.statement.ColumnBytes(c.next-1, value)
 	return value
 }

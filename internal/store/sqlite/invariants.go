@@ -2,9 +2,220 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// Invariants implements verify.Store.
-func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) { return nil, nil }
+// invariant is something that holds whatever happens. What holds between rows that one transaction changes is checked of all rows.
+// What a flow brings about in several steps is checked of rows that have not changed for a while: ?1 is the time until then.
+type invariant struct {
+	sentence string
+	checked  string // counts the rows that are looked at
+	violated string // names violations, one text a row
+}
+
+// settling is the time that a flow is given to take its next step.
+const settling = 10 * time.Second
+
+// examples is the number of violations that a finding names.
+const examples = 5
+
+// Invariants implements verify.Store. All checks see one snapshot, so what a live server does meanwhile does not show.
+func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
+	findings := make([]state.Finding, 0, len(invariants))
+	settled := time.Now().Add(-settling).UnixMicro()
+	err := s.readLong(ctx, "invariants", func(reader *session) error {
+		if err := execute(reader.connection, "PRAGMA cache_size = -262144"); err != nil { // for the joins
+			return err
+		}
+		defer func() { _ = execute(reader.connection, readerCache) }()
+		return reader.snapshot(func() error {
+			for _, invariant := range invariants {
+				finding, err := reader.check(invariant, settled)
+				if err != nil {
+					return fmt.Errorf("%s: %w", invariant.sentence, err)
+				}
+				findings = append(findings, finding)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return findings, nil
+}
+
+func (s *session) check(invariant invariant, settled int64) (state.Finding, error) {
+	finding := state.Finding{Invariant: invariant.sentence}
+	err := s.query(invariant.checked, nil, func(c *columns) bool {
+		finding.Checked = c.integer()
+		return true
+	})
+	if err != nil {
+		return finding, err
+	}
+	bind := func(r *row) {
+		if strings.Contains(invariant.violated, "?1") {
+			r.integer(settled)
+		}
+	}
+	var found []string
+	err = s.query(fmt.Sprintf("%s LIMIT %d", invariant.violated, examples), bind, func(c *columns) bool {
+		found = append(found, c.text())
+		return true
+	})
+	finding.Violation = strings.Join(found, "; ")
+	return finding, err
+}
+
+var invariants = []invariant{
+	{
+		sentence: "every item's reserved and sold pieces are those of the reservations, and it reserves no more than it has",
+		checked:  "SELECT count(*) FROM items",
+		violated: `WITH demand AS MATERIALIZED (
+				SELECT r.tenant_id, d.value ->> 'sku' AS sku, sum(iif(r.status = 1, d.value ->> 'qty', 0)) AS held,
+					sum(iif(r.status = 4, d.value ->> 'qty', 0)) AS sold
+				FROM reservations r, json_each(r.items) d WHERE r.status IN (1, 4) GROUP BY 1, 2)
+			SELECT format('%s %s: reserved %d, held %d; sold %d, reservations sold %d; on hand %d', i.tenant_id, i.sku, i.reserved,
+				coalesce(d.held, 0), i.sold, coalesce(d.sold, 0), i.on_hand)
+			FROM items i LEFT JOIN demand d ON d.tenant_id = i.tenant_id AND d.sku = i.sku
+			WHERE i.reserved <> coalesce(d.held, 0) OR i.sold <> coalesce(d.sold, 0) OR i.on_hand < i.reserved OR i.reserved < 0
+			UNION ALL
+			SELECT format('%s %s: held %d, sold %d, and there is no such item', d.tenant_id, d.sku, d.held, d.sold) FROM demand d
+			WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.tenant_id = d.tenant_id AND i.sku = d.sku)`,
+	},
+	{
+		sentence: "every transfer has two entries or more and sums to zero",
+		checked:  "SELECT count(*) FROM ledger_transfers",
+		violated: `SELECT format('%s %s: %d entries, sum %d', t.tenant_id, t.transfer_id, count(e.entry_no), coalesce(sum(e.amount_minor), 0))
+			FROM ledger_transfers t LEFT JOIN ledger_entries e ON e.tenant_id = t.tenant_id AND e.transfer_id = t.transfer_id
+			GROUP BY t.transfer_id, t.tenant_id HAVING count(e.entry_no) < 2 OR coalesce(sum(e.amount_minor), 0) <> 0`,
+	},
+	{
+		sentence: "every ledger entry belongs to a transfer, and the entries of every currency sum to zero",
+		checked:  "SELECT count(*) FROM ledger_entries",
+		violated: `SELECT format('%s: sum %d', coalesce(t.currency, 'no transfer ' || e.transfer_id), sum(e.amount_minor))
+			FROM ledger_entries e LEFT JOIN ledger_transfers t ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
+			GROUP BY t.currency HAVING sum(e.amount_minor) <> 0 OR t.currency IS NULL`,
+	},
+	{
+		sentence: "every payment has captured and refunded what the ledger says",
+		checked:  "SELECT count(*) FROM payments",
+		violated: `WITH booked AS MATERIALIZED (
+				SELECT t.tenant_id, t.order_id, sum(iif(t.kind = 'payment.capture', e.amount_minor, 0)) AS captured,
+					sum(iif(t.kind = 'payment.refund', -e.amount_minor, 0)) AS refunded
+				FROM ledger_transfers t JOIN ledger_entries e ON e.tenant_id = t.tenant_id AND e.transfer_id = t.transfer_id
+				WHERE e.account = 'orders:revenue' GROUP BY 1, 2)
+			SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d', p.tenant_id, p.payment_id,
+				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0))
+			FROM payments p LEFT JOIN booked b ON b.tenant_id = p.tenant_id AND b.order_id = p.order_id
+			WHERE p.captured_minor <> coalesce(b.captured, 0) OR p.refunded_minor <> coalesce(b.refunded, 0)
+			UNION ALL
+			SELECT format('%s %s: %d captured in the ledger, and there is no payment', b.tenant_id, b.order_id, b.captured)
+			FROM booked b LEFT JOIN payments p ON p.tenant_id = b.tenant_id AND p.order_id = b.order_id WHERE p.payment_id IS NULL`,
+	},
+	{
+		sentence: "no payment refunds more than it captured",
+		checked:  "SELECT count(*) FROM payments",
+		violated: `SELECT format('%s %s: captured %d, refunded %d, refunds pending %d', tenant_id, payment_id, captured_minor,
+				refunded_minor, refund_pending_minor)
+			FROM payments WHERE refunded_minor + refund_pending_minor > captured_minor`,
+	},
+	{
+		sentence: "every order has lines, and its amount is the sum of its lines and adjustments",
+		checked:  "SELECT count(*) FROM orders",
+		violated: `SELECT format('%s %s: amount %d, %d lines, sum %d', tenant_id, order_id, amount_minor, lines, total) FROM (
+				SELECT o.tenant_id, o.order_id, o.amount_minor, count(l.line_no) AS lines, coalesce(sum(l.quantity * l.price_minor), 0) +
+					iif(o.adjustments IS NULL, 0, (SELECT sum(a.value ->> 'amount_minor') FROM json_each(o.adjustments) a)) AS total
+				FROM orders o LEFT JOIN order_lines l ON l.tenant_id = o.tenant_id AND l.order_id = o.order_id
+				GROUP BY o.tenant_id, o.order_id)
+			WHERE lines = 0 OR total <> amount_minor`,
+	},
+	{
+		sentence: "no order claims more captured or refunded money than its payment, and a settled one claims all of it",
+		checked:  "SELECT count(*) FROM orders",
+		violated: `SELECT format('%s %s: captured %d, its payment %d; refunded %d, its payment %d', o.tenant_id, o.order_id,
+				o.captured_minor, coalesce(p.captured_minor, 0), o.refunded_minor, coalesce(p.refunded_minor, 0))
+			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.order_id
+			WHERE o.captured_minor > coalesce(p.captured_minor, 0) OR o.refunded_minor > coalesce(p.refunded_minor, 0)
+				OR (max(o.updated_at_us, p.updated_at_us) < ?1
+					AND (o.captured_minor <> p.captured_minor OR o.refunded_minor <> p.refunded_minor))`,
+	},
+	{
+		sentence: "every confirmed order is paid in full and has its pieces sold",
+		checked:  "SELECT count(*) FROM orders WHERE status = 4",
+		violated: `SELECT format('%s %s: amount %d, captured %d, reservation %s', o.tenant_id, o.order_id, o.amount_minor,
+				o.captured_minor, coalesce(s.name, 'absent'))
+			FROM orders o LEFT JOIN reservations r ON r.tenant_id = o.tenant_id AND r.order_id = o.order_id
+				LEFT JOIN reservation_statuses s ON s.status = r.status
+			WHERE o.status = 4 AND o.updated_at_us < ?1 AND (r.status IS NOT 4 OR o.captured_minor <> o.amount_minor)`,
+	},
+	{
+		sentence: "every canceled order has given back its pieces and its money, or is giving it back",
+		checked:  "SELECT count(*) FROM orders WHERE status = 5",
+		violated: `SELECT format('%s %s: reservation %s, captured %d, refunded %d, refunds pending %d', o.tenant_id, o.order_id,
+				coalesce(s.name, 'absent'), coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0),
+				coalesce(p.refund_pending_minor, 0))
+			FROM orders o LEFT JOIN reservations r ON r.tenant_id = o.tenant_id AND r.order_id = o.order_id
+				LEFT JOIN reservation_statuses s ON s.status = r.status
+				LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.order_id
+			WHERE o.status = 5 AND o.updated_at_us < ?1 AND (r.status = 1
+				OR (p.updated_at_us < ?1 AND p.captured_minor > p.refunded_minor + p.refund_pending_minor))`,
+	},
+	{
+		sentence: "every order's events are numbered from 1 to its version without gaps",
+		checked:  "SELECT count(*) FROM orders",
+		violated: numberedEvents("orders", "order_id", "version", state.KindOrder),
+	},
+	{
+		sentence: "every payment's events are numbered from 1 to its version without gaps",
+		checked:  "SELECT count(*) FROM payments",
+		violated: numberedEvents("payments", "payment_id", "version", state.KindPayment),
+	},
+	{
+		sentence: "every item's events are numbered from 1 to its seq without gaps",
+		checked:  "SELECT count(*) FROM items",
+		violated: numberedEvents("items", "sku", "seq", state.KindItem),
+	},
+	{
+		sentence: "the positions of events and batches follow each other without gaps from 1",
+		checked:  "SELECT count(*) FROM events",
+		violated: `SELECT format('batch %s begins at %d, not at %d', lower(hex(batch_id)), first_position, due) FROM (
+				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), 1) AS due
+				FROM batches WHERE events > 0) WHERE first_position <> due
+			UNION ALL
+			SELECT format('%d events from %d to %d, and the next is %d', n, first, last, next_position) FROM
+				(SELECT count(*) AS n, coalesce(min(position), 1) AS first, coalesce(max(position), 0) AS last FROM events),
+				(SELECT next_position FROM stream)
+			WHERE first <> 1 OR last <> n OR last <> next_position - 1`,
+	},
+	{
+		sentence: "every unpaid order without a payment under way has an expiry timer",
+		checked:  "SELECT count(*) FROM orders WHERE status IN (1, 2) AND payment_status IN (0, 5)",
+		violated: `SELECT format('%s %s: no timer', o.tenant_id, o.order_id) FROM orders o
+			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (SELECT 1 FROM timers t
+				WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
+	},
+	{
+		sentence: "no call is open of a payment that was declined, voided or refunded in full",
+		checked:  "SELECT count(*) FROM effects",
+		violated: `SELECT format('%s %s: open, and %s is %s', e.tenant_id, e.effect_id, p.payment_id, s.name)
+			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
+				JOIN payment_statuses s ON s.status = p.status
+			WHERE e.state = 1 AND p.status IN (5, 6, 8)`,
+	},
+}
+
+// numberedEvents names aggregates whose events are not 1, 2, 3 … up to what the row says. A seq is unique in its aggregate and above
+// zero, so as many of them as the greatest says are all of them.
+func numberedEvents(table, id, seq string, kind state.Kind) string {
+	return fmt.Sprintf(`SELECT format('%%s %%s: %%d events, the last is %%d, the row says %%d', tenant_id, id, n, last, seq) FROM (
+			SELECT a.tenant_id, a.%[2]s AS id, a.%[3]s AS seq, count(e.seq) AS n, coalesce(max(e.seq), 0) AS last
+			FROM %[1]s a LEFT JOIN events e ON e.tenant_id = a.tenant_id AND e.aggregate_id = a.%[2]s AND e.aggregate_kind = %[4]d
+			GROUP BY a.tenant_id, a.%[2]s)
+		WHERE n <> seq OR last <> seq`, table, id, seq, kind)
+}

@@ -7,13 +7,19 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
+// readerCache keeps a reader small: what it reads again is in the file's mapping.
+const readerCache = "PRAGMA cache_size = -8192"
+
 // openReaders opens the read-only connections. Each sees the last commit as of the start of its statement, and none waits for the
 // writer or makes it wait.
 func (s *Store) openReaders() error {
 	for range s.options.Readers {
-		connection, err := connect(s.path, sqlite.OpenReadOnly, "temp_store = memory", "cache_size = -8192", "mmap_size = 268435456")
+		connection, err := connect(s.path, sqlite.OpenReadOnly, "temp_store = memory", "mmap_size = 2147418112")
 		if err != nil {
 			return err
+		}
+		if err := execute(connection, readerCache); err != nil {
+			return errors.Join(translate("open", err), connection.Close())
 		}
 		s.readers <- &session{connection: connection}
 		s.opened++
@@ -23,10 +29,8 @@ func (s *Store) openReaders() error {
 
 // read lends a read-only connection to a short read.
 func (s *Store) read(ctx context.Context, step string, do func(*session) error) error {
-	select {
-	case <-s.closing: // even while a connection is free
+	if s.closed() { // even while a connection is free
 		return errClosed
-	default:
 	}
 	select {
 	case reader := <-s.readers:

@@ -32,7 +32,12 @@ func TestStore(t *testing.T) {
 
 func openStore(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), path, Options{})
+	return openStoreWith(t, path, Options{})
+}
+
+func openStoreWith(t *testing.T, path string, options Options) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, options)
 	if err != nil {
 		t.Fatal(err)
 	}

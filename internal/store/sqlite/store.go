@@ -61,7 +61,7 @@ type Store struct {
 	closeOnce    sync.Once
 	closeErr     error
 
-	failCommit func() error // for tests: called in place of COMMIT, or nil
+	failCommit func(*writer) error // for tests: called before COMMIT, which its error replaces; or nil
 }
 
 // Open opens the database at path for reading and writing, and makes it when it is absent. It refuses when another process has
@@ -157,6 +157,15 @@ func (s *Store) Close() error {
 		}
 	})
 	return s.closeErr
+}
+
+func (s *Store) closed() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // connect opens a connection and sets it up. Foreign keys are off, as SQLite has them: rows are never deleted that others name.

@@ -30,10 +30,11 @@ func (s *Store) take(ctx context.Context) (*writer, error) {
 	if s.locked == nil {
 		return nil, errReadOnly
 	}
-	select {
-	case <-s.closing: // even while the turn is free
+	if ctx.Err() != nil { // even while the turn is free
+		return nil, fmt.Errorf("sqlite: wait for the writer: %w", ctx.Err())
+	}
+	if s.closed() {
 		return nil, errClosed
-	default:
 	}
 	select {
 	case w := <-s.turn:
@@ -70,17 +71,23 @@ func (s *Store) discard(w *writer) {
 	s.turn <- nil
 }
 
-// write runs one small transaction of its own: leases, cursors, timers.
+// write runs one small transaction of its own: leases, cursors, timers. What it does can be done again, so when its COMMIT fails
+// nobody asks what became of it.
 func (s *Store) write(ctx context.Context, step string, do func(*writer) error) error {
 	w, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
-	err = run(w.begin, nil)
-	if err == nil {
-		if err = do(w); err == nil {
-			err = run(w.commit, nil)
-		}
+	if err = run(w.begin, nil); err == nil {
+		err = do(w)
+	}
+	if err != nil {
+		s.give(w)
+		return translate(step, err)
+	}
+	if err = run(w.commit, nil); err != nil && !harmless(sqlite.ErrCode(err)) {
+		s.discard(w)
+		return translate(step, err)
 	}
 	s.give(w)
 	return translate(step, err)

@@ -227,26 +227,19 @@ func scanAnswer(c *columns) *state.Answer {
 }
 
 // DeadLetter implements view.Store.
-func (s *Store) DeadLetter(ctx context.Context, id string) (*state.DeadLetter, error) {
-	found, err := collect(ctx, s, "dead letter", "SELECT "+tables[state.KindDeadLetter].columns+
-		" FROM dead_letters WHERE dead_letter_id = ?1", func(r *row) { r.text(id) }, scanDeadLetter)
-	if err == nil && len(found) == 0 {
-		return nil, state.ErrNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	return found[0], nil
+func (s *Store) DeadLetter(ctx context.Context, tenant, id string) (*state.DeadLetter, error) {
+	return readRow[*state.DeadLetter](ctx, s, state.Ref{Kind: state.KindDeadLetter, Tenant: tenant, ID: id})
 }
 
 // DeadLetters implements view.Store.
 func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error) {
 	columns := strings.Replace(tables[state.KindDeadLetter].columns, "payload", "NULL", 1)
-	text := "SELECT " + columns + " FROM dead_letters WHERE dead_letter_id < ?1 "
+	text := "SELECT " + columns + " FROM dead_letters WHERE tenant_id = ?1 AND dead_letter_id < ?2 "
 	if !query.IncludeReplayed {
 		text += "AND replayed_at_us IS NULL "
 	}
-	return collect(ctx, s, "dead letters", text+"ORDER BY dead_letter_id DESC LIMIT ?2", func(r *row) {
+	return collect(ctx, s, "dead letters", text+"ORDER BY dead_letter_id DESC LIMIT ?3", func(r *row) {
+		r.text(query.Tenant)
 		r.text(cmp.Or(query.BeforeID, beyond))
 		r.integer(int64(query.Limit))
 	}, scanDeadLetter)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -63,6 +64,7 @@ func testKeyConflict(s *suite) {
 	for _, need := range []state.Need{{Keys: []state.Key{answer.Key}}, {Keys: []state.Key{answer.Key}, Refs: []state.Ref{item.Ref()}}} {
 		again := everything(sampleOrder(longAgo()))
 		own := *again
+		own.Rows = slices.Clone(again.Rows)
 		again.Answers = append([]state.KeyedAnswer{answer}, again.Answers...)
 		again.Answers[0].Answer.Body = []byte("another")
 		s.wantError(s.begin(need).commit(again), state.ErrConflict)

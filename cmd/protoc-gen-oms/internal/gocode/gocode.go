@@ -60,7 +60,7 @@ func writeTables(plugin *protogen.Plugin, c *model.Contract) {
 	for _, service := range c.Services {
 		g := files[service.File.GoImportPath]
 		if g == nil {
-			name := path.Dir(service.File.GeneratedFilenamePrefix) + "/methods_oms.pb.go"
+			name := path.Join(path.Dir(service.File.GeneratedFilenamePrefix), "methods_oms.pb.go")
 			g = begin(plugin, service.File, name, path.Dir(service.File.Desc.Path()))
 			g.P("// Methods are the rules of every method of this package, for contract.NewTable.")
 			g.P("var Methods = ", slicesPackage.Ident("Concat"), "(")

@@ -127,7 +127,7 @@ func (w *writer) stream(method *model.Method, binding *model.Binding, message, r
 	w.P("Event: ", strconv.Quote(method.Options.GetEvents().GetEvent()), ",")
 	value := response
 	for _, field := range binding.EventID {
-		value += ".Get" + field.GoName + "()"
+		value = fmt.Sprintf("%s.Get%s()", value, field.GoName)
 	}
 	appended := "append(b, " + value + "...)"
 	if last := binding.EventID[len(binding.EventID)-1]; last.Desc.Kind() == protoreflect.Int64Kind {
@@ -142,11 +142,11 @@ func (w *writer) input(service *model.Service, method *model.Method, binding *mo
 	w.P("func ", inputName(service, method, index), "(in *", contractIdent("Input"), ") ", protoPackage.Ident("Message"), " {")
 	w.P("m := new(", method.Input.GoIdent, ")")
 	if binding.WholeBody {
-		w.P("in.ReadBody(m)")
+		w.P(`in.ReadBody("", m)`)
 	}
 	if binding.BodyField != nil {
 		w.P("m.", binding.BodyField.GoName, " = new(", binding.BodyField.Message.GoIdent, ")")
-		w.P("in.ReadBody(m.", binding.BodyField.GoName, ")")
+		w.P(`in.ReadBody("`, binding.BodyField.Desc.Name(), `", m.`, binding.BodyField.GoName, ")")
 	}
 	for i, field := range binding.Path {
 		w.P("in.PathText(", i, `, "`, field.Desc.Name(), `", "`, method.KindOf(field), `", &m.`, field.GoName, ")")

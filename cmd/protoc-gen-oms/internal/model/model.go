@@ -157,7 +157,9 @@ func (m *Method) readBinding(rule *annotations.HttpRule) (*Binding, error) {
 		return nil, err
 	}
 	if m.Desc.IsStreamingServer() {
-		return b, b.readEvents(m)
+		if err := b.readEvents(m); err != nil {
+			return nil, err
+		}
 	}
 	return b, nil
 }

@@ -15,20 +15,10 @@ func rulesOf(field protoreflect.FieldDescriptor) *validate.FieldRules {
 	return rules
 }
 
-// celRules translates the CEL rules that proto/ has, by their ids; JSON Schema cannot express CEL itself.
-var celRules = map[string]func(*object){
-	"partner_id": func(o *object) {
-		o.set("minLength", 1).set("maxLength", 128).
-			set("pattern", `^(?![.]+$)[A-Za-z0-9._:~-]([A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?$`)
-	},
-}
-
 // constrain adds what the rules say to a schema.
 func constrain(o *object, rules *validate.FieldRules) {
 	for _, rule := range rules.GetCel() {
-		if translate, known := celRules[rule.GetId()]; known {
-			translate(o)
-		}
+		o.set("$comment", rule.GetMessage()) // JSON Schema cannot express CEL
 	}
 	switch {
 	case rules.GetString() != nil:

@@ -57,7 +57,7 @@ func (d *document) root() (*object, error) {
 	}
 	var tags []*object
 	for _, service := range d.services {
-		tags = append(tags, newObject().set("name", service.GoName).setSome("description", prose(service.Comments.Leading)))
+		tags = append(tags, newObject().set("name", service.GoName).describe(prose(service.Comments.Leading)))
 	}
 	root := newObject().
 		set("openapi", "3.1.0").
@@ -131,4 +131,12 @@ func summary(description string) string {
 		}
 	}
 	return strings.TrimSuffix(description, ".")
+}
+
+// sentence begins with a capital: comments of proto/ begin with a name, which has been cut off.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -13,11 +13,11 @@ import (
 
 // operation writes one binding of a method.
 func (d *document) operation(service *model.Service, method *model.Method, binding *model.Binding, index int) (*object, error) {
-	description := prose(method.Comments.Leading)
+	description := sentence(strings.TrimPrefix(prose(method.Comments.Leading), method.GoName+" "))
 	o := newObject().
 		set("operationId", operationID(method, binding, index)).
 		set("tags", []string{service.GoName}).
-		set("summary", summary(strings.TrimPrefix(description, method.GoName+" "))).
+		set("summary", summary(description)).
 		set("description", describe(description, method))
 	if scopes := method.Options.GetScopes(); len(scopes) > 0 {
 		o.set("security", []*object{newObject().set("bearer", scopes)})
@@ -88,7 +88,7 @@ func (d *document) parameters(method *model.Method, binding *model.Binding) ([]*
 	if binding.Resume != nil {
 		parameters = append(parameters, newObject().
 			set("name", "Last-Event-ID").set("in", "header").
-			set("description", fmt.Sprintf("The last id that was seen; it wins over `%s`. An EventSource sends it by itself when it reconnects.",
+			set("description", fmt.Sprintf("The last id that was seen; it wins over %#q. An EventSource sends it by itself when it reconnects.",
 				binding.Resume.Desc.Name())).
 			set("schema", newObject().set("type", "string")))
 	}
@@ -100,7 +100,7 @@ const uuidPattern = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}
 func parameter(in string, field *protogen.Field, schema *object) *object {
 	return newObject().
 		set("name", string(field.Desc.Name())).set("in", in).
-		setSome("description", prose(field.Comments.Leading)).
+		describe(prose(field.Comments.Leading)).
 		set("schema", schema)
 }
 
@@ -162,13 +162,13 @@ func (d *document) responses(method *model.Method, binding *model.Binding) *obje
 
 // events describes the body of an event stream, which no schema can.
 func (d *document) events(method *model.Method, message *protogen.Message) *object {
-	d.schemas.refer(message, response, nil)
 	events := method.Options.GetEvents()
 	schema := newObject().set("type", "string").set("description", fmt.Sprintf(
 		"Server-sent events named `%s`: `id` is `%s`, `data` is one line of JSON of the schema `%s`. A comment line `: heartbeat` "+
 			"comes every 15 seconds. An event named `error` carries an `Error` and is the last.",
 		events.GetEvent(), events.GetIdField(), message.GoIdent.GoName)).
-		set("contentMediaType", "text/event-stream")
+		set("contentMediaType", "text/event-stream").
+		set("contentSchema", d.schemas.refer(message, response, nil))
 	media := newObject().set("schema", schema)
 	if node := d.examples[method.GoName].Response; node.Kind != 0 {
 		media.set("example", &node)

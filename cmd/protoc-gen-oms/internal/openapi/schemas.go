@@ -115,7 +115,7 @@ func (s *schemas) message(u *messageUse) *object {
 			panic(err) // model.Read and the Go code refuse such fields before
 		}
 		if !schema.has("description") {
-			schema.setSome("description", prose(field.Comments.Leading))
+			schema.describe(prose(field.Comments.Leading))
 		}
 		properties.set(name, schema)
 		// A request needs what an empty message is refused for; an answer always has every field without presence.
@@ -123,7 +123,7 @@ func (s *schemas) message(u *messageUse) *object {
 			required = append(required, name)
 		}
 	}
-	o := newObject().set("type", "object").setSome("description", prose(u.Comments.Leading))
+	o := newObject().set("type", "object").describe(prose(u.Comments.Leading))
 	if len(required) > 0 {
 		o.set("required", required)
 	}
@@ -233,7 +233,7 @@ func enumSchema(enum *protogen.Enum) *object {
 	lines := []string{prose(enum.Comments.Leading), ""}
 	for _, value := range enum.Values {
 		values = append(values, string(value.Desc.Name()))
-		lines = append(lines, fmt.Sprintf("- `%s`: %s", value.Desc.Name(), prose(value.Comments.Leading)))
+		lines = append(lines, fmt.Sprintf("- %#q: %s", value.Desc.Name(), prose(value.Comments.Leading)))
 	}
 	return newObject().set("type", "string").set("description", strings.Join(lines, "\n")).set("enum", values)
 }

@@ -20,12 +20,12 @@ func (o *object) set(key string, value any) *object {
 	return o
 }
 
-// setSome adds a member unless it is empty.
-func (o *object) setSome(key, value string) *object {
-	if value == "" {
+// describe adds a description unless it is empty.
+func (o *object) describe(description string) *object {
+	if description == "" {
 		return o
 	}
-	return o.set(key, value)
+	return o.set("description", description)
 }
 
 func (o *object) has(key string) bool {
@@ -56,7 +56,7 @@ func toNode(value any) *yaml.Node {
 	case uint64:
 		return scalar("!!int", strconv.FormatUint(v, 10))
 	case []string:
-		return list(v, func(s string) *yaml.Node { return text(s) })
+		return list(v, text)
 	case []*object:
 		return list(v, func(o *object) *yaml.Node { return o.node })
 	default:

@@ -1,6 +1,4 @@
-// Package contracttest makes messages of the contract for tests: any message, filled at random from a rapid generator, so that
-// a test of a property needs no list of fields and goes on covering what is added to proto/.
-package contracttest
+package codec_test
 
 import (
 	"time"
@@ -11,8 +9,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Fill fills a message at random.
-func Fill(t *rapid.T, m proto.Message) { fill(t, m.ProtoReflect(), 0) }
+// random fills any message from a rapid generator, so that a test of a property needs no list of fields and goes on covering
+// what is added to proto/.
+func random(t *rapid.T, m proto.Message) { fill(t, m.ProtoReflect(), 0) }
 
 // deepest bounds the nesting of messages that hold themselves.
 const deepest = 4

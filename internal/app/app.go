@@ -1,0 +1,322 @@
+// Package app is the only wiring: it opens the store and the bus, and connects the edge, the pipeline, the relay, the reactor,
+// the timers and the effects as docs/architecture.md draws them. The whole program is a value that a test can run.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-255eabaa/oms/internal/bus"
+	"github.com/seed-255eabaa/oms/internal/bus/nats"
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/effect"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/feed"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/outbox"
+	"github.com/seed-255eabaa/oms/internal/pipeline"
+	"github.com/seed-255eabaa/oms/internal/reactor"
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/telemetry"
+	"github.com/seed-255eabaa/oms/internal/timer"
+	"github.com/seed-255eabaa/oms/internal/wire"
+)
+
+// App is one process of oms.
+type App struct {
+	config  config.Config
+	logger  *slog.Logger
+	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer // nil without an endpoint
+	holder  string            // names this process in leases and effects
+
+	store     closableStore
+	bus       *nats.Bus
+	simulator *gateway.Simulator
+	table     *table
+	pipeline  *pipeline.Pipeline
+	relay     *outbox.Relay
+	reactor   *reactor.Reactor
+	timers    *timer.Service
+	effects   *effect.Workers
+	feed      *feed.Feed
+	edges     *edges
+
+	ready   atomic.Bool
+	closers []func() error // in order of opening
+}
+
+// New opens everything that a process needs and listens on its addresses; Run serves. The settings have been validated.
+func New(ctx context.Context, c config.Config, logger *slog.Logger) (*App, error) {
+	a := &App{config: c, logger: logger, holder: holderName(), metrics: telemetry.NewMetrics(telemetry.Build())}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// open opens store and bus and makes the parts, from the inside out.
+func (a *App) open(ctx context.Context) error {
+	version, _ := telemetry.Build()
+	var err error
+	if a.tracer, err = telemetry.NewTracer(ctx, telemetry.TracerOptions{
+		Endpoint: a.config.OTLPEndpoint, Share: a.config.TraceShare, Version: version, Instance: a.holder,
+	}, a.logger); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { return a.tracer.Close(context.WithoutCancel(ctx)) })
+	if a.store, err = openStore(ctx, a.config.Storage, a.logger); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.store.Close)
+	if err := a.openBus(ctx); err != nil {
+		return err
+	}
+	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store)}
+	a.makeRelay()
+	a.makePipeline()
+	if err := a.makeEffects(); err != nil {
+		return err
+	}
+	if err := a.makeReactors(); err != nil {
+		return err
+	}
+	return a.openEdges(ctx)
+}
+
+// openBus starts the embedded bus, which only one process of a database may have, or connects to the external one.
+func (a *App) openBus(ctx context.Context) error {
+	options := nats.Options{Database: databaseName(a.config.Storage), Logger: a.logger}
+	var err error
+	if a.config.EmbeddedBus() {
+		if exclusive, shared := a.store.(interface {
+			ExclusiveBus(ctx context.Context) (release func() error, err error)
+		}); shared {
+			release, err := exclusive.ExclusiveBus(ctx)
+			if err != nil {
+				return fmt.Errorf("another process runs its embedded bus on this database; "+
+					"several processes need a bus that they share: set --bus nats://HOST:4222 for each of them: %w", err)
+			}
+			a.closers = append(a.closers, release)
+		}
+		a.bus, err = nats.Embedded(filepath.Join(a.config.DataDir, "bus"), options)
+	} else {
+		a.bus, err = nats.Connect(string(a.config.Bus), options)
+	}
+	if err != nil {
+		return fmt.Errorf("open the bus: %w", err)
+	}
+	a.closers = append(a.closers, a.bus.Close)
+	return nil
+}
+
+// makeRelay makes the outbox's relay. A process without the role only wakes the one that has it.
+func (a *App) makeRelay() {
+	a.relay = outbox.New(outbox.Options{
+		Store: a.store, Publisher: a.bus, Holder: a.holder, Logger: a.logger, Metrics: a.relayMetrics(),
+		LowWater: func(ctx context.Context) (int64, error) {
+			cursor, err := a.store.Cursor(ctx, reactorName)
+			return cursor.Position, err //nolint:wrapcheck // the relay says what it asked for
+		},
+	})
+}
+
+// makePipeline makes the pipeline. After each commit the relay gets the events, and the workers the calls they own.
+func (a *App) makePipeline() {
+	environment := pipeline.Environment{
+		Store: a.store, EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
+		Committed: a.committed,
+	}
+	if a.config.Has(config.RoleEffect) {
+		environment.EffectOwner, environment.EffectLease = a.holder, effectLease
+	}
+	a.pipeline = pipeline.New(pipeline.Options{
+		Environment: environment, Lanes: a.config.LaneCount(), MaxCommands: a.config.MaxBatch, MaxRows: a.config.MaxBatchRows,
+		MaxQueue: a.config.MaxQueue, Deadline: a.config.RequestDeadline, MaxDeadline: a.config.MaxRequestDeadline,
+	})
+}
+
+// committed is told of each batch before its rows are free for the next.
+func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Written) {
+	a.relay.Committed(batch, events)
+	a.table.skus.committed(rows)
+	a.observeRows(rows)
+	if a.effects == nil {
+		return
+	}
+	var calls []*state.Effect
+	for i := range rows {
+		if e, found := rows[i].Row.(*state.Effect); found && rows[i].New && e.Owner == a.holder {
+			calls = append(calls, e)
+		}
+	}
+	if len(calls) > 0 {
+		a.effects.Wake(calls)
+	}
+}
+
+// effectLease is how long a worker has for a call before others ask the gateway about it.
+const effectLease = 15 * time.Second
+
+// makeEffects makes the workers that call the gateway.
+func (a *App) makeEffects() error {
+	if !a.config.Has(config.RoleEffect) {
+		return nil
+	}
+	journal := a.config.GatewayJournal
+	if journal == "" {
+		journal = filepath.Join(a.config.DataDir, "gateway-sim.journal")
+	}
+	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the gateway's journal: %w", err)
+	}
+	var err error
+	a.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
+		Journal: journal, Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
+			return a.effects.Callback(ctx, tenant, key, answer)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("open the gateway simulator: %w", err)
+	}
+	a.closers = append(a.closers, a.simulator.Close)
+	a.effects, err = effect.New(effect.Options{
+		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: a.simulator}, Flow: effectFlow(),
+		Submit: a.pipeline.Submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Observe: a.effectMetrics(),
+	})
+	if err != nil {
+		return fmt.Errorf("effects: %w", err)
+	}
+	return nil
+}
+
+// reactorName names the cursor of the flow's reactor.
+const reactorName = "flow"
+
+// makeReactors makes what follows events and timers, and the feed of followers.
+func (a *App) makeReactors() error {
+	a.reactor = reactor.New(reactor.Options{
+		Name: reactorName, Holder: a.holder, Store: a.store, Subscriber: a.bus, Logger: a.logger, Metrics: a.reactorMetrics(),
+		React: a.table.react, Submit: a.pipeline.Submit,
+		Park: func(ctx context.Context, e state.Event, cause error, attempts int) error {
+			if refusal := a.pipeline.Submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
+				return refusal
+			}
+			return nil
+		},
+	})
+	var err error
+	a.timers, err = timer.New(timer.Options{
+		Store: a.store, Submit: a.pipeline.Submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
+		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire}, Observe: a.timerMetrics(),
+	})
+	if err != nil {
+		return fmt.Errorf("timers: %w", err)
+	}
+	a.feed = feed.New(feed.Options{Subscriber: bus.Subscriber(a.bus), Store: a.store, Logger: a.logger})
+	a.watch()
+	return nil
+}
+
+// Run serves until the context ends, then finishes what was accepted and answers nil; an error is why it could not go on.
+// It stops from the outside in: followers, calls, what makes commands, the pipeline, the relay.
+func (a *App) Run(ctx context.Context) error {
+	var group errgroup.Group
+	lasting := context.WithoutCancel(ctx)
+	following, stopFollowing := context.WithCancel(lasting)
+	working, stopWorking := context.WithCancel(lasting)
+	keeping, stopKeeping := context.WithCancel(lasting)
+	defer stopKeeping()
+	defer stopWorking()
+	defer stopFollowing()
+	serving, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	run := func(ctx context.Context, name string, wanted bool, part func(context.Context) error) {
+		if !wanted {
+			return
+		}
+		group.Go(func() error {
+			err := part(ctx)
+			if ctx.Err() != nil || err == nil {
+				return nil
+			}
+			err = fmt.Errorf("%s: %w", name, err)
+			failed(err)
+			return err
+		})
+	}
+	run(keeping, "pipeline", true, a.pipeline.Run)
+	run(keeping, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
+	run(working, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
+	run(working, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
+	run(working, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
+	run(following, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
+	run(keeping, "listeners", true, func(context.Context) error { return a.edges.serve() })
+	a.ready.Store(true)
+	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
+
+	<-serving.Done()
+	a.ready.Store(false)
+	a.logger.Info("stopping: finishing what was accepted")
+	grace, cancel := context.WithTimeout(lasting, a.config.ShutdownGrace)
+	defer cancel()
+	stopFollowing()
+	a.edges.shutdown(grace)
+	stopWorking()
+	drained := a.pipeline.Drain(grace)
+	stopKeeping()
+	return errors.Join(group.Wait(), drained)
+}
+
+// effectsRun is the workers' Run; it is called only where there are workers.
+func (a *App) effectsRun(ctx context.Context) error { return a.effects.Run(ctx) }
+
+// Ready tells whether commands are accepted.
+func (a *App) Ready() bool { return a.ready.Load() && a.pipeline.Accepting() }
+
+// Close closes what New opened. Run must have returned.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// Addresses answers where the process listens.
+func (a *App) Addresses() (api, grpc, internal, ops string) {
+	return a.edges.api(), a.edges.grpc(), a.edges.internal(), a.edges.ops()
+}
+
+// holderName names a process, uniquely over all time.
+func holderName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), id.V7(time.Now(), randomBytes()))
+}
+
+// randomBytes draws the entropy of an identifier.
+func randomBytes() (entropy id.Random) {
+	_, _ = rand.Read(entropy[:]) // never fails
+	return entropy
+}
+
+// submit is the pipeline's Submit with the steps of the flow counted.
+func (a *App) submit(ctx context.Context, c command.Command) command.Result {
+	return a.pipeline.Submit(ctx, c)
+}

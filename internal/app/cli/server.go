@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/app"
+	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/telemetry"
+)
+
+// serve is `oms serve`.
+type serve struct {
+	config.Config
+}
+
+// Run serves until a signal comes.
+func (s *serve) Run(c *console, ctx *contextOf) error {
+	log, err := logger(&s.Config, c.err)
+	if err != nil {
+		return err
+	}
+	version, commit := telemetry.Build()
+	log.Info("oms serve", "version", version, "commit", commit, "config", s.Config)
+	return run(ctx, s.Config, log, func(*app.App) error { return nil })
+}
+
+// dev is `oms dev`.
+type dev struct {
+	config.Config
+}
+
+// BeforeApply says what no flag can, before the settings are validated.
+func (d *dev) BeforeApply() error {
+	d.Dev = true
+	return nil
+}
+
+// Run serves until a signal comes.
+func (d *dev) Run(c *console, ctx *contextOf) error {
+	log, err := logger(&d.Config, c.err)
+	if err != nil {
+		return err
+	}
+	return run(ctx, d.Config, log, func(a *app.App) error {
+		api, grpc, internal, ops := a.Addresses()
+		banner(c.out, &d.Config, addresses{api, grpc, internal, ops})
+		return nil
+	})
+}
+
+func logger(c *config.Config, w io.Writer) (*slog.Logger, error) {
+	log, err := telemetry.NewLogger(w, c.LogLevel, c.Format())
+	if err != nil {
+		return nil, failure{exitUsage, err}
+	}
+	return log, nil
+}
+
+// run starts a server, calls ready once commands are accepted, and answers when the server has stopped: after the context's end
+// or an error of either.
+func run(ctx context.Context, c config.Config, log *slog.Logger, ready func(*app.App) error) error {
+	for _, warning := range c.Warnings() {
+		log.Warn(warning)
+	}
+	started, err := app.New(ctx, c, log)
+	if err != nil {
+		return hinted(err)
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- started.Run(serving) }()
+	var failed error
+	if waitReady(serving, started, ended) {
+		failed = ready(started)
+		if failed != nil {
+			stop()
+		}
+	}
+	return errors.Join(failed, <-ended, started.Close())
+}
+
+// waitReady waits until commands are accepted; false when the server ends before.
+func waitReady(ctx context.Context, a *app.App, ended chan error) bool {
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for !a.Ready() {
+		select {
+		case <-ctx.Done():
+			return false
+		case err := <-ended:
+			ended <- err
+			return false
+		case <-poll.C:
+		}
+	}
+	return true
+}
+
+// hinted adds what an operator can do about an error of the start.
+func hinted(err error) error {
+	if strings.Contains(err.Error(), "address already in use") {
+		return fmt.Errorf("%w: another server runs there; stop it, or choose other addresses with --api-addr, --grpc-addr, "+
+			"--internal-addr and --ops-addr (port 0 takes a free one)", err)
+	}
+	return err
+}
+
+// addresses are where a server listens.
+type addresses struct{ api, grpc, internal, ops string }
+
+// banner tells a person what runs and what to try.
+func banner(w io.Writer, c *config.Config, at addresses) {
+	place := c.Store.String()
+	if !c.Postgres() {
+		place = "SQLite"
+	}
+	folder, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		folder = c.DataDir
+	}
+	api := "http://" + reachable(at.api)
+	fmt.Fprintf(w, `
+  oms is ready. Payments are simulated, nobody is asked for credentials, only this machine can reach it.
+
+    REST           %[1]s
+    documentation  %[1]s/docs
+    gRPC           %[2]s
+    internal gRPC  %[3]s
+    operations     http://%[4]s/readyz  /metrics
+    data           %[5]s, in %[6]s
+
+  Try: put ten mugs into stock, order two, pay.
+
+    curl -X PUT %[1]s/v1/inventory/items/mug -H 'Idempotency-Key: stock-1' -d '{"on_hand": 10}'
+    curl %[1]s/v1/orders -H 'Idempotency-Key: order-1' -d '{"customer_id": "ann", "currency": "EUR",
+      "items": [{"sku": "mug", "qty": 2, "price": {"currency": "EUR", "amount_minor": 1250}}]}'
+    curl -X POST %[1]s/v1/orders/ORDER_ID:pay -H 'Idempotency-Key: pay-1' -d '{}'
+
+  Stop with Ctrl-C: what was accepted is finished first.
+
+`, api, reachable(at.grpc), reachable(at.internal), reachable(at.ops), place, folder)
+}
+
+// reachable writes an address for somebody who wants to connect to it.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return address
+	}
+	return net.JoinHostPort("localhost", port)
+}

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/edge"
+	"github.com/seed-255eabaa/oms/internal/edge/auth"
+	"github.com/seed-255eabaa/oms/internal/edge/grpcapi"
+	"github.com/seed-255eabaa/oms/internal/edge/ops"
+	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
+	"github.com/seed-255eabaa/oms/internal/edge/restapi"
+	"github.com/seed-255eabaa/oms/internal/edge/service"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+const (
+	maxStreams    = 1024             // calls at once on one gRPC connection
+	maxInFlight   = 16_384           // unary calls at once in the process
+	heartbeat     = 15 * time.Second // of feeds and event streams
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerLimit   = 32 << 10 // bytes
+)
+
+// edges are the listeners of a process and what answers on them.
+type edges struct {
+	listeners [4]net.Listener // API, gRPC, internal, ops; nil for what the roles leave out
+	apiServer *http.Server
+	opsServer *http.Server
+	public    *grpcapi.Server
+	private   *grpcapi.Server
+}
+
+// openEdges makes the services, the chain and the servers, and listens.
+func (a *App) openEdges(ctx context.Context) error {
+	environment, err := a.environment()
+	if err != nil {
+		return err
+	}
+	chain, err := a.chain()
+	if err != nil {
+		return err
+	}
+	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
+	rest, err := restapi.New(restapi.Options{
+		Chain: chain, BodyLimit: a.config.MaxBodyBytes, Heartbeat: heartbeat, Log: a.logger,
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), stockRoutes(stock)),
+	})
+	if err != nil {
+		return fmt.Errorf("REST routes: %w", err)
+	}
+	e := &edges{
+		apiServer: &http.Server{
+			Handler: rest, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerLimit,
+			ErrorLog: httpLog(a.logger),
+		},
+		opsServer: &http.Server{
+			Handler: ops.New(a.opsOptions()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: httpLog(a.logger),
+		},
+		public:  a.grpcServer(chain, environment.Methods, false),
+		private: a.grpcServer(chain, environment.Methods, true),
+	}
+	e.apiServer.RegisterOnShutdown(rest.Close)
+	omsv1.RegisterOrderServiceServer(e.public, orders)
+	omsv1.RegisterInventoryServiceServer(e.private, stock)
+	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
+	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
+	a.edges = e
+	a.closers = append(a.closers, e.close)
+	return e.listen(ctx, &a.config)
+}
+
+// stockRoutes are the routes of stock keeping.
+func stockRoutes(stock *service.Inventory) []*contract.Route {
+	return omsv1.InventoryServiceRoutes(stock)
+}
+
+// environment is what the services stand on.
+func (a *App) environment() (*service.Environment, error) {
+	key, err := a.pageTokenKey()
+	if err != nil {
+		return nil, err
+	}
+	return &service.Environment{
+		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
+		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
+		CheckToken: func(token string) *fault.Fault { return gateway.ValidToken(token, a.config.Dev) },
+		Provider:   a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
+	}, nil
+}
+
+// pageTokenKey answers the key that was set, or one that this process makes once and keeps in its data folder.
+func (a *App) pageTokenKey() ([]byte, error) {
+	if a.config.PageTokenKey != "" {
+		return []byte(a.config.PageTokenKey), nil
+	}
+	path := filepath.Join(a.config.DataDir, "page-token.key")
+	key, err := os.ReadFile(path) //nolint:gosec // in the data folder that the operator named
+	if err == nil && len(key) >= 32 {
+		return key, nil
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.MkdirAll(a.config.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := os.WriteFile(path, key, 0o600); err != nil {
+		return nil, fmt.Errorf("keep the key of page tokens: %w", err)
+	}
+	return key, nil
+}
+
+// chain makes the chain that all dialects share.
+func (a *App) chain() (edge.Chain, error) {
+	authenticator := auth.Open()
+	if a.config.AuthMode() == config.Credentials {
+		var err error
+		if authenticator, err = auth.Load(a.config.CredentialsFile); err != nil {
+			return nil, err
+		}
+	}
+	options := edge.Options{
+		Authenticate: authenticator.Authenticate, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
+		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: maxInFlight,
+	}
+	a.observeCalls(&options)
+	return edge.NewChain(options)
+}
+
+func (a *App) grpcServer(chain edge.Chain, methods contract.Table, internal bool) *grpcapi.Server {
+	return grpcapi.New(grpcapi.Options{
+		Chain: chain, Methods: methods, Internal: internal, MaxMessage: a.config.MaxBodyBytes, MaxStreams: maxStreams,
+		Reflection: a.config.AuthMode() == config.None, Workers: uint32(4 * runtime.GOMAXPROCS(0)), //nolint:gosec // few
+	})
+}
+
+// listen takes the addresses; a process without the API role listens for internal calls and operators only.
+func (e *edges) listen(ctx context.Context, c *config.Config) error {
+	addresses := [...]string{c.APIAddr, c.GRPCAddr, c.InternalAddr, c.OpsAddr}
+	var listen net.ListenConfig
+	for i, address := range addresses {
+		if i < 2 && !c.Has(config.RoleAPI) {
+			continue
+		}
+		listener, err := listen.Listen(ctx, "tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen on %s: %w", address, err)
+		}
+		e.listeners[i] = listener
+	}
+	return nil
+}
+
+// serve answers on all listeners until they are shut down.
+func (e *edges) serve() error {
+	var group errgroup.Group
+	serve := func(i int, server interface{ Serve(net.Listener) error }) {
+		if e.listeners[i] == nil {
+			return
+		}
+		group.Go(func() error {
+			err := server.Serve(e.listeners[i])
+			if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
+				return nil
+			}
+			return err //nolint:wrapcheck // names the listener already
+		})
+	}
+	serve(0, e.apiServer)
+	serve(1, e.public)
+	serve(2, e.private)
+	serve(3, e.opsServer)
+	return group.Wait() //nolint:wrapcheck // as above
+}
+
+// shutdown refuses new calls and waits for those under way; when the grace is over it cuts them off.
+func (e *edges) shutdown(grace context.Context) {
+	var group errgroup.Group
+	group.Go(func() error { return e.apiServer.Shutdown(grace) })
+	for _, server := range []*grpcapi.Server{e.public, e.private} {
+		group.Go(func() error {
+			server.Health.Shutdown()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				server.GracefulStop()
+			}()
+			select {
+			case <-done:
+			case <-grace.Done():
+				server.Stop()
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what is cut off was told so
+	_ = e.opsServer.Close()
+}
+
+// close frees the addresses of a process that never served.
+func (e *edges) close() error {
+	e.public.Stop()
+	e.private.Stop()
+	_ = e.apiServer.Close()
+	_ = e.opsServer.Close()
+	for _, listener := range e.listeners {
+		if listener != nil {
+			_ = listener.Close() // closed already when it served
+		}
+	}
+	return nil
+}
+
+func (e *edges) address(i int) string {
+	if e.listeners[i] == nil {
+		return ""
+	}
+	return e.listeners[i].Addr().String()
+}
+
+func (e *edges) api() string      { return e.address(0) }
+func (e *edges) grpc() string     { return e.address(1) }
+func (e *edges) internal() string { return e.address(2) }
+func (e *edges) ops() string      { return e.address(3) }

@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
+	"github.com/seed-255eabaa/oms/internal/domain/effect"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/flow"
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/wire"
+)
+
+// table is what follows from what: from an event, a timer, a dead letter, to the commands of the flow.
+type table struct {
+	store    store
+	provider string
+	skus     *skuCache
+}
+
+// react answers the commands that follow an event.
+func (t *table) react(e state.Event) ([]command.Command, error) {
+	if e.Type != order.EventStatusChanged {
+		return nil, nil
+	}
+	status, err := wire.NewStatus(&e)
+	if err != nil {
+		return nil, err
+	}
+	if status != state.OrderPending && status != state.OrderPaid {
+		return nil, nil
+	}
+	message, err := wire.OrderOf(&e)
+	if err != nil {
+		return nil, err
+	}
+	if status == state.OrderPending {
+		demand := wire.Demand(message)
+		return one(e, "reserve", flow.Reserve(t.subject(e.Tenant, message.Id, demand), demand, t.provider), 6+2*len(demand)), nil
+	}
+	if message.Amount.AmountMinor != 0 {
+		return nil, nil
+	}
+	skus, err := t.skus.find(context.Background(), e.Tenant, message.Id)
+	if err != nil {
+		return nil, err
+	}
+	subject := flow.Subject{Tenant: e.Tenant, OrderID: message.Id, SKUs: skus}
+	return one(e, "confirm-free", flow.ConfirmFree(subject), 4+len(skus)), nil
+}
+
+func (t *table) subject(tenant, orderID string, demand []state.Demand) flow.Subject {
+	subject := flow.Subject{Tenant: tenant, OrderID: orderID, SKUs: make([]string, len(demand))}
+	for i := range demand {
+		subject.SKUs[i] = demand[i].SKU
+	}
+	return subject
+}
+
+// one makes the single command of an event. It has no key: the flow's steps are idempotent by state.
+func one(e state.Event, name string, steps []command.Step, size int) []command.Command {
+	return []command.Command{{
+		Tenant: e.Tenant, Principal: "flow", Method: "flow/" + name, TraceID: e.TraceID, Steps: steps, Size: size,
+	}}
+}
+
+// expire answers the command of an order's timer.
+func (t *table) expire(ctx context.Context, timer state.Timer) (command.Command, error) {
+	skus, err := t.skus.find(ctx, timer.Tenant, timer.AggregateID)
+	if err != nil {
+		return command.Command{}, err
+	}
+	return command.Command{
+		Tenant: timer.Tenant, Principal: "timer", Method: "timer/" + timer.Kind,
+		Steps: flow.Expire(flow.Subject{Tenant: timer.Tenant, OrderID: timer.AggregateID, SKUs: skus}),
+	}, nil
+}
+
+// park answers the command that writes an event down which cannot be carried out.
+func park(e state.Event, cause error, attempts int) command.Command {
+	return command.Command{
+		Tenant: e.Tenant, Principal: "flow", Method: "flow/park", TraceID: e.TraceID,
+		Steps: []command.Step{command.Do(deadletter.Write{Letter: state.DeadLetter{
+			Tenant: e.Tenant, ID: "deadletter:" + e.ID.String(), AggregateID: e.AggregateID, Kind: e.Type,
+			Payload: e.Payload, Position: e.Position, Error: cause.Error(), Attempts: int32(attempts), //nolint:gosec // few
+		}})},
+	}
+}
+
+// replay answers the steps that carry out again what a dead letter tells of, and close it.
+func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error) {
+	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
+	if letter.Kind == deadletter.KindEffect {
+		reopen := effect.Reopen{Name: effect.Name{Tenant: letter.Tenant, ID: string(letter.Payload)}}
+		return []command.Step{end, command.Do(reopen)}, nil
+	}
+	events, err := t.store.Events(ctx, letter.Position, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read the event of %s: %w", letter.ID, err)
+	}
+	if len(events) != 1 {
+		return nil, fault.New(fault.FailedPrecondition, "EVENT_GONE", "the event of the dead letter is not in the log any more")
+	}
+	commands, err := t.react(events[0])
+	if err != nil {
+		return nil, fault.New(fault.FailedPrecondition, "EVENT_UNREADABLE", "the event cannot be carried out by this version").Because(err)
+	}
+	steps := []command.Step{end}
+	for _, c := range commands {
+		steps = append(steps, c.Steps...)
+	}
+	return steps, nil
+}
+
+// skuCache knows the SKUs of recent orders, whose lines do not change, so that a command which releases or sells stock can name
+// the items before anything is read.
+type skuCache struct {
+	recent *lru.Cache[state.Ref, []string]
+	store  store
+}
+
+// skuCacheSize is the number of orders remembered.
+const skuCacheSize = 1 << 15
+
+func newSKUCache(s store) *skuCache {
+	recent, err := lru.New[state.Ref, []string](skuCacheSize)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &skuCache{recent: recent, store: s}
+}
+
+// committed remembers the reservations of a batch.
+func (c *skuCache) committed(rows []state.Written) {
+	for i := range rows {
+		reservation, found := rows[i].Row.(*state.Reservation)
+		if !found || !rows[i].New || reservation.Status != state.ReservationHeld {
+			continue
+		}
+		skus := make([]string, len(reservation.Items))
+		for j := range reservation.Items {
+			skus[j] = reservation.Items[j].SKU
+		}
+		c.recent.Add(state.Ref{Kind: state.KindOrder, Tenant: reservation.Tenant, ID: reservation.OrderID}, skus)
+	}
+}
+
+// find answers the SKUs that an order's reservation holds or will hold; nothing for an order that does not exist.
+func (c *skuCache) find(ctx context.Context, tenant, orderID string) ([]string, error) {
+	ref := state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: orderID}
+	if skus, found := c.recent.Get(ref); found {
+		return skus, nil
+	}
+	o, err := c.store.Order(ctx, tenant, orderID)
+	if err != nil {
+		if isNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read the lines of %s: %w", orderID, err)
+	}
+	demand := wire.Demand(&omsv1.Order{Items: wire.Order(o).Items})
+	skus := make([]string, len(demand))
+	for i := range demand {
+		skus[i] = demand[i].SKU
+	}
+	c.recent.Add(ref, skus)
+	return skus, nil
+}

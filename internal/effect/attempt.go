@@ -1,0 +1,221 @@
+package effect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// attempt tries to bring a claimed effect to its outcome: it asks first when a call may have been made, then calls.
+func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
+	e := j.effect
+	w.open.put(e) // a callback may be here before the call returns
+	limited, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	defer cancel()
+	if j.ask {
+		answer, err := w.observed(e, "ask", func() (gateway.Answer, error) { return d.gateway.Lookup(limited, request(e)) })
+		switch {
+		case err != nil:
+			w.failed(ctx, e, err, true)
+			return
+		case answer.Final():
+			w.settle(ctx, e, answer)
+			return
+		case answer.Status != gateway.NotFound:
+			w.pending(ctx, e)
+			return
+		}
+	}
+	answer, err := w.observed(e, e.Kind, func() (gateway.Answer, error) {
+		return gateway.Call(limited, d.gateway, e.Kind, request(e))
+	})
+	switch {
+	case err != nil:
+		w.failed(ctx, e, err, gateway.ClassOf(err) != gateway.ClassNotReached)
+	case answer.Final():
+		w.settle(ctx, e, answer)
+	case answer.Status == gateway.Accepted || answer.Status == gateway.Pending:
+		// Nothing is stored: the callback settles it, or the end of the claim has somebody ask.
+	default:
+		w.failed(ctx, e, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+	}
+}
+
+// observed counts and times what a gateway does.
+func (w *Workers) observed(e *state.Effect, kind string, call func() (gateway.Answer, error)) (gateway.Answer, error) {
+	start := time.Now()
+	answer, err := call()
+	if hook := w.o.Observe.Call; hook != nil {
+		name := answer.Status.String()
+		if err != nil {
+			name = [...]string{"unknown", "not_reached", "permanent"}[gateway.ClassOf(err)]
+		}
+		hook(e.Provider, kind, name, time.Since(start))
+	}
+	return answer, err
+}
+
+func request(e *state.Effect) gateway.Request {
+	return gateway.Request{
+		Tenant: e.Tenant, Key: e.ID, Payment: e.AggregateID, OrderID: e.OrderID, Token: e.Token, ExternalID: e.ExternalID,
+		Currency: e.Currency, AmountMinor: e.AmountMinor, TraceID: e.TraceID,
+	}
+}
+
+// failed puts an effect off after an error, or gives it up: at once when trying again is futile, else when the attempts are used
+// up and the one before failed too. An effect that was pending for long, and so has many attempts, thereby survives one error.
+func (w *Workers) failed(ctx context.Context, e *state.Effect, err error, called bool) {
+	cause := clean(err.Error())
+	usedUp := int(e.Attempts) >= w.o.Attempts && (e.LastError != "" || w.o.Attempts == 1)
+	if usedUp || gateway.ClassOf(err) == gateway.ClassPermanent {
+		w.abandon(ctx, e, cause)
+		return
+	}
+	w.log(e).Warn("a call to the gateway failed and is tried again", "kind", e.Kind, "may_have_been_made", called, "cause", err)
+	if called {
+		w.putOff(ctx, e, "doubt", w.o.Flow.Doubt(e, w.backoff(e.Attempts), cause))
+		return
+	}
+	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), cause, false))
+}
+
+// pending puts an effect off of which the gateway knows, but not the outcome.
+func (w *Workers) pending(ctx context.Context, e *state.Effect) {
+	if int(e.Attempts) >= w.o.Patience {
+		w.abandon(ctx, e, "the gateway says pending, and has said so for long")
+		return
+	}
+	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), "", true))
+}
+
+// putOff submits a retry. If that fails, the claim ends all the same, and the gateway is asked then.
+func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, steps []command.Step) {
+	if hook := w.o.Observe.Retried; hook != nil {
+		hook(e.Provider, e.Kind)
+	}
+	if result := w.o.Submit(ctx, w.command(e, step, steps)); result.Fault != nil {
+		w.log(e).Warn("an effect could not be put off; the end of its claim brings it back", "cause", result.Fault)
+	}
+}
+
+// settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
+func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer) {
+	if problem := mismatch(e, answer); problem != "" {
+		w.abandon(ctx, e, problem)
+		return
+	}
+	outcome := Outcome{Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID)}
+	if !outcome.Succeeded {
+		outcome.Reason = clean(answer.Reason)
+	}
+	refused := w.persist(ctx, e, "settle", func() ([]command.Step, error) {
+		var skus []string
+		if w.o.Flow.NeedsStock(e, outcome) {
+			var err error
+			if skus, err = w.o.SKUs(ctx, e.Tenant, e.OrderID); err != nil {
+				return nil, err
+			}
+		}
+		return w.o.Flow.Settle(e, skus, outcome), nil
+	})
+	switch {
+	case refused == nil:
+		w.open.drop(e)
+		if hook := w.o.Observe.Settled; hook != nil {
+			hook(e.Provider, e.Kind, outcome.Succeeded)
+		}
+	case errors.Is(refused, context.Canceled):
+	default:
+		w.abandon(ctx, e, clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused)))
+	}
+}
+
+// mismatch tells what is wrong with a success: the gateway did something else than it was asked for. A void moves no money.
+func mismatch(e *state.Effect, answer gateway.Answer) string {
+	if answer.Status != gateway.Succeeded || e.Kind == gateway.KindVoid ||
+		(answer.AmountMinor == e.AmountMinor && answer.Currency == e.Currency) {
+		return ""
+	}
+	return clean(fmt.Sprintf("the gateway answered a success over %d %s, asked was %d %s; it was not booked",
+		answer.AmountMinor, answer.Currency, e.AmountMinor, e.Currency))
+}
+
+// abandon gives an effect up.
+func (w *Workers) abandon(ctx context.Context, e *state.Effect, cause string) {
+	w.log(e).Error("a call to the gateway is given up; it is in the dead letters", "kind", e.Kind, "cause", cause)
+	refused := w.persist(ctx, e, "give-up", func() ([]command.Step, error) { return w.o.Flow.GiveUp(e, cause), nil })
+	if refused != nil {
+		w.log(e).Error("a dead letter could not be written; the end of the claim brings the effect back", "cause", refused)
+		return
+	}
+	w.open.drop(e)
+	if hook := w.o.Observe.GivenUp; hook != nil {
+		hook(e.Provider, e.Kind)
+	}
+}
+
+// defects is how many INTERNAL refusals of one command are taken for bad luck.
+const defects = 3
+
+// Waiting times of persist.
+const (
+	persistFirst = 10 * time.Millisecond
+	persistLimit = 5 * time.Second
+)
+
+// persist submits a command until it is stored or refused for good. The error is context.Canceled when the process is ending.
+func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, steps func() ([]command.Step, error)) error {
+	internal := 0
+	for try := int32(1); ; try++ {
+		var refused *fault.Fault
+		if group, err := steps(); err != nil {
+			refused = fault.New(fault.Unavailable, "UNAVAILABLE", "read the order's lines").Because(err)
+		} else if refused = w.o.Submit(ctx, w.command(e, step, group)).Fault; refused == nil {
+			return nil
+		}
+		if refused.Code == fault.Internal {
+			internal++
+		}
+		if (!refused.Retryable() && refused.Code != fault.Canceled) || internal >= defects {
+			return refused
+		}
+		if !w.wait(ctx, jittered(try, persistFirst, persistLimit)) {
+			return context.Canceled
+		}
+	}
+}
+
+// backoff is the time until the next attempt.
+func (w *Workers) backoff(attempts int32) time.Duration {
+	return jittered(attempts, w.o.BackoffMin, w.o.BackoffMax)
+}
+
+// jittered doubles a time with each attempt from the first on, up to a limit, and takes off up to a half by chance, so that what
+// failed together does not come back together.
+func jittered(attempt int32, first, limit time.Duration) time.Duration {
+	d := limit
+	if shift := max(attempt-1, 0); shift < 30 && first<<shift < limit {
+		d = first << shift
+	}
+	return d - rand.N(d/2+1) //nolint:gosec // chance, no secret
+}
+
+// textLimit bounds the foreign words that are stored.
+const textLimit = 500
+
+// clean makes foreign words fit to be stored: short, valid UTF-8, no NUL.
+func clean(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	if len(text) > textLimit {
+		text = strings.ToValidUTF8(text[:textLimit], "")
+	}
+	return text
+}

@@ -1,0 +1,229 @@
+// Package effect calls the outside: payment gateways. A call is never made inside a transaction and never without a trace.
+//
+//	decision ─ commit: effect row ─▶ Wake, or the poll + a committed claim ─▶ (ask) call ─▶ outcome ─ commit: flow.Settle
+//	                                                                           └ accepted ▶ … callback ▶ Settle
+//
+// What makes it safe to die at any point:
+//
+//  1. Before a call there is a committed claim: the row says who calls and until when. New effects are claimed by the commit
+//     that brings them.
+//  2. After a claim that nobody concluded, the next claimer asks the gateway what became of the call (Lookup) before it calls
+//     again, with the same idempotency key.
+//  3. After an accepted call nothing is stored. The end of the claim is when somebody asks, unless a callback came before.
+//  4. An outcome is decided by the state of the rows, once; the same outcome may come from a call, a callback and an inquiry.
+//  5. What the gateway says of amount and currency must be what was asked for. It is never booked otherwise.
+//
+// So a kill costs time, never money: the row is open, it falls due, it is claimed, the gateway is asked.
+//
+// What an outcome leads to is not decided here (see Flow). The clock of the process is used for waiting only; when a claim
+// ends and what is due is said by the database's.
+package effect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Outcome is what became of a call, as flows take it.
+type Outcome struct {
+	Succeeded  bool
+	Reason     string // of a refusal, such as "insufficient_funds"
+	ExternalID string
+}
+
+// Flow makes the groups of steps that follow from what happens to an effect. Its functions are called by many goroutines.
+type Flow struct {
+	// Claim gives the effect to the owner for the lease. The row that it answers tells in Called whether to ask first.
+	Claim func(e *state.Effect, owner string, lease time.Duration) []command.Step
+	// Retry puts the effect off; called says that a call may have reached the gateway.
+	Retry func(e *state.Effect, after time.Duration, cause string, called bool) []command.Step
+	// Doubt puts the effect off since the answer to a call was lost.
+	Doubt func(e *state.Effect, after time.Duration, cause string) []command.Step
+	// GiveUp ends the effect with a dead letter.
+	GiveUp func(e *state.Effect, cause string) []command.Step
+	// NeedsStock tells whether Settle needs the SKUs of the order.
+	NeedsStock func(e *state.Effect, outcome Outcome) bool
+	// Settle ends the effect with its outcome.
+	Settle func(e *state.Effect, skus []string, outcome Outcome) []command.Step
+}
+
+// Observe holds the functions that count what happens. Each may be nil.
+type Observe struct {
+	Call    func(provider, kind, answer string, took time.Duration) // "ask" is the kind of inquiries
+	Settled func(provider, kind string, succeeded bool)
+	Retried func(provider, kind string)
+	GivenUp func(provider, kind string)
+	Dropped func(provider string) // the queue was full; the end of the claim brings it back
+	Waiting func(provider string, length int)
+}
+
+// Options configures the workers. Zero values stand for the defaults.
+type Options struct {
+	Store    Store
+	Gateways map[string]gateway.Gateway // by provider
+	Submit   func(ctx context.Context, c command.Command) command.Result
+	SKUs     func(ctx context.Context, tenant, orderID string) ([]string, error) // of an order's lines
+	Flow     Flow
+	Owner    string        // names this run of this process
+	Lease    time.Duration // of a claim, as the pipeline gives it too; 30 s
+
+	Timeout     time.Duration // of one attempt: inquiry and call; 10 s, far below Lease
+	Calls       int           // attempts under way at a gateway at most; 256
+	Queue       int           // effects that wait for them; 4,096
+	Settlements int           // callbacks being stored at most; 1,024
+	Claims      int           // claims under way at most; 64
+	PollLimit   int           // effects a poll; 256
+	PollMin     time.Duration // between polls while there is something to do; 250 ms
+	PollMax     time.Duration // and while there is not; 1 s
+	Attempts    int           // failures after which an effect is given up; 10, about four minutes
+	BackoffMin  time.Duration // after the first failure, doubled from there; 1 s
+	BackoffMax  time.Duration // 30 s
+	// Patience is how many attempts an effect has that the gateway says is pending; 1,000, about eight hours.
+	Patience int
+	Grace    time.Duration // for what is under way when Run ends; 5 s
+
+	Logger  *slog.Logger // optional
+	Observe Observe
+}
+
+func (o *Options) setDefaults() error {
+	if o.Store == nil || o.Submit == nil || o.SKUs == nil || o.Owner == "" || o.Flow.Settle == nil {
+		return errors.New("effect: a store, a way to submit, SKUs, an owner and a flow are needed")
+	}
+	setDefault(&o.Lease, 30*time.Second)
+	setDefault(&o.Timeout, 10*time.Second)
+	setDefault(&o.Calls, 256)
+	setDefault(&o.Queue, 4096)
+	setDefault(&o.Settlements, 1024)
+	setDefault(&o.Claims, 64)
+	setDefault(&o.PollLimit, 256)
+	setDefault(&o.PollMin, 250*time.Millisecond)
+	setDefault(&o.PollMax, time.Second)
+	setDefault(&o.Attempts, 10)
+	setDefault(&o.BackoffMin, time.Second)
+	setDefault(&o.BackoffMax, 30*time.Second)
+	setDefault(&o.Patience, 1000)
+	setDefault(&o.Grace, 5*time.Second)
+	if o.Timeout >= o.Lease {
+		return errors.New("effect: an attempt must end before its claim does: the time-out must be below the lease")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func setDefault[V int | time.Duration](value *V, otherwise V) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+// Workers call gateways for the effects of all tenants.
+type Workers struct {
+	o        Options
+	desks    map[string]*desk
+	absent   *desk // for providers that are not configured here
+	open     *recent
+	settling *semaphore.Weighted // callbacks being stored
+
+	hard   context.Context // ends when Run's grace does
+	giveUp context.CancelFunc
+	wait   func(ctx context.Context, d time.Duration) bool // false when ctx has ended
+}
+
+// New makes workers; they work from Run on.
+func New(options Options) (*Workers, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	w := &Workers{
+		o: options, desks: map[string]*desk{}, open: newRecent(recentLimit),
+		settling: semaphore.NewWeighted(int64(options.Settlements)), wait: wait,
+	}
+	for provider, g := range options.Gateways {
+		w.desks[provider] = newDesk(provider, g, options.Queue)
+	}
+	w.absent = newDesk("", absent{}, options.Queue)
+	w.hard, w.giveUp = context.WithCancel(context.Background())
+	return w, nil
+}
+
+// Run works until ctx ends and then gives what is under way some time. Whatever is not concluded by then falls due when its
+// claim ends, here or in another process.
+func (w *Workers) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	for _, d := range w.desks {
+		for range w.o.Calls {
+			group.Go(func() { w.serve(ctx, d) })
+		}
+	}
+	group.Go(func() { w.serve(ctx, w.absent) })
+	group.Go(func() { w.pollOnAndOn(ctx) })
+	<-ctx.Done()
+	defer time.AfterFunc(w.o.Grace, w.giveUp).Stop()
+	group.Wait()
+	w.drain()
+	return nil
+}
+
+// drain waits until no callback is being stored any more, at most until the grace is over, and refuses those that come later.
+func (w *Workers) drain() {
+	all := int64(w.o.Settlements)
+	drained := w.settling.Acquire(w.hard, all) == nil
+	w.giveUp()
+	if drained {
+		w.settling.Release(all)
+	}
+}
+
+// Wake takes effects that were committed just now with a claim of this process. It never blocks: what finds no room falls due
+// when the claim ends. Others' effects and other rows are not meant and are passed over.
+func (w *Workers) Wake(rows []*state.Effect) {
+	for _, e := range rows {
+		if e.Owner == w.o.Owner && e.State == state.EffectOpen {
+			w.put(w.desk(e.Provider), job{effect: e, claimed: time.Now()})
+		}
+	}
+}
+
+// desk is where the effects of a provider wait.
+func (w *Workers) desk(provider string) *desk {
+	if d, found := w.desks[provider]; found {
+		return d
+	}
+	return w.absent
+}
+
+// command wraps steps about an effect.
+func (w *Workers) command(e *state.Effect, step string, steps []command.Step) command.Command {
+	return command.Command{
+		Tenant: e.Tenant, Principal: "gateway:" + e.Provider, Method: "flow/" + step, TraceID: e.TraceID, Steps: steps,
+	}
+}
+
+// log is the logger with what identifies an effect. Tokens are never logged.
+func (w *Workers) log(e *state.Effect) *slog.Logger {
+	return w.o.Logger.With("trace_id", e.TraceID, "tenant", e.Tenant, "effect", e.ID, "provider", e.Provider, "attempts", e.Attempts)
+}
+
+// wait sleeps unless ctx ends.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,359 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/clock"
+)
+
+// SimulatorName is the provider name of the simulator.
+const SimulatorName = "sim"
+
+// SimulatorOptions configures a simulator. Zero values stand for the defaults.
+type SimulatorOptions struct {
+	Journal  string   // path of the file in which it remembers; several processes on one machine may share one
+	Callback Callback // takes the outcomes
+
+	Latency     time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
+	LateAfter   time.Duration // the same of TokenLate; 20 s
+	UnknownFor  time.Duration // how long Lookup says Pending of a call that TokenUnknown has lost; 2 s
+	RepeatAfter time.Duration // from the first callback of TokenDuplicate to the second; Latency
+	Deliveries  int           // callbacks under way at most; 64
+	Remember    int           // operations in memory; older ones are looked up in the file; 1,000,000
+	ReadBack    int64         // bytes of an existing journal that are read at the start; 64 MiB
+
+	// Clock tells the time; the process's when nil. Several simulators on one journal compare their clocks by it.
+	Clock clock.Clock
+	// Schedule has a callback delivered later; tests take it into their own hands. When nil, the simulator does it itself.
+	Schedule func(wait time.Duration, deliver func(ctx context.Context))
+}
+
+func (o *SimulatorOptions) setDefaults() error {
+	if o.Journal == "" || o.Callback == nil {
+		return errors.New("gateway simulator: it needs a journal and a callback")
+	}
+	setDefault(&o.Latency, time.Millisecond)
+	o.Latency = max(o.Latency, 0)
+	setDefault(&o.LateAfter, 20*time.Second)
+	setDefault(&o.UnknownFor, 2*time.Second)
+	setDefault(&o.RepeatAfter, o.Latency)
+	setDefault(&o.Deliveries, 64)
+	setDefault(&o.Remember, 1_000_000)
+	setDefault(&o.ReadBack, 64<<20)
+	if o.Clock == nil {
+		o.Clock = clock.Steady()
+	}
+	return nil
+}
+
+func setDefault[V int | int64 | time.Duration](value *V, otherwise V) {
+	if *value == 0 {
+		*value = otherwise
+	}
+}
+
+// Simulator is a payment gateway that behaves as the token says (see Tokens). It keeps to the rules of real ones: idempotent by
+// key, captures only what is held and only once, refunds no more than was captured, voids only what was not captured.
+//
+// What it did is in its journal before it answers, so it survives kill -9 of the process like a gateway elsewhere would. A
+// callback does not survive: whoever waits for one has to ask in the end.
+type Simulator struct {
+	options SimulatorOptions
+	post    *post // nil when tests schedule
+
+	mu      sync.Mutex // one operation at a time
+	journal *journal
+	book    *book
+	closed  bool
+}
+
+// Simulator implements Gateway.
+var _ Gateway = (*Simulator)(nil)
+
+// OpenSimulator opens a simulator on its journal.
+func OpenSimulator(options SimulatorOptions) (*Simulator, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	j, err := openJournal(options.Journal)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{options: options, journal: j, book: newBook(options.Remember)}
+	err = s.locked(func() error {
+		s.book.forgetful, err = j.skipTo(options.ReadBack)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, j.file.Close())
+	}
+	if options.Schedule == nil {
+		s.post = startPost(options.Clock, options.Deliveries)
+		s.options.Schedule = s.post.schedule
+	}
+	return s, nil
+}
+
+// Close ends the simulator. Callbacks that are still to come are dropped, as when the process dies.
+func (s *Simulator) Close() error {
+	if s.post != nil {
+		s.post.stop()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.journal.file.Close()
+}
+
+// Totals adds up what all simulators on the journal have done.
+func (s *Simulator) Totals() ([]Total, error) { return ReadTotals(s.options.Journal) }
+
+// Hold implements Gateway.
+func (s *Simulator) Hold(ctx context.Context, request Request) (Answer, error) {
+	return s.call(ctx, KindHold, request)
+}
+
+// Capture implements Gateway.
+func (s *Simulator) Capture(ctx context.Context, request Request) (Answer, error) {
+	return s.call(ctx, KindCapture, request)
+}
+
+// Void implements Gateway.
+func (s *Simulator) Void(ctx context.Context, request Request) (Answer, error) {
+	return s.call(ctx, KindVoid, request)
+}
+
+// Refund implements Gateway.
+func (s *Simulator) Refund(ctx context.Context, request Request) (Answer, error) {
+	return s.call(ctx, KindRefund, request)
+}
+
+// Lookup implements Gateway.
+func (s *Simulator) Lookup(ctx context.Context, request Request) (Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return Answer{}, NotReached(err)
+	}
+	answer := Answer{Status: NotFound}
+	err := s.locked(func() error {
+		e, found, err := s.recall(request)
+		if found {
+			answer = s.answer(e)
+		}
+		return err
+	})
+	if err != nil {
+		return Answer{}, NotReached(err)
+	}
+	return answer, nil
+}
+
+// locked runs a function that sees everything which any simulator has done, and alone may add to it.
+func (s *Simulator) locked(do func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return os.ErrClosed
+	}
+	if err := lockFile(s.journal.file); err != nil {
+		return fmt.Errorf("gateway simulator: lock journal: %w", err)
+	}
+	defer unlockFile(s.journal.file)
+	if err := s.journal.catchUp(s.book.apply); err != nil {
+		return err
+	}
+	return do()
+}
+
+// recall finds the operation with the request's key, in the journal when the book has forgotten it.
+func (s *Simulator) recall(request Request) (entry, bool, error) {
+	key := digestOf(request.Tenant, request.Key)
+	if e, found := s.book.find(key); found || !s.book.forgetful {
+		return e, found, nil
+	}
+	hold := request.ExternalID
+	if hold == "" {
+		hold = key.externalID()
+	}
+	return s.reread(key, hold)
+}
+
+// reread fills the book with all the operations on a hold, from the journal, and finds one of them.
+func (s *Simulator) reread(key digest, hold string) (entry, bool, error) {
+	again := newBook(s.options.Remember)
+	if err := scan(s.journal.file, hold, again.apply); err != nil {
+		return entry{}, false, err
+	}
+	for key, e := range again.young {
+		s.book.put(key, e)
+	}
+	e, found := again.find(key)
+	return e, found, nil
+}
+
+// now is the time in the unit of the book.
+func (s *Simulator) now() int64 { return s.options.Clock().UnixMicro() }
+
+// answer tells what is known of an operation by now.
+func (s *Simulator) answer(e entry) Answer {
+	answer := Answer{
+		Status: Succeeded, Reason: reasons[e.reason], ExternalID: e.hold.externalID(),
+		Currency: string(e.currency[:]), AmountMinor: e.amount,
+	}
+	switch {
+	case s.now() < e.due:
+		return Answer{Status: Pending}
+	case results[e.result] == resultLost:
+		return Answer{Status: NotFound}
+	case results[e.result] == resultDeclined:
+		answer.Status = Declined
+	}
+	return answer
+}
+
+// call carries an operation out, unless its key was seen before.
+func (s *Simulator) call(ctx context.Context, operation string, request Request) (Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return Answer{}, NotReached(err)
+	}
+	var (
+		repeated *entry
+		done     entry
+		token    string
+	)
+	err := s.locked(func() error {
+		e, found, err := s.recall(request)
+		switch {
+		case err != nil:
+			return err
+		case found && results[e.result] != resultLost:
+			repeated = &e
+			return nil
+		}
+		lostBefore := found
+		r, err := s.decide(operation, request, lostBefore)
+		if err != nil {
+			return err
+		}
+		if err := s.journal.append(&r); err != nil {
+			return err
+		}
+		s.book.apply(&r)
+		done, _ = s.book.find(digestOf(request.Tenant, request.Key))
+		token = r.Token
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Answer{}, NotReached(err)
+	case repeated != nil:
+		return s.repeat(operation, *repeated, request)
+	default:
+		return s.reply(request, done, token)
+	}
+}
+
+// repeat answers a key that was seen before: with its outcome, or with Accepted while that is not known.
+func (s *Simulator) repeat(operation string, e entry, request Request) (Answer, error) {
+	if operations[e.operation] != operation || e.amount != request.AmountMinor || string(e.currency[:]) != request.Currency {
+		return Answer{}, Permanent(errors.New("the key was used for another call"))
+	}
+	answer := s.answer(e)
+	if answer.Status == Pending {
+		return Answer{Status: Accepted}, nil
+	}
+	return answer, nil
+}
+
+// decide makes the record of an operation that is new.
+func (s *Simulator) decide(operation string, request Request, lostBefore bool) (record, error) {
+	now := s.now()
+	r := record{
+		At: now, Due: now + s.latency().Microseconds(), Operation: operation, Tenant: request.Tenant, Key: request.Key,
+		Payment: request.Payment, OrderID: request.OrderID, Hold: request.ExternalID, Currency: request.Currency,
+		Amount: request.AmountMinor, Result: resultSucceeded,
+	}
+	if operation == KindHold {
+		r.Hold, r.Token = digestOf(request.Tenant, request.Key).externalID(), request.Token
+		s.decideHold(&r, now, lostBefore)
+		return r, nil
+	}
+	hold, found, err := s.holdOf(request)
+	if err != nil {
+		return record{}, err
+	}
+	if found {
+		r.Token = tokens[hold.token]
+	}
+	if r.Reason = refusal(operation, hold, found, request); r.Reason != "" {
+		r.Result = resultDeclined
+	}
+	return r, nil
+}
+
+// decideHold lets the token decide on a hold.
+func (s *Simulator) decideHold(r *record, now int64, lostBefore bool) {
+	switch {
+	case r.Token == "":
+		r.Token = TokenOK
+	case ValidToken(r.Token, true) != nil:
+		r.Token, r.Result, r.Reason = TokenDeclined, resultDeclined, reasonToken // not the token: it may be a card number
+	case r.Token == TokenDeclined:
+		r.Result, r.Reason = resultDeclined, reasonFunds
+	case r.Token == TokenLate:
+		r.Due = now + s.options.LateAfter.Microseconds()
+	case r.Token == TokenUnknown && !lostBefore:
+		r.Result, r.Due = resultLost, now+s.options.UnknownFor.Microseconds()
+	}
+}
+
+// holdOf finds the hold that a request is about.
+func (s *Simulator) holdOf(request Request) (entry, bool, error) {
+	key, valid := parseExternalID(request.ExternalID)
+	if !valid {
+		return entry{}, false, nil
+	}
+	if e, found := s.book.find(key); found || !s.book.forgetful {
+		return e, found, nil
+	}
+	return s.reread(key, request.ExternalID)
+}
+
+// latency draws the time until a callback, so that callbacks overtake each other.
+func (s *Simulator) latency() time.Duration {
+	if s.options.Latency <= 0 {
+		return 0
+	}
+	return s.options.Latency/2 + rand.N(s.options.Latency) //nolint:gosec // chance, no secret
+}
+
+// reply answers the first call of a key and sends its callbacks on their way.
+func (s *Simulator) reply(request Request, e entry, token string) (Answer, error) {
+	switch {
+	case results[e.result] == resultLost:
+		return Answer{}, Unknown(errors.New("the connection was lost"))
+	case token == TokenTimeout:
+		return Answer{}, Unknown(errors.New("the answer timed out"))
+	}
+	wait := time.Duration(e.due-s.now()) * time.Microsecond
+	deliver := func(ctx context.Context) { s.deliver(ctx, request.Tenant, request.Key, e) }
+	s.options.Schedule(wait, deliver)
+	if token == TokenDuplicate {
+		s.options.Schedule(wait+s.options.RepeatAfter, deliver)
+	}
+	return Answer{Status: Accepted}, nil
+}
+
+// deliver calls back. A callback that is not taken is dropped: it is a gateway of the kind that forces its callers to ask.
+func (s *Simulator) deliver(ctx context.Context, tenant, key string, e entry) {
+	e.due = 0
+	_ = s.options.Callback(ctx, tenant, key, s.answer(e))
+}

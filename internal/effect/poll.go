@@ -1,0 +1,77 @@
+package effect
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// pollOnAndOn looks for effects that are due: those whose claim has ended without a conclusion, that were put off, that found
+// no room, or that another process has left behind. New effects come by Wake; the poll is the safety net.
+func (w *Workers) pollOnAndOn(ctx context.Context) {
+	pause := w.o.PollMin
+	for {
+		found, err := w.poll(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			w.o.Logger.Error("due effects cannot be read", "cause", err)
+			pause = w.o.PollMax
+		case found == w.o.PollLimit:
+			pause = 0
+		case found > 0:
+			pause = w.o.PollMin
+		default:
+			pause = min(max(2*pause, w.o.PollMin), w.o.PollMax)
+		}
+		if !w.wait(ctx, pause) {
+			return
+		}
+	}
+}
+
+// poll claims what is due and answers how much that was.
+func (w *Workers) poll(ctx context.Context) (int, error) {
+	due, err := w.o.Store.DueEffects(ctx, w.o.PollLimit)
+	if err != nil {
+		return 0, err
+	}
+	var group sync.WaitGroup
+	room := make(chan struct{}, w.o.Claims) // claims meet in batches, so they are submitted side by side
+	for _, e := range due {
+		room <- struct{}{}
+		group.Go(func() {
+			w.claim(ctx, e)
+			<-room
+		})
+	}
+	group.Wait()
+	return len(due), nil
+}
+
+// deskFull is how long an effect of a gateway is put off that has all its hands full. It makes room in the poll for others.
+const deskFull = 5 * time.Second
+
+// claim takes a due effect for this process and queues it.
+func (w *Workers) claim(ctx context.Context, e *state.Effect) {
+	d := w.desk(e.Provider)
+	if d.full() {
+		w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, deskFull, e.LastError, e.Called || e.Owner != ""))
+		return
+	}
+	start := time.Now()
+	result := w.o.Submit(ctx, w.command(e, "claim", w.o.Flow.Claim(e, w.o.Owner, w.o.Lease)))
+	if result.Fault != nil {
+		if result.Fault.Code != fault.Aborted { // ABORTED: somebody else was first
+			w.log(e).Warn("an effect cannot be claimed", "cause", result.Fault)
+		}
+		return
+	}
+	if claimed, ok := result.Row.(*state.Effect); ok {
+		w.put(d, job{effect: claimed, ask: claimed.Called, claimed: start})
+	}
+}

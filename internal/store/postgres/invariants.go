@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// invariant is a check of everything there is. Its statement answers the number of rows looked at, and a sentence for each of the
+// first violations.
+type invariant struct {
+	holds string // in a sentence
+	bad   string // a query of sentences, one a violation
+	rows  string // a query of the number of rows looked at
+}
+
+// settled is the condition that nothing has touched a row for a while: what two transactions do one after the other may be seen
+// half done, but not for that long.
+const settled = `updated_at < (SELECT ` + clockNow + `) - interval '10 minutes'`
+
+// captures and refunds sum up the ledger by order; a capture credits the revenue and a refund debits it.
+const booked = `(
+	SELECT t.tenant_id, t.order_id,
+		coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.capture' AND e.amount_minor > 0), 0) AS captured,
+		coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.refund' AND e.amount_minor > 0), 0) AS refunded
+	FROM ledger_transfers t JOIN ledger_entries e USING (tenant_id, transfer_id)
+	WHERE t.kind IN ('payment.capture', 'payment.refund')
+	GROUP BY t.tenant_id, t.order_id)`
+
+// held sums up the demand of reservations by item.
+const held = `(
+	SELECT r.tenant_id, d.sku COLLATE "C" AS sku,
+		coalesce(sum(d.qty) FILTER (WHERE r.status = 1), 0) AS held, coalesce(sum(d.qty) FILTER (WHERE r.status = 4), 0) AS sold
+	FROM reservations r, jsonb_to_recordset(r.items) AS d(sku text, qty bigint)
+	WHERE r.status IN (1, 4) AND r.items IS NOT NULL
+	GROUP BY r.tenant_id, d.sku COLLATE "C")`
+
+// reserved answers the status of an order's reservation; null when there is none.
+const reservationOf = `(SELECT max(r.status) FROM reservations r WHERE r.tenant_id = o.tenant_id
+	AND r.reservation_id = 'reservation' || substr(o.order_id, 6))`
+
+var invariants = []invariant{
+	{
+		holds: "Of every item, what is reserved is what reservations hold, what is sold is what they sold, and no more is reserved than there is.",
+		rows:  "SELECT count(*) FROM items",
+		bad: `SELECT format('item %s of %s: reserved %s and held %s, sold %s and sold by reservations %s, on hand %s',
+				coalesce(i.sku, d.sku), coalesce(i.tenant_id, d.tenant_id), i.reserved, coalesce(d.held, 0), i.sold, coalesce(d.sold, 0), i.on_hand)
+			FROM items i FULL JOIN ` + held + ` d ON i.tenant_id = d.tenant_id AND i.sku = d.sku
+			WHERE i.sku IS NULL OR i.reserved <> coalesce(d.held, 0) OR i.sold <> coalesce(d.sold, 0)
+				OR i.reserved < 0 OR i.sold < 0 OR i.on_hand < i.reserved`,
+	},
+	{
+		holds: "Every transfer has two entries at least, and they sum to zero.",
+		rows:  "SELECT count(*) FROM ledger_transfers",
+		bad: `SELECT format('transfer %s of %s: %s entries sum to %s', coalesce(t.transfer_id, e.transfer_id),
+				coalesce(t.tenant_id, e.tenant_id), coalesce(e.entries, 0), coalesce(e.total, 0))
+			FROM ledger_transfers t FULL JOIN (
+				SELECT tenant_id, transfer_id, count(*) AS entries, sum(amount_minor) AS total FROM ledger_entries GROUP BY 1, 2
+			) e ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
+			WHERE t.transfer_id IS NULL OR e.transfer_id IS NULL OR e.entries < 2 OR e.total <> 0`,
+	},
+	{
+		holds: "The accounts of every currency sum to zero.",
+		rows:  "SELECT count(*) FROM ledger_entries",
+		bad: `SELECT format('%s in %s: the accounts sum to %s', t.tenant_id, t.currency, sum(e.amount_minor))
+			FROM ledger_transfers t JOIN ledger_entries e USING (tenant_id, transfer_id)
+			GROUP BY t.tenant_id, t.currency HAVING sum(e.amount_minor) <> 0`,
+	},
+	{
+		holds: "What payments have captured and refunded is what the ledger says, and no more is or will be refunded than was captured.",
+		rows:  "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s (%s) of %s: captured %s and booked %s, refunded %s and booked %s, refunds under way %s',
+				coalesce(p.payment_id, 'no payment'), coalesce(p.order_id, b.order_id), coalesce(p.tenant_id, b.tenant_id),
+				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0), p.refund_pending_minor)
+			FROM payments p FULL JOIN ` + booked + ` b ON p.tenant_id = b.tenant_id AND p.order_id = b.order_id
+			WHERE p.payment_id IS NULL OR p.captured_minor <> coalesce(b.captured, 0) OR p.refunded_minor <> coalesce(b.refunded, 0)
+				OR p.refunded_minor + p.refund_pending_minor > p.captured_minor`,
+	},
+	{
+		holds: "The amount of every order is the sum of its lines and adjustments, and every order has lines.",
+		rows:  "SELECT count(*) FROM order_lines",
+		bad: `SELECT format('%s of %s: amount %s, lines %s, adjustments %s', o.order_id, o.tenant_id, o.amount_minor, l.total, a.total)
+			FROM orders o LEFT JOIN (
+				SELECT tenant_id, order_id, sum(quantity * price_minor) AS total FROM order_lines GROUP BY 1, 2
+			) l ON o.tenant_id = l.tenant_id AND o.order_id = l.order_id
+			CROSS JOIN LATERAL (SELECT CASE WHEN o.adjustments IS NULL THEN 0 ELSE (
+				SELECT coalesce(sum(amount_minor), 0) FROM jsonb_to_recordset(o.adjustments) AS j(amount_minor bigint)) END AS total) a
+			WHERE l.total IS NULL OR o.amount_minor <> l.total + a.total`,
+	},
+	{
+		holds: "No order says that more was captured or refunded than its payment says, nor less once things have settled.",
+		rows:  "SELECT count(*) FROM orders",
+		bad: `SELECT format('%s of %s: captured %s and by its payment %s, refunded %s and by its payment %s', o.order_id, o.tenant_id,
+				o.captured_minor, coalesce(p.captured_minor, 0), o.refunded_minor, coalesce(p.refunded_minor, 0))
+			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.payment_id = 'payment' || substr(o.order_id, 6)
+			WHERE (o.captured_minor <> coalesce(p.captured_minor, 0) OR o.refunded_minor <> coalesce(p.refunded_minor, 0))
+			AND (o.captured_minor > coalesce(p.captured_minor, 0) OR o.refunded_minor > coalesce(p.refunded_minor, 0)
+				OR p.` + settled + ` AND NOT EXISTS (
+					SELECT FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id IN (o.order_id, p.payment_id)
+					AND d.replayed_at IS NULL))`,
+	},
+	{
+		holds: "Every confirmed order is paid in full and its stock is sold.",
+		rows:  "SELECT count(*) FROM orders WHERE status = 4",
+		bad: `SELECT format('%s of %s: captured %s of %s, reservation in status %s', o.order_id, o.tenant_id, o.captured_minor,
+				o.amount_minor, coalesce(` + reservationOf + `, 0))
+			FROM orders o
+			WHERE o.status = 4 AND (o.captured_minor <> o.amount_minor OR ` + reservationOf + ` IS DISTINCT FROM 4)`,
+	},
+	{
+		holds: "No canceled order holds stock or, once things have settled, money.",
+		rows:  "SELECT count(*) FROM orders WHERE status = 5",
+		bad: `SELECT format('%s of %s: reservation in status %s, captured %s, refunded or being refunded %s', o.order_id, o.tenant_id,
+				coalesce(` + reservationOf + `, 0), coalesce(p.captured_minor, 0), coalesce(p.refunded_minor + p.refund_pending_minor, 0))
+			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.payment_id = 'payment' || substr(o.order_id, 6)
+			WHERE o.status = 5 AND (` + reservationOf + ` IN (1, 4)
+				OR p.captured_minor <> p.refunded_minor + p.refund_pending_minor AND p.` + settled + ` AND NOT EXISTS (
+					SELECT FROM effects e WHERE e.tenant_id = p.tenant_id AND e.aggregate_id = p.payment_id AND e.state = 1))`,
+	},
+	{
+		holds: "The events of every aggregate are numbered 1, 2, 3 … without gaps, up to the version of its row.",
+		rows:  "SELECT count(*) FROM events",
+		bad: `SELECT format('%s of %s: %s events numbered %s to %s, version %s', coalesce(v.name, e.aggregate_id),
+				coalesce(v.tenant_id, e.tenant_id), coalesce(e.events, 0), e.first, e.last, v.version)
+			FROM (
+				SELECT tenant_id, order_id AS name, version FROM orders
+				UNION ALL SELECT tenant_id, payment_id, version FROM payments
+				UNION ALL SELECT tenant_id, ('` + itemPrefix + `' || sku) COLLATE "C", seq FROM items
+			) v FULL JOIN (
+				SELECT tenant_id, aggregate_id, count(*) AS events, min(seq) AS first, max(seq) AS last FROM events GROUP BY 1, 2
+			) e ON e.tenant_id = v.tenant_id AND e.aggregate_id = v.name
+			WHERE v.version IS DISTINCT FROM e.last AND (v.version <> 0 OR e.last IS NOT NULL) OR e.first <> 1 OR e.events <> e.last`,
+	},
+	{
+		holds: "The positions of numbered events are 1, 2, 3 … without gaps, and every batch has the events that it says.",
+		rows:  "SELECT count(*) FROM batches",
+		bad: `SELECT format('batch %s: first position %s, expected %s', batch_id, first_position, expected)
+			FROM (
+				SELECT batch_id, first_position, 1 + coalesce(sum(events) OVER (ORDER BY first_position ROWS BETWEEN UNBOUNDED PRECEDING
+					AND 1 PRECEDING), 0) AS expected FROM batches WHERE first_position IS NOT NULL
+			) b WHERE first_position <> expected
+			UNION ALL
+			SELECT format('next position %s, expected %s', next_position, (SELECT 1 + coalesce(sum(events), 0) FROM batches
+				WHERE first_position IS NOT NULL)) FROM stream
+			WHERE next_position <> (SELECT 1 + coalesce(sum(events), 0) FROM batches WHERE first_position IS NOT NULL)
+			UNION ALL
+			SELECT format('batch %s: %s events, should be %s', coalesce(b.batch_id, e.batch_id), coalesce(e.events, 0), b.events)
+			FROM batches b FULL JOIN (SELECT batch_id, count(*) AS events FROM events GROUP BY 1) e USING (batch_id)
+			WHERE coalesce(b.events, -1) <> coalesce(e.events, 0)`,
+	},
+	{
+		holds: "Every unpaid order without a payment under way has the timer that ends it.",
+		rows:  "SELECT count(*) FROM timers",
+		bad: `SELECT format('%s of %s has no timer', o.order_id, o.tenant_id) FROM orders o
+			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (
+				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
+	},
+	{
+		holds: "No call is open for a payment that has come to its end.",
+		rows:  "SELECT count(*) FROM effects",
+		bad: `SELECT format('%s of %s is open, its payment is in status %s', e.effect_id, e.tenant_id, p.status)
+			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
+			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND p.` + settled,
+	},
+}
+
+// tell is the number of violations that a finding tells.
+const tell = 5
+
+// Invariants implements verify.Store. All checks see one snapshot, so it may run beside writers.
+func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
+	transaction, err := s.reads.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, translate("invariants", err)
+	}
+	defer func() { _ = transaction.Rollback(context.WithoutCancel(ctx)) }() // it only reads
+	// Sums over everything take as long as they take, and are done in memory where they fit.
+	if _, err := transaction.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'"); err != nil {
+		return nil, translate("invariants", err)
+	}
+	findings := make([]state.Finding, len(invariants))
+	for i, check := range invariants {
+		findings[i].Invariant = check.holds
+		var bad []string
+		statement := fmt.Sprintf("SELECT (%s), ARRAY (%s LIMIT %d)", check.rows, check.bad, tell)
+		if err := transaction.QueryRow(ctx, statement).Scan(&findings[i].Checked, &bad); err != nil {
+			return nil, translate("invariant: "+check.holds, err)
+		}
+		findings[i].Violation = strings.Join(bad, "; ")
+	}
+	return findings, nil
+}

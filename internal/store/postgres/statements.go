@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// statement is one that batches send. All are prepared when a connection opens, and from then on are named only.
+type statement struct {
+	name, sql string
+}
+
+// prepared lists all statements.
+var prepared []*statement
+
+func define(name, sql string) *statement {
+	s := &statement{name: "oms_" + name, sql: sql}
+	prepared = append(prepared, s)
+	return s
+}
+
+// The statements of a batch. Parameters are arrays, one a column, unless a comment says otherwise.
+var (
+	begin     = define("begin", "BEGIN")
+	commit    = define("commit", "COMMIT")
+	rollback  = define("rollback", "ROLLBACK")
+	readClock = define("clock", "SELECT "+clockNow)
+
+	// insertBatch takes the id, the time and the number of events, and draws the batch's number.
+	insertBatch = define("batch", "INSERT INTO batches (batch_id, committed_at, events) VALUES ($1, $2, $3)")
+
+	insertAnswers = define("answers", insert("idempotency_keys", answerFields))
+	readAnswers   = define("read_answers", fmt.Sprintf("SELECT %s FROM %s JOIN idempotency_keys t ON %s",
+		list("t.", answerFields), unnest(1, answerFields[:3]), match(answerFields[:3])))
+
+	insertLines = define("lines", insert("order_lines", lineFields))
+	readLines   = define("read_lines", fmt.Sprintf("SELECT %s FROM %s JOIN order_lines t ON %s",
+		list("t.", lineFields), unnest(1, lineFields[:2]), match(lineFields[:2])))
+
+	// insertEvents takes the batch's id first.
+	insertEvents = define("events", fmt.Sprintf(
+		"INSERT INTO events (batch_id, ordinal, %[1]s) SELECT $1::uuid, ordinal - 1, %[1]s FROM unnest(%s) WITH ORDINALITY AS k(%[1]s, ordinal)",
+		list("", eventFields), parameters(2, eventFields)))
+
+	setTimers = define("set_timers", insert("timers", timerFields)+
+		" ON CONFLICT (tenant_id, kind, aggregate_id) DO UPDATE SET due_at = excluded.due_at, leased_until = NULL")
+	clearTimers = define("clear_timers", fmt.Sprintf("DELETE FROM timers t USING %s WHERE %s",
+		unnest(1, timerFields[:3]), match(timerFields[:3])))
+
+	insertTransfers = define("transfers", insert("ledger_transfers", transferFields))
+	insertEntries   = define("entries", insert("ledger_entries", entryFields))
+
+	rowStatements = defineRows()
+)
+
+// ofRows are the statements of one kind of rows.
+type ofRows struct {
+	lock, read, insert, update *statement
+}
+
+// kinds are all kinds of rows, in locking order.
+var kinds = []state.Kind{
+	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
+}
+
+// lastKind is the greatest number of a kind: arrays are indexed by kinds.
+const lastKind = state.KindItem
+
+func defineRows() [lastKind + 1]ofRows {
+	var all [lastKind + 1]ofRows
+	for _, kind := range kinds {
+		table := tables[kind]
+		all[kind] = ofRows{
+			lock:   define("lock_"+table.name, table.lock()),
+			read:   define("read_"+table.name, table.read()),
+			insert: define("insert_"+table.name, table.insert()),
+			update: define("update_"+table.name, table.update()),
+		}
+	}
+	return all
+}
+
+// prepare prepares all statements on a new connection, in one round trip.
+func prepare(ctx context.Context, connection *pgx.Conn) error {
+	pipeline := connection.PgConn().StartPipeline(ctx)
+	for _, statement := range prepared {
+		pipeline.SendPrepare(statement.name, statement.sql, nil)
+	}
+	err := pipeline.Sync()
+	for _, statement := range prepared {
+		if err == nil {
+			if _, err = pipeline.GetResults(); err != nil {
+				err = fmt.Errorf("prepare %s: %w", statement.name, err)
+			}
+		}
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// field is one column of a table.
+type field struct {
+	name string
+	kind kind
+}
+
+// table is a table whose rows batches load and store. Its first two columns are its key: tenant and id.
+type table struct {
+	name   string
+	fields []field
+}
+
+// tables are those of the kinds of rows.
+var tables = map[state.Kind]*table{
+	state.KindOrder:       {"orders", orderFields},
+	state.KindReservation: {"reservations", reservationFields},
+	state.KindPayment:     {"payments", paymentFields},
+	state.KindEffect:      {"effects", effectFields},
+	state.KindDeadLetter:  {"dead_letters", deadLetterFields},
+	state.KindItem:        {"items", itemFields},
+}
+
+// The columns of the tables, in the order in which rows.go writes and reads them.
+var (
+	orderFields = []field{
+		{"tenant_id", kindText}, {"order_id", kindText}, {"customer_id", kindText}, {"status", kindInt2}, {"status_reason", kindText},
+		{"status_detail", kindText}, {"currency", kindText}, {"amount_minor", kindInt8}, {"adjustments", kindJSON},
+		{"client_reference", kindText}, {"metadata", kindJSON}, {"payment_status", kindInt2}, {"payment_token", kindText},
+		{"keep_on_decline", kindBool}, {"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"refund_pending_minor", kindInt8}, {"cancel_requested", kindBool}, {"expires_at", kindTime}, {"created_at", kindTime},
+		{"updated_at", kindTime}, {"version", kindInt8},
+	}
+	lineFields = []field{
+		{"tenant_id", kindText}, {"order_id", kindText}, {"line_no", kindInt4}, {"sku", kindText}, {"quantity", kindInt4},
+		{"price_minor", kindInt8},
+	}
+	reservationFields = []field{
+		{"tenant_id", kindText}, {"reservation_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"items", kindJSON},
+		{"rejected_sku", kindText}, {"version", kindInt8}, {"updated_at", kindTime},
+	}
+	paymentFields = []field{
+		{"tenant_id", kindText}, {"payment_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"currency", kindText},
+		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText}, {"attempt", kindInt4},
+		{"cancel_requested", kindBool}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"refund_pending_minor", kindInt8}, {"decline_reason", kindText}, {"refunds", kindJSON}, {"version", kindInt8},
+		{"created_at", kindTime}, {"updated_at", kindTime},
+	}
+	effectFields = []field{
+		{"tenant_id", kindText}, {"effect_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"order_id", kindText},
+		{"provider", kindText}, {"token", kindText}, {"external_id", kindText}, {"currency", kindText}, {"amount_minor", kindInt8},
+		{"state", kindInt2}, {"owner", kindText}, {"next_at", kindTime}, {"attempts", kindInt4}, {"called", kindBool},
+		{"last_error", kindText}, {"trace_id", kindText}, {"created_at", kindTime}, {"updated_at", kindTime},
+	}
+	deadLetterFields = []field{
+		{"tenant_id", kindText}, {"dead_letter_id", kindText}, {"aggregate_id", kindText}, {"kind", kindText}, {"payload", kindBytes},
+		{"position", kindInt8}, {"error", kindText}, {"attempts", kindInt4}, {"created_at", kindTime}, {"replayed_at", kindTime},
+	}
+	itemFields = []field{
+		{"tenant_id", kindText}, {"sku", kindText}, {"on_hand", kindInt8}, {"reserved", kindInt8}, {"sold", kindInt8},
+		{"version", kindInt8}, {"seq", kindInt8}, {"updated_at", kindTime},
+	}
+	answerFields = []field{
+		{"tenant_id", kindText}, {"principal", kindText}, {"key", kindText}, {"hash", kindBytes}, {"method", kindText},
+		{"code", kindInt2}, {"body", kindBytes}, {"created_at", kindTime},
+	}
+	eventFields = []field{
+		{"tenant_id", kindText}, {"aggregate_id", kindText}, {"seq", kindInt8}, {"event_type", kindText}, {"occurred_at", kindTime},
+		{"trace_id", kindText}, {"idempotency_key", kindText}, {"schema_version", kindText}, {"payload", kindBytes},
+	}
+	timerFields = []field{
+		{"tenant_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"due_at", kindTime},
+	}
+	transferFields = []field{
+		{"tenant_id", kindText}, {"transfer_id", kindText}, {"kind", kindText}, {"order_id", kindText}, {"currency", kindText},
+		{"booked_at", kindTime},
+	}
+	entryFields = []field{
+		{"tenant_id", kindText}, {"transfer_id", kindText}, {"entry_no", kindInt4}, {"account", kindText}, {"amount_minor", kindInt8},
+	}
+)
+
+// list writes names of columns, each behind a prefix.
+func list(prefix string, fields []field) string {
+	names := make([]string, len(fields))
+	for i, field := range fields {
+		names[i] = prefix + field.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// unnest writes the rows that come as parameters, from $first on, as a table named k with the columns' names.
+func unnest(first int, fields []field) string {
+	return fmt.Sprintf("unnest(%s) AS k(%s)", parameters(first, fields), list("", fields))
+}
+
+// parameters writes a parameter for each column, an array of its type, from $first on.
+func parameters(first int, fields []field) string {
+	all := make([]string, len(fields))
+	for i, field := range fields {
+		all[i] = fmt.Sprintf("$%d::%s[]", first+i, field.kind)
+	}
+	return strings.Join(all, ", ")
+}
+
+// match writes the condition that a row of t has the key of a row of k. The collation is written out where it is met: that of k's
+// columns would be the database's, and of the two neither goes before the other.
+func match(key []field) string {
+	conditions := make([]string, len(key))
+	for i, field := range key {
+		conditions[i] = fmt.Sprintf(`t.%[1]s = k.%[1]s COLLATE "C"`, field.name)
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// insert writes the statement that inserts rows in the order in which they come.
+func insert(name string, fields []field) string {
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", name, list("", fields), unnest(1, fields))
+}
+
+func (t *table) key() []field { return t.fields[:2] }
+
+// lock writes the statement that locks rows in the order of their keys: PostgreSQL locks above the sort.
+func (t *table) lock() string {
+	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t) AS locked",
+		unnest(1, t.key()), t.name, match(t.key()), list("t.", t.key()))
+}
+
+func (t *table) read() string {
+	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()))
+}
+
+func (t *table) insert() string { return insert(t.name, t.fields) }
+
+// update writes the statement that writes every column but the key's: to PostgreSQL a row is changed as a whole, and what a rule
+// changes is not for the store to guess.
+func (t *table) update() string {
+	assignments := make([]string, 0, len(t.fields))
+	for _, field := range t.fields[2:] {
+		assignments = append(assignments, fmt.Sprintf("%[1]s = k.%[1]s", field.name))
+	}
+	return fmt.Sprintf("UPDATE %s t SET %s FROM %s WHERE %s", t.name, strings.Join(assignments, ", "), unnest(1, t.fields), match(t.key()))
+}
+
+func kindsOf(fields []field) []kind {
+	kinds := make([]kind, len(fields))
+	for i, field := range fields {
+		kinds[i] = field.kind
+	}
+	return kinds
+}

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// transaction is a batch under way.
+type transaction struct {
+	store      *Store
+	connection *pgxpool.Conn // with an open transaction; nil when there was nothing to lock
+	loaded     state.Loaded
+}
+
+// Begin implements pipeline.Store.
+func (s *Store) Begin(ctx context.Context, need state.Need) (state.Transaction, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	t := &transaction{store: s}
+	now, age := s.clock.now()
+	if len(need.Refs) == 0 && (!need.LookupKeys || len(need.Keys) == 0) && age < distrust {
+		t.loaded.Now = now
+		return t, nil
+	}
+	connection, err := s.batches.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	if err := t.load(ctx, connection, need); err != nil {
+		giveBack(connection)
+		return nil, translate("load", err)
+	}
+	if len(need.Refs) == 0 {
+		connection.Release()
+	} else {
+		t.connection = connection
+	}
+	return t, nil
+}
+
+// load opens the transaction where there is something to lock, locks, and then reads.
+func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need state.Need) error {
+	e := t.store.exchange(ctx, connection)
+	buffers := borrow()
+	defer buffers.giveBack()
+	if len(need.Refs) > 0 {
+		t.loaded.Rows = make(map[state.Ref]state.Row, len(need.Refs))
+		e.send(begin, nil, nil)
+		buffers.splitRefs(need.Refs)
+		for _, kind := range kinds {
+			if keys := buffers.keys[kind]; keys.count > 0 {
+				e.send(rowStatements[kind].lock, keys.parameters(), nil)
+			}
+		}
+		for _, kind := range kinds {
+			if keys := buffers.keys[kind]; keys.count > 0 {
+				e.send(rowStatements[kind].read, keys.parameters(), t.sawRow(kind))
+			}
+		}
+		if keys := buffers.keys[state.KindOrder]; keys.count > 0 {
+			e.send(readLines, keys.parameters(), t.sawLine)
+		}
+	}
+	if need.LookupKeys && len(need.Keys) > 0 {
+		t.loaded.Answers = make(map[state.Key]*state.Answer, len(need.Keys))
+		e.send(readAnswers, buffers.answerKeys(need.Keys), t.sawAnswer)
+	}
+	// The clock is read after the locks: it is not behind that of a batch which this one waited for.
+	e.send(readClock, nil, func(row *fields) error {
+		t.loaded.Now = t.store.clock.saw(row.time())
+		return nil
+	})
+	return e.run()
+}
+
+func (t *transaction) sawRow(kind state.Kind) func(row *fields) error {
+	return func(f *fields) error {
+		row, err := decodeRow(kind, f)
+		if err != nil {
+			return err
+		}
+		t.loaded.Rows[row.Ref()] = row
+		return nil
+	}
+}
+
+func (t *transaction) sawLine(f *fields) error {
+	return decodeLine(f, func(tenant, name []byte) *state.Order {
+		order, _ := t.loaded.Rows[state.Ref{Kind: state.KindOrder, Tenant: string(tenant), ID: string(name)}].(*state.Order)
+		return order
+	})
+}
+
+func (t *transaction) sawAnswer(f *fields) error {
+	key, answer := decodeAnswer(f)
+	t.loaded.Answers[key] = answer
+	return nil
+}
+
+// Loaded implements state.Transaction.
+func (t *transaction) Loaded() state.Loaded { return t.loaded }
+
+// Commit implements state.Transaction.
+func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error {
+	buffers := borrow()
+	defer buffers.giveBack()
+	if err := buffers.encode(changes); err != nil {
+		t.Rollback()
+		return fmt.Errorf("commit: %w", err)
+	}
+	connection := t.connection
+	if connection == nil {
+		var err error
+		if connection, err = t.store.batches.Acquire(ctx); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
+	e := t.store.exchange(ctx, connection)
+	buffers.send(e, changes)
+	if t.store.clock.age() > refreshAfter {
+		e.send(readClock, nil, t.store.sawClock)
+	}
+	if t.connection != nil {
+		e.send(commit, nil, nil)
+	}
+	t.connection = nil
+	if err := e.run(); err != nil {
+		giveBack(connection)
+		return translateCommit(err)
+	}
+	connection.Release()
+	t.store.clock.committed(changes.Now)
+	return nil
+}
+
+// Rollback implements state.Transaction.
+func (t *transaction) Rollback() {
+	if t.connection != nil {
+		giveBack(t.connection)
+		t.connection = nil
+	}
+}
+
+// rollbackTimeout bounds a rollback; a connection that takes longer is closed, which rolls back too.
+const rollbackTimeout = time.Second
+
+// giveBack ends a connection's transaction, where one is open, and returns it to its pool.
+func giveBack(connection *pgxpool.Conn) {
+	if inner := connection.Conn().PgConn(); !inner.IsClosed() && inner.TxStatus() != 'I' {
+		ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+		defer cancel()
+		_, _ = inner.ExecPrepared(ctx, rollback.name, nil, nil, nil).Close() // when it fails the pool closes the connection
+	}
+	connection.Release()
+}
+
+// Outcome implements pipeline.Store. It inserts the batch's id itself: while the batch is in doubt that waits for it, and once it
+// has succeeded the batch's own insert must fail. The row is marked, as the next one to ask must not take it for the batch.
+func (s *Store) Outcome(ctx context.Context, batch id.UUID) (committed bool, err error) {
+	config := s.batches.Config().ConnConfig
+	config.RuntimeParams["lock_timeout"] = "0" // the context is the limit
+	config.RuntimeParams["statement_timeout"] = "0"
+	connection, err := pgx.ConnectConfig(ctx, config) // its own, as the pool's may all be in doubt
+	if err != nil {
+		return false, fmt.Errorf("outcome: %w", err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // it has served
+	_, err = connection.Exec(ctx, `INSERT INTO batches (batch_id, committed_at, events, abandoned)
+		VALUES ($1, clock_timestamp(), 0, true)`, [16]byte(batch))
+	var server *pgconn.PgError
+	switch {
+	case err == nil:
+		return false, nil
+	case !errors.As(err, &server) || server.Code != uniqueViolation:
+		return false, translate("outcome", err)
+	}
+	err = connection.QueryRow(ctx, "SELECT NOT abandoned FROM batches WHERE batch_id = $1", [16]byte(batch)).Scan(&committed)
+	if err != nil {
+		return false, fmt.Errorf("outcome: %w", err)
+	}
+	return committed, nil
+}
+
+// batchParameters are those of insertBatch.
+func batchParameters(changes *state.Changes) [][]byte {
+	events := binary.BigEndian.AppendUint32(nil, uint32(len(changes.Events))) //nolint:gosec // fewer than 65,536
+	return [][]byte{changes.Batch[:], appendTime(nil, changes.Now), events}
+}

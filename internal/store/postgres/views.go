@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// The statements that read whole rows.
+var (
+	selectOrders       = "SELECT " + list("", orderFields) + " FROM orders "
+	selectReservations = "SELECT " + list("", reservationFields) + " FROM reservations "
+	selectPayments     = "SELECT " + list("", paymentFields) + " FROM payments "
+	selectEffects      = "SELECT " + list("", effectFields) + " FROM effects "
+	selectItems        = "SELECT " + list("", itemFields) + " FROM items "
+	selectDeadLetters  = "SELECT " + list("", deadLetterFields) + " FROM dead_letters "
+	selectLines        = "SELECT " + list("", lineFields) + " FROM order_lines WHERE tenant_id = $1 AND order_id = ANY ($2)"
+	selectAnswers      = "SELECT " + list("", answerFields) + " FROM idempotency_keys "
+)
+
+// only answers the one row of a query, or ErrNotFound.
+func only[T any](all []T, err error) (one T, _ error) {
+	switch {
+	case err != nil:
+		return one, err
+	case len(all) == 0:
+		return one, state.ErrNotFound
+	}
+	return all[0], nil
+}
+
+// plain makes a decoder of one that cannot fail.
+func plain[T any](decode func(*fields) T) func(*fields) (T, error) {
+	return func(f *fields) (T, error) { return decode(f), nil }
+}
+
+// Order implements view.Store.
+func (s *Store) Order(ctx context.Context, tenant, name string) (*state.Order, error) {
+	order, err := only(read(ctx, s, "order", decodeOrder, selectOrders+"WHERE tenant_id = $1 AND order_id = $2", tenant, name))
+	if err != nil {
+		return nil, err
+	}
+	return order, s.addLines(ctx, tenant, []*state.Order{order})
+}
+
+// addLines reads the lines of orders. They are written with their order and never change, so a later snapshot does no harm.
+func (s *Store) addLines(ctx context.Context, tenant string, orders []*state.Order) error {
+	byID, names := make(map[string]*state.Order, len(orders)), make([]string, len(orders))
+	for i, order := range orders {
+		byID[order.ID], names[i] = order, order.ID
+	}
+	_, err := read(ctx, s, "lines of orders", func(f *fields) (struct{}, error) {
+		return struct{}{}, decodeLine(f, func(_, name []byte) *state.Order { return byID[string(name)] })
+	}, selectLines, tenant, names)
+	return err
+}
+
+// scanned is a row that a page looked at: an order, and how many were looked at before it.
+type scanned struct {
+	order  *state.Order
+	number int64
+}
+
+func decodeScanned(f *fields) (row scanned, err error) {
+	row.order, err = decodeOrder(f)
+	row.number = f.int64()
+	return row, err
+}
+
+// Orders implements view.Store. Pages go down the ids, whose order is that of creation: the times of the query are ids, too.
+//
+// The scan is a subquery by an index that stops by itself; what the filter keeps comes out of it at once. The last row that may be
+// looked at comes out whether the filter keeps it or not, and tells where to go on.
+func (s *Store) Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error) {
+	from, before := orderRange(query)
+	scanLimit := max(query.ScanLimit, 1)
+	conditions := "tenant_id = $1 AND order_id >= $2 AND order_id < $3"
+	statuses := make([]int16, len(query.Statuses))
+	for i, status := range query.Statuses {
+		statuses[i] = int16(status)
+	}
+	arguments := []any{query.Tenant, from, before, scanLimit, query.Limit + 1, statuses}
+	if query.CustomerID != "" {
+		conditions += " AND customer_id = $7"
+		arguments = append(arguments, query.CustomerID)
+	}
+	rows, err := read(ctx, s, "orders", decodeScanned, fmt.Sprintf(`
+		SELECT %[1]s, number FROM (
+			SELECT *, row_number() OVER (ORDER BY order_id DESC) AS number FROM (
+				SELECT %[1]s FROM orders WHERE %[2]s ORDER BY order_id DESC LIMIT $4
+			) AS looked
+		) AS numbered
+		WHERE cardinality($6::int2[]) = 0 OR status = ANY ($6) OR number = $4
+		ORDER BY order_id DESC LIMIT $5`, list("", orderFields), conditions), arguments...)
+	if err != nil {
+		return state.OrderPage{}, err
+	}
+	page := state.OrderPage{}
+	for _, row := range rows {
+		if len(page.Orders) == query.Limit { // there is another: the page is full, and it is not the last
+			page.Next = page.Orders[query.Limit-1].ID
+			break
+		}
+		if len(query.Statuses) == 0 || slices.Contains(query.Statuses, row.order.Status) {
+			page.Orders = append(page.Orders, row.order)
+		}
+		if row.number == int64(scanLimit) {
+			page.Next = row.order.ID
+		}
+	}
+	if len(page.Orders) == 0 {
+		return page, nil
+	}
+	return page, s.addLines(ctx, query.Tenant, page.Orders)
+}
+
+// orderRange answers the ids that a query's times and its page stand for: from the one, before the other.
+func orderRange(query state.OrderQuery) (from, before string) {
+	from, before = "order:", "order;" // ';' follows ':'
+	if !query.CreatedFrom.IsZero() {
+		from = firstID(query.CreatedFrom)
+	}
+	if !query.CreatedTo.IsZero() {
+		before = firstID(query.CreatedTo)
+	}
+	if query.BeforeID != "" {
+		before = min(before, query.BeforeID)
+	}
+	return from, before
+}
+
+// Item implements view.Store.
+func (s *Store) Item(ctx context.Context, tenant, sku string) (*state.Item, error) {
+	return only(read(ctx, s, "item", plain(decodeItem), selectItems+"WHERE tenant_id = $1 AND sku = $2", tenant, sku))
+}
+
+// Items implements view.Store.
+func (s *Store) Items(ctx context.Context, tenant, after string, limit int) ([]*state.Item, error) {
+	return read(ctx, s, "items", plain(decodeItem), selectItems+"WHERE tenant_id = $1 AND sku > $2 ORDER BY sku LIMIT $3",
+		tenant, after, limit)
+}
+
+// Payment implements view.Store.
+func (s *Store) Payment(ctx context.Context, tenant, name string) (*state.Payment, error) {
+	return only(read(ctx, s, "payment", decodePayment, selectPayments+"WHERE tenant_id = $1 AND payment_id = $2", tenant, name))
+}
+
+// Reservation implements view.Store.
+func (s *Store) Reservation(ctx context.Context, tenant, name string) (*state.Reservation, error) {
+	return only(read(ctx, s, "reservation", decodeReservation, selectReservations+"WHERE tenant_id = $1 AND reservation_id = $2",
+		tenant, name))
+}
+
+// Effects implements view.Store.
+func (s *Store) Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error) {
+	return read(ctx, s, "effects", plain(decodeEffect),
+		selectEffects+"WHERE tenant_id = $1 AND aggregate_id = $2 ORDER BY created_at, effect_id", tenant, aggregate)
+}
+
+// Effect implements effect.Store.
+func (s *Store) Effect(ctx context.Context, tenant, name string) (*state.Effect, error) {
+	return only(read(ctx, s, "effect", plain(decodeEffect), selectEffects+"WHERE tenant_id = $1 AND effect_id = $2", tenant, name))
+}
+
+// DueEffects implements effect.Store.
+func (s *Store) DueEffects(ctx context.Context, limit int) ([]*state.Effect, error) {
+	return read(ctx, s, "due effects", plain(decodeEffect),
+		selectEffects+"WHERE state = 1 AND next_at <= (SELECT "+clockNow+") ORDER BY next_at LIMIT $1", limit)
+}
+
+// Answer implements view.Store.
+func (s *Store) Answer(ctx context.Context, key state.Key) (*state.Answer, error) {
+	return only(read(ctx, s, "answer", func(f *fields) (*state.Answer, error) {
+		_, answer := decodeAnswer(f)
+		return answer, nil
+	}, selectAnswers+"WHERE tenant_id = $1 AND principal = $2 AND key = $3", key.Tenant, key.Principal, key.Key))
+}
+
+// DeadLetter implements view.Store.
+func (s *Store) DeadLetter(ctx context.Context, tenant, name string) (*state.DeadLetter, error) {
+	return only(read(ctx, s, "dead letter", plain(decodeDeadLetter), selectDeadLetters+"WHERE tenant_id = $1 AND dead_letter_id = $2",
+		tenant, name))
+}
+
+// DeadLetters implements view.Store.
+func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error) {
+	before := query.BeforeID
+	if before == "" {
+		before = "deadletter;" // ';' follows ':'
+	}
+	columns := fmt.Sprintf("SELECT %s, ''::bytea AS payload, %s FROM dead_letters ",
+		list("", deadLetterFields[:4]), list("", deadLetterFields[5:]))
+	return read(ctx, s, "dead letters", plain(decodeDeadLetter), columns+
+		"WHERE tenant_id = $1 AND dead_letter_id < $2 AND ($3 OR replayed_at IS NULL) ORDER BY dead_letter_id DESC LIMIT $4",
+		query.Tenant, before, query.IncludeReplayed, query.Limit)
+}
+
+// firstID is the least id of an order that was created at a time, rounded up to whole milliseconds.
+func firstID(at time.Time) string {
+	if at.Nanosecond()%int(time.Millisecond) != 0 {
+		at = at.Add(time.Millisecond)
+	}
+	least := id.V7(at, id.Random{})
+	return "order:" + least.String()
+}

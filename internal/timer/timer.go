@@ -1,0 +1,200 @@
+// Package timer fires what is due: the expiry of unpaid orders, and whatever else a decision has set a timer for. A timer is a
+// row; the service leases those that are due, submits the command of their kind, and that command clears the timer in its own
+// batch. So a timer fires at least once, and firing again is harmless, since decisions look at the state and at the database's
+// time. What could not be carried out (the store was away, it was too early) comes back when the lease ends.
+//
+// It also purges the answers kept under idempotency keys when they are old (requirement R-6), a few at a time.
+package timer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Fire makes the command of a timer. An error leaves the timer to the end of its lease.
+type Fire func(ctx context.Context, timer state.Timer) (command.Command, error)
+
+// Observe holds the functions that count what happens. Each may be nil.
+type Observe struct {
+	Fired  func(kind string, code fault.Code) // fault.OK after a success
+	Purged func(keys int)
+}
+
+// Options configures the service. Zero values stand for the defaults.
+type Options struct {
+	Store  Store
+	Submit func(ctx context.Context, c command.Command) command.Result
+	Fire   map[string]Fire // by the kind of timer
+
+	Lease       time.Duration // how long a timer is this process's; 30 s
+	Limit       int           // timers a poll; 256
+	Concurrency int           // commands under way at most; 256
+	PollMin     time.Duration // between polls while there is something to do; 50 ms
+	PollMax     time.Duration // and while there is not; 1 s
+
+	KeyAge     time.Duration // answers older than that are purged; 48 h
+	PurgeEvery time.Duration // how often somebody looks for them; 1 min
+	PurgeLimit int           // keys a purge; 500, so that no write waits long for it
+	PurgePause time.Duration // between two purges in a row; 100 ms
+
+	Logger  *slog.Logger // optional
+	Observe Observe
+}
+
+func (o *Options) setDefaults() error {
+	if o.Store == nil || o.Submit == nil {
+		return errors.New("timer: a store and a way to submit are needed")
+	}
+	setDefault(&o.Lease, 30*time.Second)
+	setDefault(&o.Limit, 256)
+	setDefault(&o.Concurrency, 256)
+	setDefault(&o.PollMin, 50*time.Millisecond)
+	setDefault(&o.PollMax, time.Second)
+	setDefault(&o.KeyAge, 48*time.Hour)
+	setDefault(&o.PurgeEvery, time.Minute)
+	setDefault(&o.PurgeLimit, 500)
+	setDefault(&o.PurgePause, 100*time.Millisecond)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func setDefault[V int | time.Duration](value *V, otherwise V) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+// Service fires timers and purges keys. Any number of processes may run one each on a database.
+type Service struct{ o Options }
+
+// New makes a service; it works from Run on.
+func New(options Options) (*Service, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	return &Service{options}, nil
+}
+
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	group.Go(func() { s.fireOnAndOn(ctx) })
+	group.Go(func() { s.purgeOnAndOn(ctx) })
+	group.Wait()
+	return nil
+}
+
+// fireOnAndOn polls for timers: soon again while there are some, at once while there are more than one poll takes.
+func (s *Service) fireOnAndOn(ctx context.Context) {
+	pause := s.o.PollMin
+	for {
+		fired, err := s.fireDue(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.o.Logger.Error("due timers cannot be read", "cause", err)
+			pause = s.o.PollMax
+		case fired == s.o.Limit:
+			pause = 0
+		case fired > 0:
+			pause = s.o.PollMin
+		default:
+			pause = min(max(2*pause, s.o.PollMin), s.o.PollMax)
+		}
+		if !wait(ctx, pause) {
+			return
+		}
+	}
+}
+
+// fireDue fires what is due and answers how many timers that were. It ends before their leases do.
+func (s *Service) fireDue(ctx context.Context) (int, error) {
+	due, err := s.o.Store.DueTimers(ctx, s.o.Limit, s.o.Lease)
+	if err != nil {
+		return 0, err
+	}
+	leased, cancel := context.WithTimeout(ctx, s.o.Lease)
+	defer cancel()
+	var group sync.WaitGroup
+	room := make(chan struct{}, s.o.Concurrency) // commands meet in batches, so they are submitted side by side
+	for _, t := range due {
+		room <- struct{}{}
+		group.Go(func() {
+			s.fire(leased, t)
+			<-room
+		})
+	}
+	group.Wait()
+	return len(due), nil
+}
+
+// fire submits the command of one timer.
+func (s *Service) fire(ctx context.Context, t state.Timer) {
+	log := s.o.Logger.With("tenant", t.Tenant, "timer", t.Kind, "aggregate", t.AggregateID)
+	fire, found := s.o.Fire[t.Kind]
+	if !found {
+		log.Error("a timer of a kind that nobody knows is due")
+		return
+	}
+	c, err := fire(ctx, t)
+	if err != nil {
+		log.Warn("a timer cannot fire and will again", "cause", err)
+		return
+	}
+	refused := s.o.Submit(ctx, c).Fault
+	code := fault.OK
+	if refused != nil {
+		code = refused.Code
+		log.Warn("a timer's command was refused; the end of its lease brings it back", "trace_id", c.TraceID, "cause", refused)
+	}
+	if hook := s.o.Observe.Fired; hook != nil {
+		hook(t.Kind, code)
+	}
+}
+
+// purgeOnAndOn purges old keys now and then.
+func (s *Service) purgeOnAndOn(ctx context.Context) {
+	for wait(ctx, s.o.PurgeEvery) {
+		if err := s.purge(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Error("old idempotency keys cannot be purged", "cause", err)
+		}
+	}
+}
+
+// purge deletes what is too old, in small pieces with pauses, so that writes go on in between.
+func (s *Service) purge(ctx context.Context) error {
+	for {
+		purged, err := s.o.Store.PurgeKeys(ctx, s.o.KeyAge, s.o.PurgeLimit)
+		if err != nil {
+			return err
+		}
+		if hook := s.o.Observe.Purged; hook != nil && purged > 0 {
+			hook(purged)
+		}
+		if purged < s.o.PurgeLimit || !wait(ctx, s.o.PurgePause) {
+			return nil
+		}
+	}
+}
+
+// wait sleeps unless ctx ends.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,163 @@
+package timer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// fake is a store with timers and keys in memory; its commands clear timers as decisions would.
+type fake struct {
+	mu      sync.Mutex
+	due     map[string]time.Time // when a timer is due or its lease ends
+	keys    int
+	purges  []time.Time
+	fired   []string
+	refuse  map[string]int // by timer: how often its command is refused
+	failing bool
+}
+
+func (f *fake) DueTimers(_ context.Context, limit int, lease time.Duration) ([]state.Timer, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failing {
+		return nil, errors.New("store: away")
+	}
+	var timers []state.Timer
+	for _, name := range slices.Sorted(maps.Keys(f.due)) {
+		if len(timers) < limit && !f.due[name].After(time.Now()) {
+			f.due[name] = time.Now().Add(lease)
+			timers = append(timers, state.Timer{TimerKey: state.TimerKey{Tenant: "t", Kind: "order.expire", AggregateID: name}})
+		}
+	}
+	return timers, nil
+}
+
+func (f *fake) PurgeKeys(_ context.Context, _ time.Duration, limit int) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	purged := min(limit, f.keys)
+	f.keys -= purged
+	f.purges = append(f.purges, time.Now())
+	return purged, nil
+}
+
+func (f *fake) submit(_ context.Context, c command.Command) command.Result {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse[c.TraceID] > 0 {
+		f.refuse[c.TraceID]--
+		return command.Result{Fault: fault.New(fault.Aborted, "TOO_EARLY", "not yet")}
+	}
+	f.fired = append(f.fired, c.TraceID)
+	delete(f.due, c.TraceID)
+	return command.Result{}
+}
+
+func (f *fake) counts() (due, fired, keys int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.due), len(f.fired), f.keys
+}
+
+// start runs a service on a fake until the test ends. The name of a timer travels as the trace id.
+func start(t *testing.T, f *fake, options Options) {
+	t.Helper()
+	options.Store, options.Submit = f, f.submit
+	options.Fire = map[string]Fire{"order.expire": func(_ context.Context, timer state.Timer) (command.Command, error) {
+		if timer.AggregateID == "unreadable" {
+			return command.Command{}, errors.New("store: away")
+		}
+		return command.Command{TraceID: timer.AggregateID}, nil
+	}}
+	s, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFiresEachDueTimerOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{due: map[string]time.Time{}}
+		for i := range 1000 {
+			f.due[strconv.Itoa(i)] = time.Now()
+		}
+		f.due["tomorrow"] = time.Now().Add(24 * time.Hour)
+		start(t, f, Options{})
+		time.Sleep(time.Second)
+		if due, fired, _ := f.counts(); due != 1 || fired != 1000 {
+			t.Errorf("%d timers are left and %d fired; only tomorrow's should be left", due, fired)
+		}
+		time.Sleep(24*time.Hour + time.Second)
+		if due, fired, _ := f.counts(); due != 0 || fired != 1001 {
+			t.Errorf("a day later %d timers are left and %d fired", due, fired)
+		}
+	})
+}
+
+func TestRefusedTimerComesBackWhenItsLeaseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{due: map[string]time.Time{"early": time.Now(), "unreadable": time.Now()}, refuse: map[string]int{"early": 2}}
+		start(t, f, Options{Lease: 10 * time.Second})
+		time.Sleep(15 * time.Second)
+		if _, fired, _ := f.counts(); fired != 0 {
+			t.Fatal("it was refused twice and has fired")
+		}
+		time.Sleep(10 * time.Second)
+		if due, fired, _ := f.counts(); due != 1 || fired != 1 {
+			t.Errorf("%d timers are left and %d fired; the unreadable one alone should be left", due, fired)
+		}
+	})
+}
+
+func TestSurvivesAStoreThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{due: map[string]time.Time{"a": time.Now()}, failing: true}
+		start(t, f, Options{})
+		time.Sleep(time.Minute)
+		f.mu.Lock()
+		f.failing = false
+		f.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		if due, fired, _ := f.counts(); due != 0 || fired != 1 {
+			t.Errorf("%d timers are left and %d fired", due, fired)
+		}
+	})
+}
+
+func TestPurgesOldKeysInPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{keys: 1234}
+		start(t, f, Options{PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
+		time.Sleep(90 * time.Second)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.keys != 0 || len(f.purges) != 3 {
+			t.Fatalf("%d keys are left after %d purges; 0 after 3 are right", f.keys, len(f.purges))
+		}
+		for i, at := range f.purges[1:] {
+			if pause := at.Sub(f.purges[i]); pause < time.Second {
+				t.Errorf("purge %d came %v after the one before; writes need a pause", i+1, pause)
+			}
+		}
+	})
+}
