@@ -52,7 +52,7 @@ type Config struct {
 	Dev bool `kong:"-"`
 
 	Bus   Place    `default:"embedded" group:"Storage" help:"Message bus: embedded, in this process, or nats:// URLs."`
-	Roles []string `default:"all" group:"Storage" help:"What this process does: all, or of api, relay, reactor, timer, effect."`
+	Roles []string `default:"all" placeholder:"ROLE" group:"Storage" help:"What this process does: all, or of api, relay, reactor, timer, effect."`
 
 	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation, console."`
 	GRPCAddr     string `name:"grpc-addr" default:"127.0.0.1:9090" group:"Listeners" help:"Public gRPC, health, reflection."`
@@ -60,7 +60,7 @@ type Config struct {
 	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles."`
 	ExposeOps    bool   `group:"Listeners" help:"Let --ops-addr listen beyond loopback, where it asks nobody for credentials."`
 
-	Auth            string `group:"Security" placeholder:"none" help:"Who may call: credentials (those of the file) or none (all)."`
+	Auth            string `group:"Security" placeholder:"WHOM" help:"Who may call: credentials (those of the file) or none (all)."`
 	CredentialsFile string `group:"Security" placeholder:"FILE" help:"Callers: a JSON list of name, token_sha256, tenant, scopes."`
 	PageTokenKey    Secret `group:"Security" placeholder:"SECRET" help:"Signs page tokens; one for all processes of a database."`
 

@@ -44,7 +44,24 @@ func (w *world) problems(totals []gateway.Total) []string {
 			checkGateway(p, atGateway[p.ID], wrong)
 		}
 	}
+	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectFailed }) {
+		if !w.hasLetter(e) {
+			wrong("%s is given up and no dead letter tells: %+v", e.ID, *e)
+		}
+	}
 	return found
+}
+
+// checkLetter: a dead letter is written about a call that was given up or refused, never about one that is well.
+func (w *world) checkLetter(d *state.DeadLetter) {
+	e := w.rows[state.Ref{Kind: state.KindEffect, Tenant: d.Tenant, ID: string(d.Payload)}].(*state.Effect)
+	if refused := e.State == state.EffectDone && e.LastError != ""; e.State != state.EffectFailed && !refused {
+		w.violate("a dead letter is written about %s, which is well: %+v", e.ID, *e)
+	}
+}
+
+func (w *world) hasLetter(e *state.Effect) bool {
+	return len(all(w, func(d *state.DeadLetter) bool { return d.ReplayedAt.IsZero() && string(d.Payload) == e.ID })) > 0
 }
 
 // checkStock compares an order with its reservation.

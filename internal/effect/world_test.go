@@ -219,6 +219,11 @@ func (o *overlay) commit(owner string) []*state.Effect {
 	for ref, row := range o.rows {
 		w.rows[ref] = row
 	}
+	for _, row := range o.rows {
+		if d, isLetter := row.(*state.DeadLetter); isLetter && d.ReplayedAt.IsZero() {
+			w.checkLetter(d)
+		}
+	}
 	for _, t := range o.timers {
 		if t.DueAt.IsZero() {
 			delete(w.timers, t.TimerKey)

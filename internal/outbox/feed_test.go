@@ -56,6 +56,7 @@ func TestFeedResumesWithoutGapOrDuplicate(t *testing.T) {
 	epoch := f.Now().Epoch
 	var group sync.WaitGroup
 	group.Go(func() { commits(s, 0, 2000, 50*time.Microsecond, r) })
+	eventually(t, "well under way", func() bool { return f.Now().Position > 500 })
 	for i := range 20 {
 		group.Go(func() {
 			time.Sleep(time.Duration(i) * 5 * time.Millisecond)

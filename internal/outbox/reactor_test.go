@@ -165,8 +165,12 @@ func TestReactorLosesItsLease(t *testing.T) {
 func TestPoisonParksItsRootOnly(t *testing.T) {
 	s, b, d := newStore(), embedded(t), newDeeds()
 	poison := reactor.Root(order(3))
+	refused := false
 	d.refuse = func(c command.Command) command.Result {
-		if reactor.Root(c.Key) == poison {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if reactor.Root(c.Key) == poison && !refused { // only the first: the later ones would succeed, out of order
+			refused = true
 			return command.Result{Fault: fault.New(fault.FailedPrecondition, "POISON", "no")}
 		}
 		return command.Result{}

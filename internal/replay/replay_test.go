@@ -320,6 +320,50 @@ func TestCreditNotes(t *testing.T) {
 	}
 }
 
+// A refund whose client was killed while it was on its way is not asked for a second time.
+func TestRefundOnItsWayIsNotDoubled(t *testing.T) {
+	server := loadtest.New()
+	client, name := connect(t, server), write(t, head+"1,MUG,,10,d,1.00,7,UK\nC2,MUG,,-2,d,1.00,7,UK\n")
+	ctx, stop := context.WithCancel(t.Context())
+	server.SetTrouble(func(method string, _ int) (error, error) {
+		if method == "RefundOrder" {
+			stop()
+			return loadtest.ErrHeld, nil
+		}
+		return nil, nil
+	})
+	if _, err := replayFile(ctx, t, client, name, 1); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	server.SetTrouble(nil)
+	report, err := replayFile(t.Context(), t, client, name, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "refunded", report.Server.RefundedPence, 200)
+}
+
+// What others have refunded is not there to be refunded.
+func TestForeignRefundsCount(t *testing.T) {
+	server := loadtest.New()
+	const sale = head + "1,MUG,,10,d,1.00,7,UK\n"
+	client := connect(t, server)
+	if _, err := replayFile(t.Context(), t, client, write(t, sale), 1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := load.Send(t.Context(), client, load.Key(), client.Orders.RefundOrder, &omsv1.RefundOrderRequest{
+		OrderId: server.Orders()[0].Id, Amount: &omsv1.Money{Currency: "GBP", AmountMinor: 900}, Reason: "by hand",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := replayFile(t.Context(), t, client, write(t, sale+"C2,MUG,,-2,d,1.00,7,UK\n"), 1)
+	if !errors.Is(err, ErrTotals) {
+		t.Fatal(err)
+	}
+	equal(t, "unmatched", reasons(report.Credits.Unmatching), "NOT_ENOUGH_LEFT 1 2")
+}
+
 func TestRefusesWhatIsNotTheData(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "other": "a,b\n1,2\n"} {
 		if _, _, err := readFile(write(t, text)); err == nil {

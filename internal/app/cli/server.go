@@ -140,10 +140,11 @@ func banner(w io.Writer, c *config.Config, at addresses) {
 
   Try: put ten mugs into stock, order two, pay.
 
-    curl -X PUT %[1]s/v1/inventory/items/mug -H 'Idempotency-Key: stock-1' -d '{"on_hand": 10}'
-    curl %[1]s/v1/orders -H 'Idempotency-Key: order-1' -d '{"customer_id": "ann", "currency": "EUR",
+    curl -X PUT %[1]s/v1/inventory/items/mug -H 'Idempotency-Key: stock-1' --json '{"on_hand": 10}'
+    curl %[1]s/v1/orders -H 'Idempotency-Key: order-1' --json '{"customer_id": "ann", "currency": "EUR",
       "items": [{"sku": "mug", "qty": 2, "price": {"currency": "EUR", "amount_minor": 1250}}]}'
-    curl -X POST %[1]s/v1/orders/ORDER_ID:pay -H 'Idempotency-Key: pay-1' -d '{}'
+    curl %[1]s/v1/orders/ORDER_ID:pay -H 'Idempotency-Key: pay-1' --json '{}'
+    curl %[1]s/v1/orders/ORDER_ID
 
   Stop with Ctrl-C: what was accepted is finished first.
 

@@ -36,7 +36,7 @@ type Server struct {
 	commands map[string]int // by method, those that had an effect
 	keys     map[string]stored
 	held     map[string][]func() // by method
-	orders   []*omsv1.Order // oldest first
+	orders   []*omsv1.Order      // oldest first
 	byID     map[string]*omsv1.Order
 	refunds  map[string][]*omsv1.PaymentRefund
 	tokens   map[string]intent

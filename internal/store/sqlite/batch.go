@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"zombiezen.com/go/sqlite"
-
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -122,7 +120,7 @@ func (t *transaction) end(now time.Time) error {
 		s.wakeCheckpointer()
 		return nil
 	}
-	if harmless(sqlite.ErrCode(err)) {
+	if harmless(err) {
 		s.give(w)
 		return translate("commit", err)
 	}

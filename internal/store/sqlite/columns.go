@@ -23,6 +23,11 @@ func (c *columns) integer() int64 {
 	return c.statement.ColumnInt64(c.next - 1)
 }
 
+// small reads a number that was stored from the same type.
+func small[T ~int16 | ~int32 | ~uint8](c *columns) T {
+	return T(c.integer())
+}
+
 func (c *columns) flag() bool { return c.integer() != 0 }
 
 func (c *columns) blob() []byte {

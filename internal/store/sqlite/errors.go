@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"zombiezen.com/go/sqlite"
 
@@ -15,41 +16,39 @@ var errClosed = errors.New("sqlite: the store is closed")
 // errReadOnly says that the store was opened for reading.
 var errReadOnly = errors.New("sqlite: the store was opened for reading only")
 
+// What SQLite's codes mean to the callers; the others only say that the store is unavailable, such as a full disk.
+var (
+	// takenCodes are of a unique row that exists already.
+	takenCodes = []sqlite.ResultCode{
+		sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey, sqlite.ResultConstraintRowID,
+	}
+	// lockCodes are of a lock that somebody else holds.
+	lockCodes = []sqlite.ResultCode{sqlite.ResultBusy, sqlite.ResultLocked}
+	// valueCodes are of a value that the tables refuse.
+	valueCodes = []sqlite.ResultCode{
+		sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig, sqlite.ResultRange,
+	}
+	// harmlessCodes are of a COMMIT that has certainly stored nothing: the lock was not got, or the log could not be written to
+	// its end, and a transaction without its end does not count. Of any other error, of fsync above all, it cannot be known what
+	// a restart would find.
+	harmlessCodes = []sqlite.ResultCode{sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultFull, sqlite.ResultConstraint}
+)
+
 // translate wraps an error with the name of its step and with what it means to the callers.
 func translate(step string, err error) error {
 	if err == nil {
 		return nil
 	}
-	switch meaning := meaningOf(sqlite.ErrCode(err)); meaning {
-	case nil:
-		return fmt.Errorf("sqlite: %s: %w", step, err)
+	code := sqlite.ErrCode(err)
+	switch {
+	case slices.Contains(takenCodes, code), slices.Contains(lockCodes, code.ToPrimary()):
+		return fmt.Errorf("sqlite: %s: %w: %w", step, state.ErrConflict, err)
+	case slices.Contains(valueCodes, code.ToPrimary()):
+		return fmt.Errorf("sqlite: %s: %w: %w", step, state.ErrData, err)
 	default:
-		return fmt.Errorf("sqlite: %s: %w: %w", step, meaning, err)
+		return fmt.Errorf("sqlite: %s: %w", step, err)
 	}
 }
 
-// meaningOf answers nil for what only says that the store is unavailable, such as a full disk.
-func meaningOf(code sqlite.ResultCode) error {
-	switch code {
-	case sqlite.ResultConstraintUnique, sqlite.ResultConstraintPrimaryKey, sqlite.ResultConstraintRowID:
-		return state.ErrConflict
-	}
-	switch code.ToPrimary() {
-	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return state.ErrConflict
-	case sqlite.ResultConstraint, sqlite.ResultMismatch, sqlite.ResultTooBig, sqlite.ResultRange:
-		return state.ErrData
-	}
-	return nil
-}
-
-// harmless tells whether a COMMIT that failed so has certainly stored nothing: the lock was not got, or the log could not be
-// written to its end, and an end that is missing ends the transaction's life. Of any other error, of fsync above all, it
-// cannot be known what a restart would find.
-func harmless(code sqlite.ResultCode) bool {
-	switch code.ToPrimary() {
-	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultFull, sqlite.ResultConstraint:
-		return true
-	}
-	return false
-}
+// harmless tells whether a COMMIT that failed so has certainly stored nothing.
+func harmless(err error) bool { return slices.Contains(harmlessCodes, sqlite.ErrCode(err).ToPrimary()) }

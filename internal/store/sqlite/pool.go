@@ -57,7 +57,7 @@ func (s *Store) readLong(ctx context.Context, step string, do func(*session) err
 
 // snapshot runs several statements of a reader under one snapshot.
 func (s *session) snapshot(do func() error) (err error) {
-	if err = s.query("BEGIN", nil, ignore); err != nil {
+	if err := s.query("BEGIN", nil, ignore); err != nil {
 		return err
 	}
 	defer func() {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -39,12 +40,7 @@ func (t table) update() string {
 	return "UPDATE " + t.name + " SET " + text.String() + " WHERE " + names[0] + " = ?1 AND " + names[1] + " = ?2"
 }
 
-func parameter(number int) string {
-	if number < 10 {
-		return "?" + string(rune('0'+number))
-	}
-	return "?" + string(rune('0'+number/10)) + string(rune('0'+number%10))
-}
+func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
 const kinds = 7 // one more than the greatest kind, for arrays that a kind indexes
 
@@ -93,7 +89,7 @@ var tables = [kinds]table{
 }
 
 func bindOrder(r *row, value state.Row) {
-	o := value.(*state.Order) //nolint:forcetypeassert // the kind of its reference says so
+	o := value.(*state.Order) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(o.Tenant)
 	r.text(o.ID)
 	r.text(o.CustomerID)
@@ -123,10 +119,10 @@ func bindOrder(r *row, value state.Row) {
 func scanOrder(c *columns) *state.Order {
 	return &state.Order{
 		Tenant: c.text(), ID: c.text(), CustomerID: c.text(),
-		Status: state.OrderStatus(c.integer()), StatusReason: c.text(), StatusDetail: c.text(),
+		Status: small[state.OrderStatus](c), StatusReason: c.text(), StatusDetail: c.text(),
 		Currency: c.text(), AmountMinor: c.integer(), Adjustments: list[[]state.Adjustment](c),
 		ClientReference: c.text(), Metadata: list[map[string]string](c),
-		PaymentStatus: state.PaymentStatus(c.integer()), PaymentToken: c.text(), KeepOnDecline: c.flag(),
+		PaymentStatus: small[state.PaymentStatus](c), PaymentToken: c.text(), KeepOnDecline: c.flag(),
 		DeclineReason: c.text(), CapturedMinor: c.integer(), RefundedMinor: c.integer(),
 		RefundPendingMinor: c.integer(), CancelRequested: c.flag(),
 		ExpiresAt: c.moment(), CreatedAt: c.instant(), UpdatedAt: c.instant(), Version: c.integer(),
@@ -134,7 +130,7 @@ func scanOrder(c *columns) *state.Order {
 }
 
 func bindReservation(r *row, value state.Row) {
-	v := value.(*state.Reservation) //nolint:forcetypeassert // the kind of its reference says so
+	v := value.(*state.Reservation) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(v.Tenant)
 	r.text(v.ID)
 	r.text(v.OrderID)
@@ -147,13 +143,13 @@ func bindReservation(r *row, value state.Row) {
 
 func scanReservation(c *columns) state.Row {
 	return &state.Reservation{
-		Tenant: c.text(), ID: c.text(), OrderID: c.text(), Status: state.ReservationStatus(c.integer()),
+		Tenant: c.text(), ID: c.text(), OrderID: c.text(), Status: small[state.ReservationStatus](c),
 		Items: list[[]state.Demand](c), RejectedSKU: c.text(), Version: c.integer(), UpdatedAt: c.instant(),
 	}
 }
 
 func bindPayment(r *row, value state.Row) {
-	p := value.(*state.Payment) //nolint:forcetypeassert // the kind of its reference says so
+	p := value.(*state.Payment) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(p.Tenant)
 	r.text(p.ID)
 	r.text(p.OrderID)
@@ -177,16 +173,16 @@ func bindPayment(r *row, value state.Row) {
 
 func scanPayment(c *columns) *state.Payment {
 	return &state.Payment{
-		Tenant: c.text(), ID: c.text(), OrderID: c.text(), Status: state.PaymentStatus(c.integer()),
+		Tenant: c.text(), ID: c.text(), OrderID: c.text(), Status: small[state.PaymentStatus](c),
 		Currency: c.text(), AmountMinor: c.integer(), Provider: c.text(), ExternalID: c.text(), Token: c.text(),
-		Attempt: int32(c.integer()), CancelRequested: c.flag(), CapturedMinor: c.integer(),
+		Attempt: small[int32](c), CancelRequested: c.flag(), CapturedMinor: c.integer(),
 		RefundedMinor: c.integer(), RefundPendingMinor: c.integer(), DeclineReason: c.text(),
 		Refunds: list[[]state.Refund](c), Version: c.integer(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
 	}
 }
 
 func bindEffect(r *row, value state.Row) {
-	e := value.(*state.Effect) //nolint:forcetypeassert // the kind of its reference says so
+	e := value.(*state.Effect) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(e.Tenant)
 	r.text(e.ID)
 	r.text(e.Kind)
@@ -212,13 +208,13 @@ func scanEffect(c *columns) *state.Effect {
 	return &state.Effect{
 		Tenant: c.text(), ID: c.text(), Kind: c.text(), AggregateID: c.text(), OrderID: c.text(), Provider: c.text(),
 		Token: c.text(), ExternalID: c.text(), Currency: c.text(), AmountMinor: c.integer(),
-		State: state.EffectState(c.integer()), Owner: c.text(), NextAt: c.instant(), Attempts: int32(c.integer()),
+		State: small[state.EffectState](c), Owner: c.text(), NextAt: c.instant(), Attempts: small[int32](c),
 		Called: c.flag(), LastError: c.text(), TraceID: c.text(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
 	}
 }
 
 func bindDeadLetter(r *row, value state.Row) {
-	d := value.(*state.DeadLetter) //nolint:forcetypeassert // the kind of its reference says so
+	d := value.(*state.DeadLetter) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(d.Tenant)
 	r.text(d.ID)
 	r.text(d.AggregateID)
@@ -234,12 +230,12 @@ func bindDeadLetter(r *row, value state.Row) {
 func scanDeadLetter(c *columns) *state.DeadLetter {
 	return &state.DeadLetter{
 		Tenant: c.text(), ID: c.text(), AggregateID: c.text(), Kind: c.text(), Payload: c.blob(), Position: c.integer(),
-		Error: c.text(), Attempts: int32(c.integer()), CreatedAt: c.instant(), ReplayedAt: c.moment(),
+		Error: c.text(), Attempts: small[int32](c), CreatedAt: c.instant(), ReplayedAt: c.moment(),
 	}
 }
 
 func bindItem(r *row, value state.Row) {
-	i := value.(*state.Item) //nolint:forcetypeassert // the kind of its reference says so
+	i := value.(*state.Item) //nolint:errcheck,forcetypeassert // the kind of its reference says so
 	r.text(i.Tenant)
 	r.text(i.SKU)
 	r.integer(i.OnHand)

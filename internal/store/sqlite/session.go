@@ -69,7 +69,7 @@ func (s *session) readLines(order *state.Order) error {
 		r.text(order.Tenant)
 		r.text(order.ID)
 	}, func(c *columns) bool {
-		order.Lines = append(order.Lines, state.Line{SKU: c.text(), Quantity: int32(c.integer()), PriceMinor: c.integer()})
+		order.Lines = append(order.Lines, state.Line{SKU: c.text(), Quantity: small[int32](c), PriceMinor: c.integer()})
 		return true
 	})
 }

@@ -124,10 +124,10 @@ func (s *Store) start(ctx context.Context) error {
 		return translate("read the clock", err)
 	}
 	s.clock.advance(counters.clock)
-	if err = s.openReaders(); err != nil {
+	if err := s.openReaders(); err != nil {
 		return err
 	}
-	return s.startCheckpointer()
+	return s.startCheckpointer() //nolint:contextcheck // it outlives the opening
 }
 
 func schema() (sqlitemigration.Schema, error) {

@@ -23,25 +23,25 @@ func readRow[P state.Row](ctx context.Context, s *Store, ref state.Ref) (P, erro
 		if found == nil {
 			return state.ErrNotFound
 		}
-		typed = found.(P) //nolint:forcetypeassert // the kind of the reference says so
+		typed = found.(P) //nolint:errcheck,forcetypeassert // the kind of the reference says so
 		return nil
 	})
 	return typed, err
 }
 
 // Order implements view.Store.
-func (s *Store) Order(ctx context.Context, tenant, id string) (*state.Order, error) {
-	return readRow[*state.Order](ctx, s, state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: id})
+func (s *Store) Order(ctx context.Context, tenant, name string) (*state.Order, error) {
+	return readRow[*state.Order](ctx, s, state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: name})
 }
 
 // Payment implements view.Store.
-func (s *Store) Payment(ctx context.Context, tenant, id string) (*state.Payment, error) {
-	return readRow[*state.Payment](ctx, s, state.Ref{Kind: state.KindPayment, Tenant: tenant, ID: id})
+func (s *Store) Payment(ctx context.Context, tenant, name string) (*state.Payment, error) {
+	return readRow[*state.Payment](ctx, s, state.Ref{Kind: state.KindPayment, Tenant: tenant, ID: name})
 }
 
 // Reservation implements view.Store.
-func (s *Store) Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error) {
-	return readRow[*state.Reservation](ctx, s, state.Ref{Kind: state.KindReservation, Tenant: tenant, ID: id})
+func (s *Store) Reservation(ctx context.Context, tenant, name string) (*state.Reservation, error) {
+	return readRow[*state.Reservation](ctx, s, state.Ref{Kind: state.KindReservation, Tenant: tenant, ID: name})
 }
 
 // Item implements view.Store.
@@ -50,8 +50,8 @@ func (s *Store) Item(ctx context.Context, tenant, sku string) (*state.Item, erro
 }
 
 // Effect implements effect.Store.
-func (s *Store) Effect(ctx context.Context, tenant, id string) (*state.Effect, error) {
-	return readRow[*state.Effect](ctx, s, state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: id})
+func (s *Store) Effect(ctx context.Context, tenant, name string) (*state.Effect, error) {
+	return readRow[*state.Effect](ctx, s, state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: name})
 }
 
 // beyond is greater than every text that is valid UTF-8.
@@ -170,7 +170,7 @@ func (s *Store) AggregateEvents(ctx context.Context, tenant string, aggregates [
 func scanEvent(c *columns) state.Event {
 	event := state.Event{Position: c.integer()}
 	copy(event.ID[:], c.blob())
-	event.Tenant, event.AggregateKind, event.AggregateID = c.text(), state.Kind(c.integer()), c.text() //nolint:gosec // checked
+	event.Tenant, event.AggregateKind, event.AggregateID = c.text(), small[state.Kind](c), c.text()
 	event.Seq, event.Type, event.At = c.integer(), c.text(), c.instant()
 	event.TraceID, event.IdempotencyKey, event.SchemaVersion, event.Payload = c.text(), c.text(), c.text(), c.blob()
 	return event
@@ -222,13 +222,13 @@ func (s *Store) Answer(ctx context.Context, key state.Key) (*state.Answer, error
 func scanAnswer(c *columns) *state.Answer {
 	var answer state.Answer
 	copy(answer.Hash[:], c.blob())
-	answer.Method, answer.Code, answer.Body, answer.At = c.text(), fault.Code(c.integer()), c.blob(), c.instant() //nolint:gosec // small
+	answer.Method, answer.Code, answer.Body, answer.At = c.text(), small[fault.Code](c), c.blob(), c.instant()
 	return &answer
 }
 
 // DeadLetter implements view.Store.
-func (s *Store) DeadLetter(ctx context.Context, tenant, id string) (*state.DeadLetter, error) {
-	return readRow[*state.DeadLetter](ctx, s, state.Ref{Kind: state.KindDeadLetter, Tenant: tenant, ID: id})
+func (s *Store) DeadLetter(ctx context.Context, tenant, name string) (*state.DeadLetter, error) {
+	return readRow[*state.DeadLetter](ctx, s, state.Ref{Kind: state.KindDeadLetter, Tenant: tenant, ID: name})
 }
 
 // DeadLetters implements view.Store.

@@ -127,7 +127,7 @@ func (w *writer) storeRows(rows []state.Written) error {
 		}
 		err := w.rows[kind].insert(len(fresh), func(r *row, i int) { tables[kind].bind(r, fresh[i]) })
 		if err != nil {
-			return fmt.Errorf("new %ss: %w", state.Kind(kind), err) //nolint:gosec // fewer than 256 kinds
+			return fmt.Errorf("new %ss: %w", state.Kind(kind), err)
 		}
 	}
 	if err := w.storeLines(w.fresh[state.KindOrder]); err != nil {
@@ -158,12 +158,12 @@ func (w *writer) change(ref state.Ref, changed state.Row) error {
 func (w *writer) storeLines(orders []state.Row) error {
 	w.parts = w.parts[:0]
 	for i := range orders {
-		for line := range orders[i].(*state.Order).Lines { //nolint:forcetypeassert // the new rows of this kind
+		for line := range orders[i].(*state.Order).Lines { //nolint:errcheck,forcetypeassert // the new rows of this kind
 			w.parts = append(w.parts, part{i, line})
 		}
 	}
 	return w.statements.lines.insert(len(w.parts), func(r *row, i int) {
-		order := orders[w.parts[i].outer].(*state.Order) //nolint:forcetypeassert // the new rows of this kind
+		order := orders[w.parts[i].outer].(*state.Order) //nolint:errcheck,forcetypeassert // the new rows of this kind
 		line := &order.Lines[w.parts[i].inner]
 		r.text(order.Tenant)
 		r.text(order.ID)
