@@ -59,7 +59,7 @@ type App struct {
 
 // New opens everything that a process needs and listens on its addresses; Run serves. The settings have been validated.
 func New(ctx context.Context, c config.Config, logger *slog.Logger) (*App, error) {
-	a := &App{config: c, logger: logger, holder: holderName(), metrics: telemetry.NewMetrics(telemetry.Build())}
+	a := &App{config: c, logger: logger, holder: holderName(&c), metrics: telemetry.NewMetrics(telemetry.Build())}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -301,8 +301,12 @@ func (a *App) Addresses() (api, grpc, internal, ops string) {
 	return a.edges.api(), a.edges.grpc(), a.edges.internal(), a.edges.ops()
 }
 
-// holderName names a process, uniquely over all time.
-func holderName() string {
+// holderName names a process in leases, uniquely over all time. The process of an embedded database is the only one that there
+// can be, so it keeps its name, and takes over at once what it held before it was killed.
+func holderName(c *config.Config) string {
+	if !c.Postgres() {
+		return "embedded"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

@@ -247,7 +247,7 @@ func (m *machine) create() {
 		draft.SKUs, draft.Quantities = append(draft.SKUs, sku), append(draft.Quantities, 1)
 		draft.Prices = append(draft.Prices, order.Priced{Currency: "EUR", AmountMinor: price})
 	}
-	create, refusal := order.NewCreate(draft, 15*time.Minute, id.Random{byte(m.orders)})
+	create, refusal := order.NewCreate(draft, 15*time.Minute, id.Random{9: byte(m.orders)})
 	if refusal != nil {
 		m.t.Fatal(refusal)
 	}

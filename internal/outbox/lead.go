@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-255eabaa/oms/internal/bus"
-	"github.com/seed-255eabaa/oms/internal/outbox/lease"
+	"github.com/seed-255eabaa/oms/internal/lease"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 

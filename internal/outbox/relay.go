@@ -29,7 +29,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/bus"
 	"github.com/seed-255eabaa/oms/internal/id"
-	"github.com/seed-255eabaa/oms/internal/outbox/lease"
+	"github.com/seed-255eabaa/oms/internal/lease"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 

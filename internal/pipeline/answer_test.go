@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -45,7 +46,7 @@ func TestRefusalIsAnAnswer(t *testing.T) {
 	results = append(results, w.batch(repeated)...)
 	w.expect(results, "9:REFUSED", "again 9:REFUSED", "again 9:REFUSED")
 	for i, result := range results {
-		if result.Fault.TraceID != "trace-of-x" || string(result.Body) != string(results[0].Body) || len(result.Body) == 0 {
+		if result.Fault.TraceID != "trace-of-x" || !bytes.Equal(result.Body, results[0].Body) || len(result.Body) == 0 {
 			t.Errorf("result %d: trace %s, body %s", i, result.Fault.TraceID, result.Body)
 		}
 	}

@@ -90,7 +90,7 @@ func BenchmarkAsync(b *testing.B) {
 	for _, lanes := range []int{1, 2} {
 		b.Run(fmt.Sprintf("lanes=%d", lanes), func(b *testing.B) {
 			p := benchmarkPipeline(lanes, nullStore{})
-			go p.Run(context.Background()) //nolint:errcheck // ends with Drain
+			go p.Run(context.Background()) // ends with Drain
 			commands := benchmarkCommands(8192)
 			window := make(chan struct{}, 4096)
 			var left sync.WaitGroup
@@ -113,7 +113,7 @@ func BenchmarkAsync(b *testing.B) {
 // tells the processor time of a command, goroutine switches included.
 func BenchmarkSubmit(b *testing.B) {
 	p := benchmarkPipeline(1, slowStore{})
-	go p.Run(context.Background()) //nolint:errcheck // ends with Drain
+	go p.Run(context.Background()) // ends with Drain
 	commands := benchmarkCommands(8192)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

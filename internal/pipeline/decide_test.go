@@ -180,7 +180,7 @@ func TestDefectsAreIsolated(t *testing.T) {
 func TestManyReferencesInOneStep(t *testing.T) {
 	w := newWorld(t)
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}
-	var refs []state.Ref
+	refs := make([]state.Ref, 0, len(names))
 	for _, name := range names {
 		refs = append(refs, counter(name))
 	}
@@ -198,6 +198,27 @@ func TestManyReferencesInOneStep(t *testing.T) {
 	}}
 	w.expect(w.batch(count("0", "z", "z"), do("1", "x", all), do("2", "y", other), do("3", "z", all)),
 		"z=1@1", "l=1@1", "13:INTERNAL", "l=2@2")
+}
+
+// making is the wish to make a counter that no step names.
+func making(name string) wish {
+	return wish{[]state.Ref{counter("a")}, func(domain.States, time.Time) (domain.Decision, *fault.Fault) {
+		row := &state.Item{Tenant: "shop", SKU: name, OnHand: 1, Version: 1, Seq: 1}
+		return domain.Decision{Changes: []domain.Change{{After: row, Event: "counter.added", Reason: name}}, Answer: row.Ref()}, nil
+	}}
+}
+
+func TestDecisionMakesRowsItNamesItself(t *testing.T) {
+	w := newWorld(t)
+	w.expect(w.batch(do("1", "x", making("z")), count("2", "a", "x"), do("3", "y", making("z")),
+		do("4", "z", making("b"), refusing(fault.NotFound, "a")), do("5", "u", making("b"))),
+		"z=1@1", "a=1@1", "13:INTERNAL", "5:REFUSED", "b=1@1")
+	if rows := w.store.commits[0].Rows; len(rows) != 3 || !rows[0].New || !rows[1].New || !rows[2].New {
+		t.Errorf("rows %+v", rows)
+	}
+	// It exists in the store, which the batch finds out only when it commits: the others go through.
+	w.expect(w.batch(count("6", "a", "x"), do("7", "y", making("z")), count("8", "a", "x"), count("9", "b", "x")),
+		"a=2@2", "14:CONTENTION", "a=3@3", "b=2@2")
 }
 
 func TestTimersAreMerged(t *testing.T) {

@@ -14,11 +14,11 @@
 //     started are the exception: its outcome is open, and repeating it with its key finds it out.
 //  2. A command is all or nothing. A refusal, a panic or a broken rule in any of its steps takes back what the steps before did.
 //  3. A decision sees the rows it named, locked, as the commands before it in the batch have left them. It cannot see or change
-//     others.
+//     others. It may make rows that it names itself, such as effects; that they are new is for the commit to find out.
 //  4. A key is answered once (requirements ). What was stored is what later commands with the key are answered, byte
 //     for byte. Transient refusals are not stored.
-//  5. Per row and per key, commands are decided in the order in which they were submitted, through all lanes, and Committed and
-//     the answers follow in that order too. Only a batch with an open outcome or a poisoned member can be overtaken by
+//  5. Per row and per key, commands are decided in the order of submission, through all lanes, and Committed and the answers
+//     follow in that order too. Only a batch with an open outcome or a poisoned member can be overtaken by
 //     retries, which are new submissions.
 //  6. A row's events are numbered 1, 2, 3 … without gaps; a transfer sums to zero. A decision that breaks this is a defect
 //     and is refused INTERNAL.

@@ -20,10 +20,11 @@ import (
 // Committed and the answers of a row come in order.
 //
 // A batch is settled when each of its members has been answered. settle tries the members together, and every error of an
-// attempt leads to one of four ways on. Which one is right follows from what the error says about the transaction:
+// attempt leads to one of these ways on. Which one is right follows from what the error says about the transaction:
 //
 //	error               transaction      way on
-//	ErrConflict         not committed    again, with keys looked up: what was decided rests on rows or keys that have changed
+//	ErrConflict         not committed    again, with keys looked up: what was decided rests on rows or keys that have changed;
+//	                                     if that does not help, in halves, since the conflict may be one member's alone
 //	ErrData             not committed    halves, each a batch of its own, in order; a culprit that is alone is refused INTERNAL
 //	ErrOutcomeUnknown   open             ask the store until it knows; committed: answer, not committed: again
 //	any other           not committed    all members are refused UNAVAILABLE
@@ -53,6 +54,10 @@ type lane struct {
 // commitGrace is how much longer than its members' deadlines a batch may take. A commit that is cut off costs more than one
 // that is late.
 const commitGrace = 2 * time.Second
+
+// splitAfter is how many retries a conflict has before the batch is split. A conflict with another process is over by then. One
+// that lasts is about a row or a transfer that a member makes and that exists, and must not take the others with it.
+const splitAfter = 3
 
 var (
 	// errUnverified says that an attempt without a lookup of keys decided something that only a lookup can back.
@@ -87,15 +92,14 @@ func (l *lane) run() {
 			l.refuse(l.members, l.p.hard.Err())
 		default:
 			l.observeBatch()
-			l.settle(l.members)
+			l.settle(l.members, l.p.lookups.Load() > 0)
 		}
 		clear(l.members)
 	}
 }
 
-// settle answers every member. It may reorder members among the places of the slice, never beyond.
-func (l *lane) settle(members []*call) {
-	lookup := l.p.lookups.Load() > 0
+// settle answers every member. It may move members among the places of the slice, never beyond.
+func (l *lane) settle(members []*call, lookup bool) {
 	for try := 0; ; try++ {
 		if members = l.unexpired(members); len(members) == 0 {
 			return
@@ -116,6 +120,10 @@ func (l *lane) settle(members []*call) {
 			l.p.lookups.Store(int64(l.p.options.LookupBatches))
 		case errors.Is(err, state.ErrConflict):
 			observe(l.environment.Observe.Conflict)
+			if try >= splitAfter && len(members) > 1 {
+				l.bisect(members)
+				return
+			}
 			if try >= l.p.options.RetryLimit {
 				l.refuse(members, err)
 				return
@@ -127,10 +135,7 @@ func (l *lane) settle(members []*call) {
 			l.giveDefect(members[0], err)
 			return
 		case errors.Is(err, state.ErrData) && len(members) > 1:
-			observe(l.environment.Observe.Bisect)
-			half := len(members) / 2
-			l.settle(members[:half])
-			l.settle(members[half:])
+			l.bisect(members)
 			return
 		case errors.Is(err, state.ErrData): // alone, but its key may have an answer
 		default:
@@ -140,6 +145,14 @@ func (l *lane) settle(members []*call) {
 		lookup = true
 		observe(l.environment.Observe.Retry)
 	}
+}
+
+// bisect settles the halves of members, each as a batch of its own, in order.
+func (l *lane) bisect(members []*call) {
+	observe(l.environment.Observe.Bisect)
+	half := len(members) / 2
+	l.settle(members[:half], true)
+	l.settle(members[half:], true)
 }
 
 // attempt carries members out as one transaction, up to the commit's answer. It answers how many of them the transaction held.

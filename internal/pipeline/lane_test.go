@@ -49,7 +49,7 @@ func TestConflictsEnd(t *testing.T) {
 	}
 	results := w.batch(count("1", "a", "x"))
 	w.expect(results, "14:CONTENTION")
-	if results[0].Fault.RetryAfter == 0 || w.observed("conflict") != 4 {
+	if results[0].Fault.RetryAfter == 0 || w.observed("conflict") != 4 || w.observed("bisect") != 0 {
 		t.Errorf("%+v after %d conflicts", results[0].Fault, w.observed("conflict"))
 	}
 }
@@ -255,7 +255,7 @@ func TestForeignPanicsDoNotStopALane(t *testing.T) {
 	w.options.Environment.Committed = func(id.UUID, []state.Event, []state.Written) { panic("relay") }
 	p := w.pipeline()
 	p.SubmitAsync(count("1", "a", "x"), func(command.Result) { panic("callback") })
-	go p.Run(context.Background()) //nolint:errcheck // called once
+	go p.Run(context.Background())
 	w.expect([]command.Result{p.Submit(context.Background(), count("2", "a", "y"))}, "a=2@2")
 	if w.observed("panic") < 2 {
 		t.Errorf("%d panics observed", w.observed("panic"))

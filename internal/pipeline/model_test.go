@@ -106,9 +106,11 @@ func draw(random *rand.Rand, label string, names int) *operation {
 	case kind < 18:
 		o.changes, o.command = 1, do(key, label, adding("new-"+label, 1, label))
 	case kind < 19:
-		o.possible, o.command = false, do(key, label, adding(name(), 1, label), badly(name(), func(*state.Item) { panic("a defect") }))
+		o.possible = false
+		o.command = do(key, label, adding(name(), 1, label), badly(name(), func(*state.Item) { panic("a defect") }))
 	default:
-		o.possible, o.command = false, do(key, label, adding(name(), 1, label), badly(name(), func(i *state.Item) { i.Sold = -1 }))
+		o.possible = false
+		o.command = do(key, label, adding(name(), 1, label), badly(name(), func(i *state.Item) { i.Sold = -1 }))
 	}
 	return o
 }
@@ -163,7 +165,8 @@ func runClient(s scenario, client int, processes []*pipeline.Pipeline, report fu
 		if err := o.carryOut(p); err != nil {
 			report(err)
 		}
-		if twins.Wait(); doubled && twin.answer != o.answer {
+		twins.Wait()
+		if doubled && twin.answer != o.answer {
 			report(fmt.Errorf("%s was answered %q and %q", o.label, o.answer, twin.answer))
 		}
 		done = append(done, o)
@@ -178,8 +181,10 @@ func runClient(s scenario, client int, processes []*pipeline.Pipeline, report fu
 			again.command.Hash[0]++
 			want = "6:IDEMPOTENCY_MISMATCH"
 		}
-		if err := again.carryOut(p); err != nil || again.answer != want {
-			report(fmt.Errorf("repeat of %s: %q, want %q, %v", old.label, again.answer, want, err))
+		if err := again.carryOut(p); err != nil {
+			report(err)
+		} else if again.answer != want {
+			report(fmt.Errorf("repeat of %s: %q, want %q", old.label, again.answer, want))
 		}
 	}
 	return done
@@ -265,7 +270,7 @@ func (w *world) compare(operations []*operation) (problems []error) {
 		switch got := changes[o.label]; {
 		case succeeded && got != o.changes:
 			problem("%s was answered %q and has %d changes, want %d", o.label, o.answer, got, o.changes)
-		case !succeeded && got != 0 && !(o.open && got == o.changes):
+		case !succeeded && got != 0 && (!o.open || got != o.changes):
 			problem("%s was refused %q and has %d changes", o.label, o.answer, got)
 		}
 	}

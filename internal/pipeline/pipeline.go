@@ -46,7 +46,7 @@ type Observe struct {
 	Commit   func(took time.Duration)   // a commit succeeded
 	Retry    func()                     // a batch is run again
 	Conflict func()                     // a batch lost against another transaction
-	Bisect   func()                     // a batch was split to find the value that the store refuses
+	Bisect   func()                     // a batch was split to find the one that the store refuses
 	Replay   func()                     // a key was answered again
 	Mismatch func()                     // a key was used for another command
 	Panic    func()                     // a decision or an encoding panicked or broke a rule
@@ -62,7 +62,7 @@ type Options struct {
 	MaxRows      int // rows in a batch: 8,192; a command with more forms a batch of its own
 	MaxQueue     int // commands that wait: 16,384
 	SecondLaneAt int // commands that must be able to go before a further lane starts: 64
-	RetryLimit   int // conflicts of one batch in a row: 10
+	RetryLimit   int // conflicts of one command alone: 6
 	// LookupBatches is for how many batches keys are looked up after a replay was seen: 32.
 	LookupBatches int
 	Backoff       time.Duration // before the first retry, doubled and jittered from there: 2 ms
@@ -76,7 +76,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.MaxRows, 8192)
 	setDefault(&o.MaxQueue, 16384)
 	setDefault(&o.SecondLaneAt, 64)
-	setDefault(&o.RetryLimit, 10)
+	setDefault(&o.RetryLimit, 6)
 	setDefault(&o.LookupBatches, 32)
 	setDefault(&o.Backoff, 2*time.Millisecond)
 	setDefault(&o.Deadline, 10*time.Second)
@@ -141,7 +141,8 @@ func (p *Pipeline) Submit(ctx context.Context, c command.Command) command.Result
 		return refusal(&c, over(err, false))
 	}
 	now := time.Now()
-	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now), waiter: p.waiters.Get().(*waiter)}
+	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now)}
+	entry.waiter, _ = p.waiters.Get().(*waiter)
 	patience := entry.waiter.timer
 	if ends, ok := ctx.Deadline(); ok && !ends.After(entry.deadline) {
 		entry.deadline = ends // ctx.Done tells
@@ -240,7 +241,7 @@ func (p *Pipeline) Drain(ctx context.Context) error {
 	p.queue.Close()
 	if p.running.CompareAndSwap(false, true) { // Run was never called and will not be
 		p.giveUp()
-		newLane(p).run()
+		newLane(p).run() //nolint:contextcheck // lanes work under p.hard
 		close(p.stopped)
 	}
 	select {

@@ -106,15 +106,15 @@ func TestDeadlineBetweenAttempts(t *testing.T) {
 func TestStaleCommandsTakeNoRoom(t *testing.T) {
 	w := newWorld(t)
 	w.options.MaxCommands = 2
-	var commands []command.Command
+	commands := make([]command.Command, 0, 6)
 	for i := range 6 {
 		commands = append(commands, count(fmt.Sprint(i), "a", "x"))
 		if i < 4 {
 			commands[i].Deadline = time.Now().Add(-time.Second)
 		}
 	}
-	w.expect(w.batch(commands...), "4:DEADLINE_EXCEEDED", "4:DEADLINE_EXCEEDED", "4:DEADLINE_EXCEEDED", "4:DEADLINE_EXCEEDED",
-		"a=1@1", "a=2@2")
+	late := "4:DEADLINE_EXCEEDED"
+	w.expect(w.batch(commands...), late, late, late, late, "a=1@1", "a=2@2")
 	if sizes := w.sizes; len(sizes) != 1 {
 		t.Errorf("batches %v, want one", sizes)
 	}
@@ -137,8 +137,9 @@ func TestQueueIsBounded(t *testing.T) {
 func TestBatchLimits(t *testing.T) {
 	w := newWorld(t)
 	w.options.MaxCommands, w.options.MaxRows = 4, 10
-	var commands []command.Command
-	for i, size := range []int{1, 1, 1, 1, 1, 6, 5, 25, 0, 0} {
+	rows := []int{1, 1, 1, 1, 1, 6, 5, 25, 0, 0}
+	commands := make([]command.Command, 0, len(rows))
+	for i, size := range rows {
 		c := count(fmt.Sprint(i), "a", "x")
 		c.Size = size
 		commands = append(commands, c)

@@ -149,7 +149,7 @@ func (w *world) pipeline() *pipeline.Pipeline {
 // running is a pipeline that runs.
 func (w *world) running() *pipeline.Pipeline {
 	p := w.pipeline()
-	go p.Run(context.Background()) //nolint:errcheck // called once
+	go p.Run(context.Background())
 	for !p.Accepting() {
 		time.Sleep(time.Microsecond)
 	}

@@ -99,7 +99,8 @@ func (c *Cluster) initialize() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	// The folder is new: there is nothing yet that initdb would have to sync.
-	command := exec.CommandContext(ctx, c.Binary("initdb"), "--pgdata", c.data(), "--username=postgres", "--auth=trust",
+	command := exec.CommandContext(ctx, c.Binary("initdb"), //nolint:gosec // found by findBinaries
+		"--pgdata", c.data(), "--username=postgres", "--auth=trust",
 		"--encoding=UTF8", "--locale=C", "--no-sync")
 	command.Dir = c.folder
 	command.SysProcAttr = asServer()
@@ -120,7 +121,7 @@ func (c *Cluster) Resume() error {
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has its own
 	// The server lives longer than any context that could be given here.
 	c.server = exec.Command(c.Binary("postgres"), c.arguments()...) //nolint:gosec,noctx // found by findBinaries; see above
 	c.server.Dir = c.folder
@@ -302,8 +303,8 @@ func (c *Cluster) administrate(ctx context.Context, statement string) error {
 func findBinaries() (string, error) {
 	candidates := []string{}
 	if found, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(found); err == nil {
-			candidates = append(candidates, filepath.Dir(real)) // the server's own folder, whatever points to it
+		if own, err := filepath.EvalSymlinks(found); err == nil {
+			candidates = append(candidates, filepath.Dir(own)) // the server's own folder, whatever points to it
 		}
 	}
 	usual := []string{}
@@ -341,7 +342,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // it has told its port
 	address, isTCP := listener.Addr().(*net.TCPAddr)
 	if !isTCP {
 		return 0, fmt.Errorf("find a free port: %v", listener.Addr())

@@ -37,34 +37,38 @@ func TestDatabasesAreApartAndDurable(t *testing.T) {
 
 func TestKillAndResume(t *testing.T) {
 	for _, options := range []Options{{}, {TCP: true, Settings: map[string]string{"work_mem": "8MB"}}} {
-		cluster, err := Start("", options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cluster.Stop()
-		address, err := cluster.Create(context.Background(), "kept")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cluster.Kill()
-		if _, err := pgx.Connect(context.Background(), address); err == nil {
-			t.Fatal("the killed server answers")
-		}
-		if err := cluster.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		if want := options.Settings["work_mem"]; want != "" && query(t, address, "SHOW work_mem") != want {
-			t.Error("the setting did not arrive")
-		}
-		cluster.Halt()
-		if err := cluster.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		query(t, address, "SELECT 'there'")
-		cluster.Stop()
-		if _, err := os.Stat(cluster.Folder()); !os.IsNotExist(err) {
-			t.Errorf("the folder stayed: %v", err)
-		}
+		killAndResume(t, options)
+	}
+}
+
+func killAndResume(t *testing.T, options Options) {
+	cluster, err := Start("", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Stop()
+	address, err := cluster.Create(context.Background(), "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.Kill()
+	if _, err := pgx.Connect(context.Background(), address); err == nil {
+		t.Fatal("the killed server answers")
+	}
+	if err := cluster.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if want := options.Settings["work_mem"]; want != "" && query(t, address, "SHOW work_mem") != want {
+		t.Error("the setting did not arrive")
+	}
+	cluster.Halt()
+	if err := cluster.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	query(t, address, "SELECT 'there'")
+	cluster.Stop()
+	if _, err := os.Stat(cluster.Folder()); !os.IsNotExist(err) {
+		t.Errorf("the folder stayed: %v", err)
 	}
 }
 

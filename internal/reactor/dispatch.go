@@ -57,7 +57,8 @@ type dispatcher struct {
 
 	parked    map[root]bool
 	parkedAt  time.Time // when the set was read
-	parkedGen int       // grows when this process parks something
+	parkedGen int       // grows when this process begins and ends to park something
+	parking   int       // dead letters being written: the database does not know them yet
 }
 
 func newDispatcher(ctx context.Context, r *Reactor, position int64) *dispatcher {
@@ -241,9 +242,9 @@ func (d *dispatcher) park(refs []state.Ref) {
 // refresh reads the parked roots anew, when there are any: replayed ones are free again.
 func (d *dispatcher) refresh(ctx context.Context) error {
 	d.mu.Lock()
-	none, generation := len(d.parked) == 0, d.parkedGen
+	skip, generation := len(d.parked) == 0 || d.parking > 0, d.parkedGen
 	d.mu.Unlock()
-	if none {
+	if skip {
 		return nil
 	}
 	refs, err := d.Store.Parked(ctx)
@@ -253,7 +254,7 @@ func (d *dispatcher) refresh(ctx context.Context) error {
 	d.mu.Lock()
 	changed := generation != d.parkedGen
 	d.mu.Unlock()
-	if !changed { // else the answer may be older than what this process has parked
+	if !changed { // else the answer may be older than what this process has parked, and would free it
 		d.park(refs)
 	}
 	return nil
@@ -270,4 +271,13 @@ func (d *dispatcher) markParked(r root) {
 	defer d.mu.Unlock()
 	d.parked[root{strings.Clone(r.tenant), strings.Clone(r.id)}] = true // r's texts hold a whole frame
 	d.parkedGen++
+	d.parking++
+}
+
+// markWritten says that the dead letter is there for everybody to see.
+func (d *dispatcher) markWritten() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.parkedGen++
+	d.parking--
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/fault"
-	"github.com/seed-255eabaa/oms/internal/outbox/lease"
+	"github.com/seed-255eabaa/oms/internal/lease"
 )
 
 // errBehindParked is why an event is parked that has not failed itself.
@@ -113,6 +113,7 @@ func (d *dispatcher) putAside(r root, it item, why error, attempts int) bool {
 		d.Logger.Warn("write a dead letter", "event", it.event.ID, "error", err)
 		lease.Pause(d.ctx, pause)
 	}
+	d.markWritten()
 	if d.Metrics.Parked != nil {
 		d.Metrics.Parked(it.event, why)
 	}

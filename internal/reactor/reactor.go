@@ -24,7 +24,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/bus"
 	"github.com/seed-255eabaa/oms/internal/command"
-	"github.com/seed-255eabaa/oms/internal/outbox/lease"
+	"github.com/seed-255eabaa/oms/internal/lease"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -116,7 +117,7 @@ func (r *run) report(of sums, server totals, complete bool, took time.Duration) 
 	}
 	report.Sales.Reasons, report.Credits.Unmatching, report.Credits.Reasons = sorted(sale), sorted(unmatching), sorted(credit)
 	report.Latency = []LatencyLine{
-		latencyLine("create", r.create), latencyLine("pay → CONFIRMED", r.confirm), latencyLine("refund", r.refund),
+		latencyLine("create", r.create), latencyLine("pay to CONFIRMED", r.confirm), latencyLine("refund", r.refund),
 	}
 	report.check(of)
 	return report
@@ -215,12 +216,10 @@ func latencyLine(name string, l *load.Latency) LatencyLine {
 func (report *Report) check(of sums) {
 	sales, credits := &report.Sales, &report.Credits
 	same := func(what string, left, right decimal.Decimal) {
-		report.Checks = append(report.Checks, Check{what, left.Equal(right), pounds(left), pounds(right)})
+		report.Checks = append(report.Checks, Check{what, left.Equal(right), left.String(), right.String()})
 	}
 	count := func(what string, left, right int) {
-		report.Checks = append(report.Checks, Check{
-			what, left == right, decimal.NewFromInt(int64(left)).String(), decimal.NewFromInt(int64(right)).String(),
-		})
+		report.Checks = append(report.Checks, Check{what, left == right, strconv.Itoa(left), strconv.Itoa(right)})
 	}
 	pence := func(pence int64) decimal.Decimal { return decimal.New(pence, -2) }
 	same("sales: accepted + refused = file", sales.Accepted.GBP.Add(sales.Refused.GBP), of.sales)

@@ -65,7 +65,7 @@ func (r *run) sale(ctx context.Context, inv *invoice) (*sold, error) {
 // lead pays an order and waits for its end.
 func (r *run) lead(ctx context.Context, inv *invoice, order *omsv1.Order, tracked *load.Tracked, attempt int) (load.Seen, error) {
 	inv.orderID = order.GetId()
-	start := time.Now()
+	start, paid := time.Now(), false
 	if seen := tracked.Now(); !seen.Ended() && seen.Payment == omsv1.PaymentStatus_PAYMENT_STATUS_UNSPECIFIED {
 		_, err := load.Send(ctx, r.client, key(inv.number, "pay", attempt), r.client.Orders.PayOrder,
 			&omsv1.PayOrderRequest{OrderId: order.GetId(), PaymentToken: r.options.PaymentToken})
@@ -77,6 +77,7 @@ func (r *run) lead(ctx context.Context, inv *invoice, order *omsv1.Order, tracke
 			inv.refuseOpen("pay "+reason, err.Error())
 			return seen, nil
 		}
+		paid = err == nil
 	}
 	limit, cancel := context.WithTimeout(ctx, r.options.OrderTimeout)
 	defer cancel()
@@ -84,7 +85,7 @@ func (r *run) lead(ctx context.Context, inv *invoice, order *omsv1.Order, tracke
 	if err != nil && ctx.Err() != nil {
 		return seen, err
 	}
-	if err == nil && seen.Status == omsv1.OrderStatus_ORDER_STATUS_CONFIRMED {
+	if paid && err == nil && seen.Status == omsv1.OrderStatus_ORDER_STATUS_CONFIRMED {
 		r.confirm.Since(start)
 	}
 	return seen, nil

@@ -29,16 +29,23 @@ func (report *Report) write(out io.Writer, asJSON bool) error {
 
 // pounds writes an amount with separators and all its decimals, at least two.
 func pounds(d decimal.Decimal) string {
-	fixed := d.Abs().StringFixed(max(2, -d.Exponent()))
-	whole, decimals, _ := strings.Cut(fixed, ".")
+	return separated(d.StringFixed(max(2, -d.Exponent())))
+}
+
+// separated writes a decimal number with separators.
+func separated(number string) string {
+	digits, negative := strings.CutPrefix(number, "-")
+	whole, decimals, broken := strings.Cut(digits, ".")
 	for at := len(whole) - 3; at > 0; at -= 3 {
 		whole = whole[:at] + "," + whole[at:]
 	}
-	sign := ""
-	if d.Sign() < 0 {
-		sign = "-"
+	if broken {
+		whole += "." + decimals
 	}
-	return sign + whole + "." + decimals
+	if negative {
+		return "-" + whole
+	}
+	return whole
 }
 
 func (report *Report) show(s *screen.Screen) {
@@ -48,6 +55,9 @@ func (report *Report) show(s *screen.Screen) {
 		count(report.Credits.File.Invoices), count(report.Customers), screen.Duration(report.took))
 	if sales.Resumed > 0 {
 		s.Line("%s of the sales were there before and were not sent again", count(sales.Resumed))
+	}
+	if sales.Trimmed > 0 {
+		s.Line("%s of the accepted sales went without the lines that were refused", count(sales.Trimmed))
 	}
 	if !report.Complete {
 		s.Line("%s", s.Bad("stopped before the end; the same command goes on from here"))
@@ -138,11 +148,11 @@ func (report *Report) showChecks(s *screen.Screen) {
 			if !check.Holds {
 				verdict = s.Bad("DIFFERS ")
 			}
-			relation := "=" //nolint:goconst // a sign
+			relation := " = "
 			if !check.Holds {
-				relation = "≠"
+				relation = " is not "
 			}
-			s.Line("%s %s  %s", verdict, check.What, s.Faint(check.Left+" "+relation+" "+check.Right))
+			s.Line("%s %s  %s", verdict, check.What, s.Faint(separated(check.Left)+relation+separated(check.Right)))
 		}
 	}
 	s.Line("")

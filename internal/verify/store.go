@@ -1,3 +1,5 @@
+// Package verify is the seam of `oms verify`: what must hold whatever happens, checked on the rows themselves, apart from the
+// code that keeps them (requirement X-2).
 package verify
 
 import (

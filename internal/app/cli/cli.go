@@ -69,8 +69,12 @@ func (f failure) Unwrap() error { return f.err }
 // Main runs the program and answers its exit code.
 func Main(arguments []string, out, errOut io.Writer) (code int) {
 	defer func() {
-		if ended, isExit := recover().(exit); isExit {
+		switch ended := recover().(type) {
+		case nil:
+		case exit:
 			code = int(ended)
+		default:
+			panic(ended)
 		}
 	}()
 	var commands program
@@ -100,6 +104,11 @@ func Main(arguments []string, out, errOut io.Writer) (code int) {
 // contextOf lets kong bind a context, which is an interface.
 type contextOf struct{ context.Context }
 
+// say writes to the terminal, which may be gone; nobody could be told.
+func say(w io.Writer, format string, arguments ...any) {
+	_, _ = fmt.Fprintf(w, format, arguments...)
+}
+
 // complain prints an error and answers the exit code.
 func complain(errOut io.Writer, err error) int {
 	if err == nil {
@@ -113,12 +122,12 @@ func complain(errOut io.Writer, err error) int {
 	switch {
 	case failed.err == nil:
 	case errors.As(failed.err, &problems):
-		fmt.Fprintf(errOut, "oms: these settings are refused:\n")
+		say(errOut, "oms: these settings are refused:\n")
 		for _, problem := range problems {
-			fmt.Fprintf(errOut, "  - %s\n", problem)
+			say(errOut, "  - %s\n", problem)
 		}
 	default:
-		fmt.Fprintf(errOut, "oms: %v\n", failed.err)
+		say(errOut, "oms: %v\n", failed.err)
 	}
 	return failed.code
 }
@@ -135,7 +144,7 @@ func signals(parent context.Context, errOut io.Writer, leave func(int)) (context
 		case <-done:
 			return
 		}
-		fmt.Fprintln(errOut, "oms: finishing what was accepted; a second signal stops at once")
+		say(errOut, "oms: finishing what was accepted; a second signal stops at once\n")
 		cancel()
 		select {
 		case <-received:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -142,7 +143,7 @@ func TestFindings(t *testing.T) {
 	if violated := printFindings(&out, good); violated != 0 {
 		t.Errorf("%d violations in a good database", violated)
 	}
-	bad := append(good, state.Finding{Invariant: "no stock is negative", Checked: 12, Violation: "sku a: -1\nsku b: -2"})
+	bad := append(slices.Clip(good), state.Finding{Invariant: "no stock is negative", Checked: 12, Violation: "sku a: -1\nsku b: -2"})
 	if violated := printFindings(&out, bad); violated != 1 {
 		t.Errorf("%d violations, want 1", violated)
 	}

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"io"
 
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
@@ -20,8 +22,35 @@ func (d *demoRun) BeforeApply() error {
 	return nil
 }
 
-// Run is not built yet.
-func (d *demoRun) Run(_ *console, _ *contextOf) error {
-	_ = (*app.App)(nil)
-	return errors.New("demo is not built yet")
+// Run starts a server, has orders sent through it, and stops it unless it is to be kept.
+func (d *demoRun) Run(c *console, ctx *contextOf) error {
+	if d.LogLevel == "info" {
+		d.LogLevel = "warn" // lines would tear the progress bar
+	}
+	log, err := logger(&d.Config, c.err)
+	if err != nil {
+		return err
+	}
+	return run(ctx, d.Config, log, func(a *app.App) (bool, error) {
+		api, grpc, internal, ops := a.Addresses()
+		if err := demonstrate(ctx, demonstration{grpc, internal, d.JSON, c.out, terminal(c.err)}); err != nil {
+			return false, err
+		}
+		if d.Keep {
+			banner(c.out, &d.Config, addresses{api, grpc, internal, ops})
+		}
+		return d.Keep, nil
+	})
+}
+
+// demonstration says what to do with which server.
+type demonstration struct {
+	grpc, internal string
+	json           bool
+	out, progress  io.Writer
+}
+
+// demonstrate is internal/demo's to do.
+func demonstrate(context.Context, demonstration) error {
+	return errors.New("oms demo is not built yet: oms dev runs the same server")
 }

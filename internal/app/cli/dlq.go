@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -48,12 +49,12 @@ func (l *dlqList) Run(c *console, ctx *contextOf, d *dlq) error {
 	case l.JSON:
 		return writeJSON(c.out, lettersOf(letters))
 	case len(letters) == 0:
-		fmt.Fprintln(c.out, "No dead letters.")
+		say(c.out, "No dead letters.\n")
 		return nil
 	}
 	printLetters(c.out, letters)
 	if more {
-		fmt.Fprintf(c.out, "\nThere are more than %d; --limit shows them.\n", l.Limit)
+		say(c.out, "\nThere are more than %d; --limit shows them.\n", l.Limit)
 	}
 	return nil
 }
@@ -78,15 +79,15 @@ func (l *dlqList) read(ctx context.Context, client omsv1.AdminServiceClient) (le
 // printLetters writes a table.
 func printLetters(w io.Writer, letters []*omsv1.DeadLetter) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tCREATED\tKIND\tAGGREGATE\tATTEMPTS\tSTATE\tERROR") //nolint:errcheck // the terminal may be gone
+	say(table, "ID\tCREATED\tKIND\tAGGREGATE\tATTEMPTS\tSTATE\tERROR\n")
 	for _, letter := range letters {
 		row := []string{
 			letter.GetId(), moment(letter.GetCreatedAt()), letter.GetKind(), letter.GetAggregateId(),
 			strconv.Itoa(int(letter.GetAttempts())), stateOf(letter), shorten(letter.GetError()),
 		}
-		fmt.Fprintln(table, strings.Join(row, "\t")) //nolint:errcheck // the same
+		say(table, "%s\n", strings.Join(row, "\t"))
 	}
-	table.Flush() //nolint:errcheck // the same
+	table.Flush() //nolint:errcheck // the terminal may be gone
 }
 
 // dlqShow is `oms dlq show`.
@@ -119,7 +120,7 @@ func printLetter(w io.Writer, letter *omsv1.DeadLetter) {
 		{"attempts", strconv.Itoa(int(letter.GetAttempts()))}, {"created", moment(letter.GetCreatedAt())},
 		{"state", stateOf(letter)}, {"error", plain(letter.GetError())}, {"payload", payloadText(letter.GetPayload())},
 	} {
-		fmt.Fprintf(w, "%-10s %s\n", line[0], line[1])
+		say(w, "%-10s %s\n", line[0], line[1])
 	}
 }
 
@@ -138,10 +139,10 @@ func (r *dlqReplay) Run(c *console, ctx *contextOf, d *dlq) error {
 		})
 		if err != nil {
 			failed++
-			fmt.Fprintf(c.out, "%s  failed: %v\n", id, err)
+			say(c.out, "%s  failed: %v\n", id, err)
 			continue
 		}
-		fmt.Fprintf(c.out, "%s  replayed\n", id)
+		say(c.out, "%s  replayed\n", id)
 	}
 	if failed > 0 {
 		return failure{exitFailed, fmt.Errorf("%d of %d dead letters could not be replayed", failed, len(r.IDs))}
@@ -217,5 +218,5 @@ func payloadText(payload []byte) string {
 	if text := string(payload); utf8.ValidString(text) && plain(text) == text {
 		return text
 	}
-	return fmt.Sprintf("%x", payload)
+	return hex.EncodeToString(payload)
 }

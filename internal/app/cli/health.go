@@ -34,7 +34,7 @@ func (h *health) Run(c *console, ctx *contextOf) error {
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", h.OpsAddr, err)
 	}
-	fmt.Fprintln(c.out, strings.TrimSpace(string(body)))
+	say(c.out, "%s\n", strings.TrimSpace(string(body)))
 	if answer.StatusCode != http.StatusOK {
 		return failure{code: exitFailed}
 	}

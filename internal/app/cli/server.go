@@ -29,7 +29,7 @@ func (s *serve) Run(c *console, ctx *contextOf) error {
 	}
 	version, commit := telemetry.Build()
 	log.Info("oms serve", "version", version, "commit", commit, "config", s.Config)
-	return run(ctx, s.Config, log, func(*app.App) error { return nil })
+	return run(ctx, s.Config, log, func(*app.App) (bool, error) { return true, nil })
 }
 
 // dev is `oms dev`.
@@ -49,10 +49,10 @@ func (d *dev) Run(c *console, ctx *contextOf) error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, d.Config, log, func(a *app.App) error {
+	return run(ctx, d.Config, log, func(a *app.App) (bool, error) {
 		api, grpc, internal, ops := a.Addresses()
 		banner(c.out, &d.Config, addresses{api, grpc, internal, ops})
-		return nil
+		return true, nil
 	})
 }
 
@@ -64,9 +64,9 @@ func logger(c *config.Config, w io.Writer) (*slog.Logger, error) {
 	return log, nil
 }
 
-// run starts a server, calls ready once commands are accepted, and answers when the server has stopped: after the context's end
-// or an error of either.
-func run(ctx context.Context, c config.Config, log *slog.Logger, ready func(*app.App) error) error {
+// run starts a server, calls ready once commands are accepted, and answers when the server has stopped: after the context's end,
+// when ready says that it need not go on, or after an error of either.
+func run(ctx context.Context, c config.Config, log *slog.Logger, ready func(*app.App) (goOn bool, err error)) error {
 	for _, warning := range c.Warnings() {
 		log.Warn(warning)
 	}
@@ -80,8 +80,8 @@ func run(ctx context.Context, c config.Config, log *slog.Logger, ready func(*app
 	go func() { ended <- started.Run(serving) }()
 	var failed error
 	if waitReady(serving, started, ended) {
-		failed = ready(started)
-		if failed != nil {
+		var goOn bool
+		if goOn, failed = ready(started); !goOn || failed != nil {
 			stop()
 		}
 	}
@@ -128,7 +128,7 @@ func banner(w io.Writer, c *config.Config, at addresses) {
 		folder = c.DataDir
 	}
 	api := "http://" + reachable(at.api)
-	fmt.Fprintf(w, `
+	say(w, `
   oms is ready. Payments are simulated, nobody is asked for credentials, only this machine can reach it.
 
     REST           %[1]s

@@ -72,7 +72,7 @@ func start(t *testing.T) (at map[string]string, d *dev) {
 		}
 	}
 	at = map[string]string{}
-	for _, line := range regexp.MustCompile(`(?m)^    (\S.*?)  +(?:http://)?(127\.0\.0\.1:\d+)`).FindAllStringSubmatch(out.String(), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^ {4}(\S.*?)  +(?:http://)?(127\.0\.0\.1:\d+)`).FindAllStringSubmatch(out.String(), -1) {
 		at[line[1]] = line[2]
 	}
 	return at, d

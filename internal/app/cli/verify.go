@@ -49,22 +49,22 @@ func printFindings(w io.Writer, findings []state.Finding) (violated int) {
 	for _, f := range findings {
 		width = max(width, len(thousands(f.Checked)))
 	}
-	fmt.Fprintf(w, "%-9s  %*s  %s\n", "RESULT", width, "ROWS", "INVARIANT")
+	say(w, "%-9s  %*s  %s\n", "RESULT", width, "ROWS", "INVARIANT")
 	for _, f := range findings {
 		result := "ok"
 		if f.Violation != "" {
 			result = "VIOLATED"
 			violated++
 		}
-		fmt.Fprintf(w, "%-9s  %*s  %s\n", result, width, thousands(f.Checked), f.Invariant)
+		say(w, "%-9s  %*s  %s\n", result, width, thousands(f.Checked), f.Invariant)
 		for line := range strings.Lines(f.Violation) {
-			fmt.Fprintf(w, "%-9s  %*s    ! %s\n", "", width, "", strings.TrimRight(line, "\n"))
+			say(w, "%-9s  %*s    ! %s\n", "", width, "", strings.TrimRight(line, "\n"))
 		}
 	}
 	if violated > 0 {
-		fmt.Fprintf(w, "\n%d of %d invariants are violated.\n", violated, len(findings))
+		say(w, "\n%d of %d invariants are violated.\n", violated, len(findings))
 	} else {
-		fmt.Fprintf(w, "\nAll %d invariants hold.\n", len(findings))
+		say(w, "\nAll %d invariants hold.\n", len(findings))
 	}
 	return violated
 }
@@ -114,7 +114,7 @@ func (m *migrate) Run(c *console, ctx *contextOf) error {
 	if err := app.Migrate(ctx, m.Storage); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	fmt.Fprintf(c.out, "The tables of %s are up to date.\n", m.Store)
+	say(c.out, "The tables of %s are up to date.\n", m.Store)
 	return nil
 }
 
@@ -129,6 +129,6 @@ func (v *ver) Run(c *console) error {
 	if v.JSON {
 		return writeJSON(c.out, map[string]string{"version": version, "commit": commit})
 	}
-	fmt.Fprintf(c.out, "oms %s, commit %s\n", version, commit)
+	say(c.out, "oms %s, commit %s\n", version, commit)
 	return nil
 }

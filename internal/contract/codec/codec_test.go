@@ -196,6 +196,9 @@ func TestEnumsTimesAndBytes(t *testing.T) {
 		`{"created_at":"2026-02-30T12:00:00Z"}`:                `created_at INVALID_TIMESTAMP`,
 		`{"created_at":"2026-01-31T12:00:00.1234567890Z"}`:     `created_at INVALID_TIMESTAMP`,
 		`{"created_at":"2026-01-31T12:00:00,5Z"}`:              `created_at INVALID_TIMESTAMP`,
+		`{"created_at":"2026-01-31T12:00:00+24:00"}`:           `created_at INVALID_TIMESTAMP`,
+		`{"created_at":"2026-01-31T12:00:00+23:60"}`:           `created_at INVALID_TIMESTAMP`,
+		`{"created_at":"2026-01-31T12:00:00+2:00"}`:            `created_at INVALID_TIMESTAMP`,
 		`{"created_at":"0000-12-31T23:59:59Z"}`:                `created_at INVALID_TIMESTAMP`,
 		`{"created_at":"2026-01-31T12:00:00.123456789+02:00"}`: ``,
 		`{"cancel_requested":"true"}`:                          `cancel_requested WRONG_TYPE must be true or false`,
@@ -207,6 +210,7 @@ func TestEnumsTimesAndBytes(t *testing.T) {
 		`{"payload":"aGk="}`:  ``,
 		`{"payload":"_-8="}`:  ``,
 		`{"payload":"aGk=="}`: `payload INVALID_BASE64 must be base64`,
+		`{"payload":"aGl="}`:  `payload INVALID_BASE64`, // bits that belong to no byte
 		`{"payload":"a"}`:     `payload INVALID_BASE64`,
 		`{"payload":"é"}`:     `payload INVALID_BASE64`,
 		`{"payload":[1]}`:     `payload WRONG_TYPE must be a string in base64`,

@@ -99,18 +99,27 @@ func (r *readiness) run(ctx context.Context) (failed []string, causes []any) {
 		go func() { results[i] <- guarded(ctx, check) }()
 	}
 	for i, check := range r.checks {
-		var err error
-		select {
-		case err = <-results[i]:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err := resultOf(ctx, results[i]); err != nil {
 			failed = append(failed, check.Name)
 			causes = append(causes, slog.Any(check.Name, err))
 		}
 	}
 	return failed, causes
+}
+
+// resultOf waits for a check's result until the context ends. One that is there counts even then.
+func resultOf(ctx context.Context, result chan error) error {
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-result:
+		return err
+	default:
+		return ctx.Err()
+	}
 }
 
 func guarded(ctx context.Context, check Check) (err error) {

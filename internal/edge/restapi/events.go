@@ -102,7 +102,7 @@ func (s *eventStream) flush(text []byte) error {
 		s.begin()
 	}
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout)) // without support for deadlines the connection's own hold
-	if _, err := s.w.Write(text); err != nil {
+	if _, err := s.w.Write(text); err != nil { //nolint:gosec // it is no page, by its type
 		return s.gone(err)
 	}
 	if err := s.control.Flush(); err != nil {

@@ -42,7 +42,7 @@ func (s *Screen) Section(name string) { s.print("\n" + s.colored(name, text.Bold
 
 // Line writes an indented line.
 func (s *Screen) Line(format string, arguments ...any) {
-	s.print("  " + fmt.Sprintf(format, arguments...) + "\n")
+	s.print(strings.TrimRight("  "+fmt.Sprintf(format, arguments...), " ") + "\n")
 }
 
 // Good colours a word of success, Bad one of failure, Faint what matters less.

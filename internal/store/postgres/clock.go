@@ -66,7 +66,7 @@ func (s *Store) readClock(ctx context.Context) error {
 	e := s.exchange(ctx, connection)
 	e.send(readClock, nil, s.sawClock)
 	if err := e.run(); err != nil {
-		giveBack(connection)
+		giveBack(ctx, connection)
 		return err
 	}
 	connection.Release()

@@ -24,7 +24,7 @@ func TestStore(t *testing.T) {
 		Concurrent: true,
 		Execute: func(t *testing.T, store storetest.Store, _, statement string) {
 			t.Helper()
-			tag, err := store.(*Store).batches.Exec(context.Background(), statement) //nolint:errcheck,forcetypeassert // opened above
+			tag, err := store.(*Store).batches.Exec(context.Background(), statement)
 			if err != nil || tag.RowsAffected() == 0 {
 				t.Fatalf("%s: %v, %d rows", statement, err, tag.RowsAffected())
 			}

@@ -97,9 +97,9 @@ func list(prefix string, fields []field) string {
 	return strings.Join(names, ", ")
 }
 
-// unnest writes the rows that come as parameters, from $first on, as a table named k with the columns' names.
-func unnest(first int, fields []field) string {
-	return fmt.Sprintf("unnest(%s) AS k(%s)", parameters(first, fields), list("", fields))
+// unnest writes the rows that come as parameters as a table named k with the columns' names.
+func unnest(fields []field) string {
+	return fmt.Sprintf("unnest(%s) AS k(%s)", parameters(1, fields), list("", fields))
 }
 
 // parameters writes a parameter for each column, an array of its type, from $first on.
@@ -123,7 +123,7 @@ func match(key []field) string {
 
 // insert writes the statement that inserts rows in the order in which they come.
 func insert(name string, fields []field) string {
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", name, list("", fields), unnest(1, fields))
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", name, list("", fields), unnest(fields))
 }
 
 func (t *table) key() []field { return t.fields[:2] }
@@ -131,11 +131,11 @@ func (t *table) key() []field { return t.fields[:2] }
 // lock writes the statement that locks rows in the order of their keys: PostgreSQL locks above the sort.
 func (t *table) lock() string {
 	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t) AS locked",
-		unnest(1, t.key()), t.name, match(t.key()), list("t.", t.key()))
+		unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
 }
 
 func (t *table) read() string {
-	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()))
+	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(t.key()), t.name, match(t.key()))
 }
 
 func (t *table) insert() string { return insert(t.name, t.fields) }
@@ -147,7 +147,7 @@ func (t *table) update() string {
 	for _, field := range t.fields[2:] {
 		assignments = append(assignments, fmt.Sprintf("%[1]s = k.%[1]s", field.name))
 	}
-	return fmt.Sprintf("UPDATE %s t SET %s FROM %s WHERE %s", t.name, strings.Join(assignments, ", "), unnest(1, t.fields), match(t.key()))
+	return fmt.Sprintf("UPDATE %s t SET %s FROM %s WHERE %s", t.name, strings.Join(assignments, ", "), unnest(t.fields), match(t.key()))
 }
 
 func kindsOf(fields []field) []kind {

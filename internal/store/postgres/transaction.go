@@ -38,7 +38,7 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (state.Transaction, 
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	if err := t.load(ctx, connection, need); err != nil {
-		giveBack(connection)
+		giveBack(ctx, connection)
 		return nil, translate("load", err)
 	}
 	if len(need.Refs) == 0 {
@@ -116,7 +116,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	buffers := borrow()
 	defer buffers.giveBack()
 	if err := buffers.encode(changes); err != nil {
-		t.Rollback()
+		t.end(ctx)
 		return fmt.Errorf("commit: %w", err)
 	}
 	connection := t.connection
@@ -136,7 +136,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	}
 	t.connection = nil
 	if err := e.run(); err != nil {
-		giveBack(connection)
+		giveBack(ctx, connection)
 		return translateCommit(err)
 	}
 	connection.Release()
@@ -145,9 +145,12 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 }
 
 // Rollback implements state.Transaction.
-func (t *transaction) Rollback() {
+func (t *transaction) Rollback() { t.end(context.Background()) }
+
+// end gives the connection back, where there is one.
+func (t *transaction) end(ctx context.Context) {
 	if t.connection != nil {
-		giveBack(t.connection)
+		giveBack(ctx, t.connection)
 		t.connection = nil
 	}
 }
@@ -155,10 +158,11 @@ func (t *transaction) Rollback() {
 // rollbackTimeout bounds a rollback; a connection that takes longer is closed, which rolls back too.
 const rollbackTimeout = time.Second
 
-// giveBack ends a connection's transaction, where one is open, and returns it to its pool.
-func giveBack(connection *pgxpool.Conn) {
+// giveBack ends a connection's transaction, where one is open, and returns it to its pool. It does so when the context has ended,
+// too: that may be why.
+func giveBack(ctx context.Context, connection *pgxpool.Conn) {
 	if inner := connection.Conn().PgConn(); !inner.IsClosed() && inner.TxStatus() != 'I' {
-		ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 		defer cancel()
 		_, _ = inner.ExecPrepared(ctx, rollback.name, nil, nil, nil).Close() // when it fails the pool closes the connection
 	}

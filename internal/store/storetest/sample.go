@@ -86,7 +86,10 @@ func fullOrder(at time.Time) *state.Order {
 	order := sampleOrder(at)
 	order.Status, order.StatusReason, order.StatusDetail = state.OrderReserved, "OUT_OF_STOCK", "wörds, \"quoted\"\n\\ and 日本"
 	order.AmountMinor = 1460 + 6 + 3 - 100
-	order.Lines = []state.Line{{SKU: "SKU-1", Quantity: 2, PriceMinor: 730}, {SKU: "a sku.with:all~of-it_", Quantity: 3, PriceMinor: 2}, {SKU: "SKU-1", Quantity: 1, PriceMinor: 0}, {SKU: "SKU-3", Quantity: 1, PriceMinor: 3}}
+	order.Lines = []state.Line{
+		{SKU: "SKU-1", Quantity: 2, PriceMinor: 730}, {SKU: "a sku.with:all~of-it_", Quantity: 3, PriceMinor: 2},
+		{SKU: "SKU-1", Quantity: 1, PriceMinor: 0}, {SKU: "SKU-3", Quantity: 1, PriceMinor: 3},
+	}
 	order.Adjustments = []state.Adjustment{{Name: "discount", AmountMinor: -100}, {}}
 	order.ClientReference, order.Metadata = "ref/1", map[string]string{"a": "1", "": "", "ключ": "\"значение\""}
 	order.PaymentStatus, order.PaymentToken, order.KeepOnDecline = state.PaymentDeclined, "token-1", true
@@ -105,7 +108,8 @@ func bareOrder(at time.Time) *state.Order {
 func sampleReservation(order *state.Order) *state.Reservation {
 	return &state.Reservation{
 		Tenant: order.Tenant, ID: id.Derive("reservation", order.ID), OrderID: order.ID, Status: state.ReservationHeld,
-		Items: []state.Demand{{SKU: "SKU-1", Quantity: 3}, {SKU: "SKU-2 \"q\"", Quantity: 1 << 40}}, RejectedSKU: "SKU-9", Version: 3, UpdatedAt: order.UpdatedAt,
+		Items: []state.Demand{{SKU: "SKU-1", Quantity: 3}, {SKU: "SKU-2 \"q\"", Quantity: 1 << 40}}, RejectedSKU: "SKU-9", Version: 3,
+		UpdatedAt: order.UpdatedAt,
 	}
 }
 

@@ -235,7 +235,8 @@ func testNumberLate(s *suite) {
 	slow := s.begin(state.Need{Refs: []state.Ref{item.Ref()}})
 	later := s.putEvents(1)
 	lease := s.lease("relay", "a", time.Minute)
-	s.same("while the slow batch is open", s.number(lease, 0, 100), []state.NumberedBatch{{Batch: changes.Batch, First: 1, Count: 1}, {Batch: later.Batch, First: 2, Count: 1}})
+	s.same("while the slow batch is open", s.number(lease, 0, 100),
+		[]state.NumberedBatch{{Batch: changes.Batch, First: 1, Count: 1}, {Batch: later.Batch, First: 2, Count: 1}})
 	changed := *item
 	changed.Seq = 2
 	late := update(newBatch(), &changed)
@@ -286,7 +287,7 @@ func testNumberRace(s *suite) {
 	var committed sync.Map
 	for writer := range writers {
 		group.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(writer), 1)) //nolint:gosec // a schedule, not a secret
+			random := rand.New(rand.NewPCG(uint64(writer), 1))
 			for range rounds {
 				if n := s.touch(refs, random); n > 0 {
 					count, _ := committed.LoadOrStore(writer, new(int64))

@@ -134,7 +134,8 @@ func testViewDeadLetters(s *suite) {
 		}
 		var got []*state.DeadLetter
 		for before := ""; ; before = got[len(got)-1].ID {
-			page, err := s.store.DeadLetters(s.context(), state.DeadLetterQuery{Tenant: tenant, IncludeReplayed: replayed, BeforeID: before, Limit: 2})
+			query := state.DeadLetterQuery{Tenant: tenant, IncludeReplayed: replayed, BeforeID: before, Limit: 2}
+			page, err := s.store.DeadLetters(s.context(), query)
 			s.must(err)
 			got = append(got, page...)
 			if len(page) < 2 {

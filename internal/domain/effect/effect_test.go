@@ -1,0 +1,167 @@
+package effect
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+var (
+	now  = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	name = Name{Tenant: "t", ID: "effect:x/hold/1"}
+)
+
+// rows is what a decision sees.
+type rows map[state.Ref]state.Row
+
+func (r rows) Get(ref state.Ref) state.Row {
+	if row, found := r[ref]; found {
+		return row
+	}
+	return nil
+}
+
+// open is an effect that is due and nobody's.
+func open() *state.Effect {
+	return &state.Effect{Tenant: name.Tenant, ID: name.ID, State: state.EffectOpen, NextAt: now.Add(-time.Second), UpdatedAt: now.Add(-time.Hour)}
+}
+
+// decide answers the effect as the command leaves it, and the code of the refusal.
+func decide(t *testing.T, e *state.Effect, c domain.Command) (*state.Effect, fault.Code) {
+	t.Helper()
+	given := rows{}
+	if e != nil {
+		given[e.Ref()] = e
+	}
+	before := open()
+	if e != nil {
+		*before = *e
+	}
+	decision, refusal := c.Decide(given, now)
+	if e != nil && *e != *before {
+		t.Error("the decision changed the row that it was given")
+	}
+	if refusal != nil {
+		return e, refusal.Code
+	}
+	if len(decision.Changes) == 0 {
+		return e, fault.OK
+	}
+	after, _ := decision.Changes[0].After.(*state.Effect)
+	if !after.UpdatedAt.Equal(now) {
+		t.Error("the change does not say when it was")
+	}
+	return after, fault.OK
+}
+
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		given func(e *state.Effect)
+		code  fault.Code
+		ask   bool
+	}{
+		"a new one":                      {given: func(*state.Effect) {}},
+		"due this moment":                {given: func(e *state.Effect) { e.NextAt = now }},
+		"not due":                        {given: func(e *state.Effect) { e.NextAt = now.Add(1) }, code: fault.Aborted},
+		"done":                           {given: func(e *state.Effect) { e.State = state.EffectDone }, code: fault.Aborted},
+		"given up":                       {given: func(e *state.Effect) { e.State = state.EffectFailed }, code: fault.Aborted},
+		"put off after a doubt":          {given: func(e *state.Effect) { e.Called = true }, ask: true},
+		"claimed before, not concluded":  {given: func(e *state.Effect) { e.Owner = "dead" }, ask: true},
+		"put off, nothing had been done": {given: func(e *state.Effect) { e.Attempts = 3 }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			e := open()
+			test.given(e)
+			after, code := decide(t, e, Claim{Name: name, Owner: "me", Lease: time.Minute})
+			if code != test.code {
+				t.Fatalf("code %d, want %d", code, test.code)
+			}
+			if code != fault.OK {
+				return
+			}
+			if after.Owner != "me" || !after.NextAt.Equal(now.Add(time.Minute)) || after.Attempts != e.Attempts+1 {
+				t.Errorf("claimed %+v", after)
+			}
+			if after.Called != test.ask {
+				t.Errorf("ask first: %v, want %v", after.Called, test.ask)
+			}
+		})
+	}
+	if _, code := decide(t, nil, Claim{Name: name}); code != fault.Aborted {
+		t.Errorf("claiming what is not there: code %d", code)
+	}
+}
+
+func TestRetryConcludesItsOwnClaimOnly(t *testing.T) {
+	t.Parallel()
+	claimed := open()
+	claimed.Owner, claimed.Attempts, claimed.NextAt = "me", 2, now.Add(time.Minute)
+	after, _ := decide(t, claimed, Retry{Name: name, Attempts: 2, After: time.Second, Error: "reset", Called: true})
+	if after.Owner != "" || !after.NextAt.Equal(now.Add(time.Second)) || after.LastError != "reset" || !after.Called {
+		t.Errorf("put off %+v", after)
+	}
+	if again, _ := decide(t, claimed, Retry{Name: name, Attempts: 1, After: time.Second}); again != claimed {
+		t.Error("the retry of an earlier claim changed a later one")
+	}
+	claimed.State = state.EffectDone
+	if again, _ := decide(t, claimed, Retry{Name: name, Attempts: 2}); again != claimed {
+		t.Error("an effect that is done was put off")
+	}
+	if _, code := decide(t, nil, Retry{Name: name}); code != fault.NotFound {
+		t.Errorf("retrying what is not there: code %d", code)
+	}
+}
+
+func TestFinish(t *testing.T) {
+	t.Parallel()
+	for _, before := range []state.EffectState{state.EffectOpen, state.EffectFailed} {
+		e := open()
+		e.State, e.Owner, e.ExternalID = before, "me", "old"
+		after, _ := decide(t, e, Finish{Name: name, ExternalID: "ext", Error: "declined"})
+		if after.State != state.EffectDone || after.Owner != "" || after.ExternalID != "ext" || after.LastError != "declined" {
+			t.Errorf("finished %+v", after)
+		}
+		if kept, _ := decide(t, e, Finish{Name: name}); kept.ExternalID != "old" {
+			t.Errorf("the gateway's number is lost: %+v", kept)
+		}
+	}
+	e := open()
+	e.State = state.EffectDone
+	if again, _ := decide(t, e, Finish{Name: name, Error: "other"}); again != e {
+		t.Error("an outcome was replaced by another")
+	}
+	if _, code := decide(t, nil, Finish{Name: name}); code != fault.NotFound {
+		t.Errorf("finishing what is not there: code %d", code)
+	}
+}
+
+func TestGiveUpAndReopen(t *testing.T) {
+	t.Parallel()
+	e := open()
+	e.Owner, e.Attempts = "me", 9
+	given, _ := decide(t, e, GiveUp{Name: name, Error: "no route"})
+	if given.State != state.EffectFailed || given.Owner != "" || given.LastError != "no route" {
+		t.Errorf("given up %+v", given)
+	}
+	if !given.Called {
+		t.Error("whoever opens it again does not know that a call may have been made")
+	}
+	if again, _ := decide(t, given, GiveUp{Name: name}); again != given {
+		t.Error("given up twice")
+	}
+	if same, _ := decide(t, e, Reopen{name}); same != e {
+		t.Error("an open effect was opened")
+	}
+	opened, _ := decide(t, given, Reopen{name})
+	if opened.State != state.EffectOpen || opened.Attempts != 0 || !opened.NextAt.Equal(now) || !opened.Called {
+		t.Errorf("opened %+v", opened)
+	}
+	if _, code := decide(t, nil, Reopen{name}); code != fault.OK {
+		t.Errorf("opening what is not there: code %d", code)
+	}
+}

@@ -1,0 +1,273 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/postgrestest"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// These tests are about what only PostgreSQL has: connections that break, servers that crash, several processes.
+
+func TestSeveralProcessesStartAtOnce(t *testing.T) {
+	address := postgrestest.New(t)
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			store, err := Open(context.Background(), address, Options{MaxBatchConnections: 1, MaxReadConnections: 1})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			store.Close()
+		})
+	}
+	group.Wait()
+}
+
+func TestReadOnly(t *testing.T) {
+	address := postgrestest.New(t)
+	if _, err := OpenReadOnly(context.Background(), address, Options{}); err == nil || !strings.Contains(err.Error(), "no oms tables") {
+		t.Errorf("an empty database was opened: %v", err)
+	}
+	store, err := Open(context.Background(), address, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	reader, err := OpenReadOnly(context.Background(), address, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if findings, err := reader.Invariants(context.Background()); err != nil || len(findings) == 0 {
+		t.Errorf("invariants: %v, %v", findings, err)
+	}
+	if _, err := reader.reads.Exec(context.Background(), "DELETE FROM items"); err == nil {
+		t.Error("a read-only store deleted")
+	}
+}
+
+func TestUnsafeServerIsRefused(t *testing.T) {
+	address := postgrestest.New(t) + "&options=-c%20synchronous_commit%3Doff"
+	if _, err := Open(context.Background(), address, Options{}); err == nil || !strings.Contains(err.Error(), "may lose") {
+		t.Errorf("error = %v", err)
+	}
+	store, err := Open(context.Background(), address, Options{AllowLosingCommits: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+}
+
+func TestRefusedValues(t *testing.T) {
+	store := openTest(t)
+	for name, change := range map[string]func(*state.Order){
+		"NUL":           func(o *state.Order) { o.StatusDetail = "a\x00b" },
+		"NUL in JSON":   func(o *state.Order) { o.Metadata = map[string]string{"a": "\x00"} },
+		"invalid UTF-8": func(o *state.Order) { o.CustomerID = "a\xff" },
+		"too long":      func(o *state.Order) { o.CustomerID = incompressible(9000) },
+	} {
+		changes := benchBatch(time.Now(), 3)
+		change(changes.Rows[1].Row.(*state.Order))
+		transaction, err := store.Begin(context.Background(), state.Need{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := transaction.Commit(context.Background(), changes); !errors.Is(err, state.ErrData) {
+			t.Errorf("%s: error = %v", name, err)
+		}
+	}
+	if page, err := store.Orders(context.Background(), state.OrderQuery{Tenant: "acme", Limit: 1, ScanLimit: 1}); err != nil || len(page.Orders) > 0 {
+		t.Errorf("something stayed: %v, %v", page.Orders, err)
+	}
+}
+
+func incompressible(size int) string {
+	var text strings.Builder
+	for text.Len() < size {
+		batch := benchBatch(time.Now(), 0).Batch
+		text.WriteString(batch.String())
+	}
+	return text.String()
+}
+
+// inDoubt begins a batch whose commit hangs, because another session holds the key that it inserts, and answers its result, and
+// how to let it go on.
+func inDoubt(t *testing.T, store *Store, changes *state.Changes) (result chan error, release func()) {
+	t.Helper()
+	blocker, err := store.reads.Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := changes.Answers[0].Key
+	_, err = blocker.Exec(context.Background(), `INSERT INTO idempotency_keys VALUES ($1, $2, $3, decode(repeat('00', 32), 'hex'), '', 0, '', now())`,
+		key.Tenant, key.Principal, key.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result = make(chan error, 1)
+	transaction, err := store.Begin(context.Background(), state.Need{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { result <- transaction.Commit(context.Background(), changes) }()
+	waitFor(t, store, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+	return result, func() { _ = blocker.Rollback(context.Background()) }
+}
+
+// waitFor waits until a query answers a number above zero.
+func waitFor(t *testing.T, store *Store, query string) {
+	t.Helper()
+	for range 1000 {
+		var number int
+		if err := store.reads.QueryRow(context.Background(), query).Scan(&number); err != nil {
+			t.Fatal(err)
+		}
+		if number > 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("it never came: %s", query)
+}
+
+func TestOutcomeWaitsForABatchInDoubt(t *testing.T) {
+	store := openTest(t)
+	changes := benchBatch(time.Now(), 2)
+	result, release := inDoubt(t, store, changes)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if committed, err := store.Outcome(ctx, changes.Batch); err == nil {
+		t.Fatalf("committed = %v while the batch was in doubt", committed)
+	}
+	outcome := make(chan bool, 1)
+	go func() {
+		committed, err := store.Outcome(context.Background(), changes.Batch)
+		if err != nil {
+			t.Error(err)
+		}
+		outcome <- committed
+	}()
+	release()
+	if err := <-result; err != nil {
+		t.Fatal(err)
+	}
+	if !<-outcome {
+		t.Error("the batch was committed, and its outcome says that it was not")
+	}
+}
+
+func TestConnectionLostInCommit(t *testing.T) {
+	store := openTest(t)
+	changes := benchBatch(time.Now(), 2)
+	result, release := inDoubt(t, store, changes)
+	defer release()
+	if _, err := store.reads.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE wait_event_type = 'Lock' AND datname = current_database()`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; !errors.Is(err, state.ErrOutcomeUnknown) {
+		t.Fatalf("error = %v", err)
+	}
+	committed, err := store.Outcome(context.Background(), changes.Batch)
+	if err != nil || committed {
+		t.Errorf("committed = %v, %v", committed, err)
+	}
+}
+
+func TestContextEndsInCommit(t *testing.T) {
+	store := openTest(t)
+	for _, locked := range []bool{false, true} {
+		changes := benchBatch(time.Now(), 2)
+		result, release := inDoubt(t, store, changes)
+		second := benchBatch(time.Now(), 1)
+		second.Answers[0].Key = changes.Answers[0].Key
+		need := state.Need{}
+		if locked {
+			need.Refs = []state.Ref{{Kind: state.KindItem, Tenant: "acme", ID: "SKU"}}
+		}
+		transaction, err := store.Begin(context.Background(), need)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		if err := transaction.Commit(ctx, second); !errors.Is(err, state.ErrOutcomeUnknown) {
+			t.Errorf("error = %v", err)
+		}
+		cancel()
+		release()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		if committed, err := store.Outcome(context.Background(), second.Batch); err != nil || committed {
+			t.Errorf("committed = %v, %v", committed, err)
+		}
+	}
+}
+
+func TestServerCrashesAndComesBack(t *testing.T) {
+	cluster, err := postgrestest.Start("", postgrestest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Stop()
+	address, err := cluster.Create(context.Background(), "crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := Open(context.Background(), address, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var acknowledged, unknown []*state.Changes
+	for round := range 40 {
+		if round == 20 {
+			go cluster.Kill()
+		}
+		changes := benchBatch(time.Now(), 4)
+		transaction, err := store.Begin(context.Background(), state.Need{})
+		if err == nil {
+			err = transaction.Commit(context.Background(), changes)
+		}
+		switch {
+		case err == nil:
+			acknowledged = append(acknowledged, changes)
+		case errors.Is(err, state.ErrOutcomeUnknown):
+			unknown = append(unknown, changes)
+		case errors.Is(err, state.ErrConflict), errors.Is(err, state.ErrData):
+			t.Errorf("a crash was reported as %v", err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	cluster.Kill()
+	if err := cluster.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	check := func(changes *state.Changes, want bool) {
+		t.Helper()
+		for _, written := range changes.Rows {
+			_, err := store.Order(context.Background(), "acme", written.Row.Ref().ID)
+			if want != (err == nil) {
+				t.Errorf("want order %v, error %v", want, err)
+			}
+		}
+	}
+	for _, changes := range acknowledged {
+		check(changes, true)
+	}
+	for _, changes := range unknown {
+		committed, err := store.Outcome(context.Background(), changes.Batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(changes, committed)
+	}
+	t.Logf("%d acknowledged, %d of unknown outcome", len(acknowledged), len(unknown))
+}
