@@ -14,6 +14,7 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/postgrestest"
 )
 
 // running is a server in the test's process with its clients.
@@ -78,7 +79,14 @@ func keyed(t *testing.T, key string) context.Context {
 }
 
 func TestOrderToConfirmed(t *testing.T) {
-	server := start(t)
+	t.Run("sqlite", func(t *testing.T) { orderToConfirmed(t, start(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		orderToConfirmed(t, start(t, func(c *config.Config) { c.Store = config.Place(postgrestest.New(t)) }))
+	})
+}
+
+func orderToConfirmed(t *testing.T, server *running) {
+	t.Helper()
 	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: 10}); err != nil {
 		t.Fatal(err)
 	}

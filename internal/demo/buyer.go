@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -209,9 +210,7 @@ func (b *buyer) cancelLate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cancel: %w", err)
 	}
-	return b.see(ctx, end{"CANCELED or REFUNDED", func(seen load.Seen) bool { return false }, func(seen load.Seen) bool {
-		return seen.Status == omsv1.OrderStatus_ORDER_STATUS_CANCELED || seen.Status == omsv1.OrderStatus_ORDER_STATUS_REFUNDED
-	}})
+	return b.see(ctx, moneyBack)
 }
 
 // giveBack sends a part of the order back in two parcels at once, or all of it.
@@ -221,6 +220,7 @@ func (b *buyer) giveBack(ctx context.Context) error {
 	if b.story == returnsPart {
 		parts = []int64{max(amount/4, 1), max(amount/3, 1)}
 		sum := parts[0] + parts[1]
+		end.missed = func(seen load.Seen) bool { return seen.RefundedMinor > sum }
 		end.name, end.reached = fmt.Sprintf("refunded by %d", sum), func(seen load.Seen) bool { return seen.RefundedMinor == sum }
 	}
 	errs := make([]error, len(parts))
@@ -246,8 +246,11 @@ type end struct {
 // ended is a status with its reason; any reason when that is empty.
 func ended(status omsv1.OrderStatus, reason string) end {
 	return end{
-		name:   short(status) + " " + reason,
-		missed: func(seen load.Seen) bool { return seen.Status > status },
+		name: strings.TrimSpace(short(status) + " " + reason),
+		missed: func(seen load.Seen) bool {
+			onItsWay := status == omsv1.OrderStatus_ORDER_STATUS_REFUNDED && seen.Status == omsv1.OrderStatus_ORDER_STATUS_CONFIRMED
+			return seen.Ended() && !onItsWay
+		},
 		reached: func(seen load.Seen) bool {
 			return seen.Status == status && (reason == "" || seen.Reason == reason)
 		},
@@ -259,11 +262,19 @@ var wasDeclined = end{"RESERVED with a declined payment", load.Seen.Ended, func(
 	return seen.Payment == omsv1.PaymentStatus_PAYMENT_STATUS_DECLINED
 }}
 
+// moneyBack is how an order ends that was canceled late.
+var moneyBack = end{"CANCELED or REFUNDED", func(load.Seen) bool { return false }, func(seen load.Seen) bool {
+	return seen.Status == omsv1.OrderStatus_ORDER_STATUS_CANCELED || seen.Status == omsv1.OrderStatus_ORDER_STATUS_REFUNDED
+}}
+
 // see waits for an end.
 func (b *buyer) see(ctx context.Context, e end) error {
 	seen, err := b.tracked.Wait(ctx, func(seen load.Seen) bool { return e.reached(seen) || e.missed(seen) })
 	if err == nil && e.reached(seen) {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("it is %s %s and should be %s", short(seen.Status), seen.Reason, e.name), err)
+	if err != nil {
+		return fmt.Errorf("it is %s %s and should be %s: %w", short(seen.Status), seen.Reason, e.name, err)
+	}
+	return fmt.Errorf("it is %s %s and should be %s", short(seen.Status), seen.Reason, e.name)
 }

@@ -26,7 +26,7 @@ func (w *Workers) Callback(ctx context.Context, tenant, key string, answer gatew
 		w.settling.Release(1)
 		return fmt.Errorf("effect: the workers have stopped: %w", err)
 	}
-	go func() { //nolint:contextcheck // the caller need not wait until the outcome is stored
+	go func() {
 		defer w.settling.Release(1)
 		w.take(w.hard, tenant, key, answer)
 	}()

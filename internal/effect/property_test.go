@@ -210,6 +210,7 @@ func (f *flaky) through(ctx context.Context, r gateway.Request, call func(contex
 		return gateway.Answer{}, gateway.Permanent(errors.New("bad credentials"))
 	case diesBefore:
 		panic(crashed{})
+	default: // comes after the call
 	}
 	answer, err := call(ctx, r)
 	switch {

@@ -257,14 +257,14 @@ func (w *world) DueEffects(_ context.Context, limit int) ([]*state.Effect, error
 }
 
 // Effect implements Store.
-func (w *world) Effect(_ context.Context, tenant, id string) (*state.Effect, error) {
+func (w *world) Effect(_ context.Context, tenant, effectID string) (*state.Effect, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.unreadable > 0 {
 		w.unreadable--
 		return nil, errors.New("store: away")
 	}
-	if e, found := w.rows[state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: id}]; found {
+	if e, found := w.rows[state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: effectID}]; found {
 		return e.(*state.Effect), nil
 	}
 	return nil, state.ErrNotFound

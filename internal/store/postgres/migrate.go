@@ -19,6 +19,7 @@ var migrations embed.FS
 const (
 	migrationLock = 0x6f6d_7300_0001
 	numberLock    = 0x6f6d_7300_0002
+	busLock       = 0x6f6d_7300_0003
 )
 
 // migrate brings the tables up to date. Of several processes that start at once one does it, and the others wait for it: a
