@@ -35,6 +35,8 @@ type settings struct {
 	verify    bool
 	json      bool
 	profile   string
+	// statements asks for PostgreSQL's own statistics.
+	statements bool
 }
 
 func main() {
@@ -66,6 +68,7 @@ func read(arguments []string) (settings, error) {
 	flags.IntVar(&s.preload, "preload", 0, "orders stored before the measurement")
 	flags.BoolVar(&s.verify, "verify", true, "check the invariants after each scenario that changes something")
 	flags.BoolVar(&s.json, "json", false, "print the results as JSON")
+	flags.BoolVar(&s.statements, "statements", false, "print the statements that took PostgreSQL the most time")
 	flags.StringVar(&s.profile, "profile", "", "folder for a CPU profile of the server in each scenario")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err //nolint:wrapcheck // flag's own words

@@ -43,7 +43,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build the server (run the bench from the root of the repository): %w", err)
 	}
-	if b.cluster, err = postgrestest.Start("", postgrestest.Options{}); err != nil {
+	if b.cluster, err = postgrestest.Start("", postgrestest.Options{Settings: s.postgresSettings()}); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	if s.pgbench > 0 {
@@ -52,6 +52,39 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 		}
 	}
 	return b, nil
+}
+
+// postgresSettings are the server's defaults; statistics of statements cost a little and are there when they are asked for.
+func (s settings) postgresSettings() map[string]string {
+	if !s.statements {
+		return nil
+	}
+	return map[string]string{"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"}
+}
+
+// execute runs one statement.
+func (b *bench) execute(ctx context.Context, url, sql string) error {
+	output, err := exec.CommandContext(ctx, b.cluster.Binary("psql"), "-X", "-c", sql, url).CombinedOutput() //nolint:gosec // ours
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", sql, err, output)
+	}
+	return nil
+}
+
+// showStatements prints the statements of a database that took the most time.
+func (b *bench) showStatements(ctx context.Context, url string) error {
+	psql := func(sql string) ([]byte, error) {
+		return exec.CommandContext(ctx, b.cluster.Binary("psql"), "-X", "-c", sql, url).CombinedOutput() //nolint:gosec // ours
+	}
+	output, err := psql(`SELECT calls, round(total_exec_time) AS ms, round((mean_exec_time * 1000)::numeric) AS us, rows,
+		left(regexp_replace(query, '\s+', ' ', 'g'), 150) AS statement
+		FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+		ORDER BY total_exec_time DESC LIMIT 25`)
+	if err != nil {
+		return fmt.Errorf("statistics of statements: %w: %s", err, output)
+	}
+	_, err = os.Stderr.Write(output)
+	return err //nolint:wrapcheck // standard error
 }
 
 func (b *bench) close() error {

@@ -141,6 +141,11 @@ func (b *bench) measure(ctx context.Context, store, name string, clients int) (r
 	if err := m.run(ctx, s, clients, servers, &r); err != nil {
 		return r, errors.Join(err, stopAll(servers))
 	}
+	if m.statements && store != "sqlite" {
+		if err := b.showStatements(ctx, place[0]); err != nil {
+			return r, err
+		}
+	}
 	if err := stopAll(servers); err != nil {
 		return r, err
 	}
@@ -160,6 +165,9 @@ func (b *bench) measure(ctx context.Context, store, name string, clients int) (r
 func (m *measurement) open(ctx context.Context, store string, s scenario, clients int) ([]*server, [2]string, error) {
 	url, folder, err := m.database(ctx, store)
 	place := [2]string{url, folder + "-0"}
+	if err == nil && m.statements && store != "sqlite" {
+		err = m.execute(ctx, url, "CREATE EXTENSION pg_stat_statements")
+	}
 	if err != nil {
 		return nil, place, err
 	}

@@ -59,6 +59,7 @@ type App struct {
 
 // New opens everything that a process needs and listens on its addresses; Run serves. The settings have been validated.
 func New(ctx context.Context, c config.Config, logger *slog.Logger) (*App, error) {
+	tuneMemory()
 	a := &App{config: c, logger: logger, holder: holderName(&c), metrics: telemetry.NewMetrics(telemetry.Build())}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())

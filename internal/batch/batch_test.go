@@ -219,29 +219,32 @@ func TestModel(t *testing.T) {
 				}
 			})
 		}
-		random := rand.New(rand.NewPCG(seed, 0))
 		const count = 300
-		for number := range count {
-			key, rows := "", []string{fmt.Sprint(random.IntN(names))}
-			if random.IntN(3) == 0 {
-				rows = append(rows, fmt.Sprint(random.IntN(names)))
-			}
-			if random.IntN(3) == 0 {
-				key = fmt.Sprint(random.IntN(names))
-			}
-			if err := q.Put(want(number, key, rows...)); err != nil {
-				t.Fatal(err)
-			}
-			if random.IntN(10) == 0 {
-				time.Sleep(20 * time.Microsecond)
-			}
-		}
+		putRandom(t, q, rand.New(rand.NewPCG(seed, 0)), names, count)
 		q.Close()
 		lanes.Wait()
 		if seen != count {
 			t.Errorf("%d entries came out, want %d", seen, count)
 		}
 	})
+}
+
+func putRandom(t *rapid.T, q *Queue[*entry], random *rand.Rand, names, count int) {
+	for number := range count {
+		key, rows := "", []string{fmt.Sprint(random.IntN(names))}
+		if random.IntN(3) == 0 {
+			rows = append(rows, fmt.Sprint(random.IntN(names)))
+		}
+		if random.IntN(3) == 0 {
+			key = fmt.Sprint(random.IntN(names))
+		}
+		if err := q.Put(want(number, key, rows...)); err != nil {
+			t.Fatal(err)
+		}
+		if random.IntN(10) == 0 {
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
 }
 
 func claims(e *entry) []string {

@@ -19,7 +19,6 @@ import (
 const (
 	payOK        = "sim:ok"
 	payDeclined  = "sim:declined"
-	payTimeout   = "sim:timeout"
 	payUnknown   = "sim:unknown"
 	payDuplicate = "sim:duplicate"
 )
@@ -142,8 +141,6 @@ func (b *buyer) token() string {
 	switch {
 	case b.story == answerTwice:
 		return payDuplicate
-	case b.story == answerLost && b.order.GetAmount().GetAmountMinor()%2 == 0:
-		return payTimeout
 	case b.story == answerLost:
 		return payUnknown
 	default:

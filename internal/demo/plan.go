@@ -21,7 +21,7 @@ const (
 	returnsPart       // refunded in two parts, asked for at once
 	returnsAll        // refunded in full
 	wantsLast         // one of many who want the last pieces
-	answerLost        // the gateway did it, and its answer is lost
+	answerLost        // the gateway's answer is lost, and it has to be asked
 	answerTwice       // the gateway calls back twice
 	stories
 )

@@ -241,8 +241,10 @@ func (r *Report) compare(d *show, orders map[string]*omsv1.Order) {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s (%s): %s", o.orderID, titles[o.wish.story], o.problem))
 		}
 		order := orders[o.orderID]
-		if o.orderID != "" && order == nil {
-			r.Problems = append(r.Problems, o.orderID+": it was acknowledged, and the server does not list it")
+		if order == nil {
+			if o.orderID != "" {
+				r.Problems = append(r.Problems, o.orderID+": it was acknowledged, and the server does not list it")
+			}
 			continue
 		}
 		there++

@@ -150,12 +150,25 @@ func (s *shop) wantSound() {
 	}
 }
 
-// letters answers the errors of the dead letters that are open.
-func (s *shop) letters() []string {
+// open answers the dead letters that are open.
+func (s *shop) open() []*state.DeadLetter {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
+	return all(s.world, func(d *state.DeadLetter) bool { return d.ReplayedAt.IsZero() })
+}
+
+// replay carries the dead letters out again.
+func (s *shop) replay() {
+	s.Helper()
+	for _, letter := range s.open() {
+		s.must(flow.Replay(letter))
+	}
+}
+
+// letters answers the errors of the dead letters that are open.
+func (s *shop) letters() []string {
 	var errs []string
-	for _, d := range all(s.world, func(d *state.DeadLetter) bool { return d.ReplayedAt.IsZero() }) {
+	for _, d := range s.open() {
 		errs = append(errs, d.Error)
 	}
 	return errs
@@ -383,11 +396,7 @@ func TestReplayAfterTheGatewayIsWell(t *testing.T) {
 		if s.status(subject) != state.OrderReserved || len(s.letters()) != 1 {
 			t.Fatalf("the order is %s with %d dead letters: given up means that nobody tries", s.status(subject), len(s.letters()))
 		}
-		e, err := s.Effect(t.Context(), tenant, id.Derive("effect", subject.OrderID)+"/hold/1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.must(flow.Replay(subject, e))
+		s.replay()
 		time.Sleep(5 * time.Second)
 		if s.status(subject) != state.OrderConfirmed {
 			t.Errorf("the order is %s after the replay", s.status(subject))
@@ -545,11 +554,7 @@ func TestRefusedRefundOfACanceledOrder(t *testing.T) {
 		if s.status(subject) != state.OrderPaid {
 			t.Fatalf("the order is %s and its money is not back", s.status(subject))
 		}
-		e, err := s.Effect(t.Context(), tenant, id.Derive("effect", subject.OrderID)+"/refund/1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.must(flow.Replay(subject, e))
+		s.replay()
 		time.Sleep(time.Minute)
 		if s.status(subject) != state.OrderRefunded {
 			t.Errorf("the order is %s after the replay", s.status(subject))

@@ -433,11 +433,7 @@ func (m *machine) replay() {
 	}
 }
 
-func (m *machine) replayOne(p *process, letter *state.DeadLetter) {
-	ref := state.Ref{Kind: state.KindEffect, Tenant: tenant, ID: string(letter.Payload)}
-	e := m.rows[ref].(*state.Effect)
-	p.submit(flow.Replay(m.subject(tenant, e.OrderID), e))
-}
+func (m *machine) replayOne(p *process, letter *state.DeadLetter) { p.submit(flow.Replay(letter)) }
 
 // --- the property ---
 

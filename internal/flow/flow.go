@@ -45,18 +45,19 @@ type view struct {
 // named.
 func (s Subject) step(next func(v view) domain.Command, refs ...[]state.Ref) command.Step {
 	all := append([]state.Ref{s.order().Ref()}, slices.Concat(refs...)...)
-	paid, reserved := s.payment().Ref(), inventory.ReservationRef(s.Tenant, s.OrderID)
-	seesPayment, seesReservation := slices.Contains(all, paid), slices.Contains(all, reserved)
 	return command.Step{Refs: all, Next: func(states domain.States) domain.Command {
-		v := view{order: domain.Find[state.Order](states, s.order().Ref())}
+		v := view{order: domain.Find[state.Order](states, all[0])}
 		if v.order == nil {
 			return nil
 		}
-		if seesPayment {
-			v.payment = domain.Find[state.Payment](states, paid)
-		}
-		if seesReservation {
-			v.reservation = domain.Find[state.Reservation](states, reserved)
+		for _, ref := range all[1:] {
+			switch ref.Kind {
+			case state.KindPayment:
+				v.payment = domain.Find[state.Payment](states, ref)
+			case state.KindReservation:
+				v.reservation = domain.Find[state.Reservation](states, ref)
+			default:
+			}
 		}
 		return next(v)
 	}}

@@ -23,8 +23,8 @@ type Outcome struct {
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
-// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same, and its
-// dead letter is closed. Only groups that release or sell need the subject's SKUs.
+// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same, and when e
+// says that it was, its dead letter is closed. Only groups that release or sell need the subject's SKUs.
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	var steps []command.Step
 	switch e.Kind {
@@ -242,10 +242,15 @@ func GiveUp(e *state.Effect, cause string) []command.Step {
 	})
 }
 
-// Replay carries a dead letter about a call out again: a call that was given up is open once more, and begins by asking the
-// gateway; a refund that was refused is asked for anew, under a new key.
-func Replay(s Subject, e *state.Effect) []command.Step {
-	return []command.Step{command.Do(effect.Reopen{Name: nameOf(e)}), s.refundOwed(), closeLetter(e)}
+// Replay carries a dead letter about a call out again, and answers the letter: a call that was given up is open once more, and
+// begins by asking the gateway; a refund that was refused is asked for anew, under a new key.
+func Replay(l *state.DeadLetter) []command.Step {
+	s := Subject{Tenant: l.Tenant, OrderID: id.Derive("order", l.AggregateID)}
+	return []command.Step{
+		command.Do(deadletter.Close{Tenant: l.Tenant, ID: l.ID}),
+		command.Do(effect.Reopen{Name: effect.Name{Tenant: l.Tenant, ID: string(l.Payload)}}),
+		s.refundOwed(),
+	}
 }
 
 // letter makes the dead letter of an effect; its id derives from the effect's.

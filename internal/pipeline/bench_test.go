@@ -98,11 +98,13 @@ func BenchmarkAsync(b *testing.B) {
 			done := func(command.Result) { <-window; left.Done() }
 			b.ReportAllocs()
 			b.ResetTimer()
+			before := processorTime()
 			for i := range b.N {
 				window <- struct{}{}
 				p.SubmitAsync(commands[i%len(commands)], done)
 			}
 			left.Wait()
+			b.ReportMetric(float64(processorTime()-before)/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
 			_ = p.Drain(context.Background())
 		})

@@ -217,10 +217,7 @@ func (o *overlay) unnamed(change *domain.Change) (*cell, int32, error) {
 	if change.Before != nil {
 		return nil, 0, fmt.Errorf("the decision changes %v, which its step does not name", ref)
 	}
-	if at, found := o.index[ref]; found {
-		if o.cells[at].current != nil {
-			return nil, 0, fmt.Errorf("the decision makes %v, which exists", ref)
-		}
+	if at, found := o.index[ref]; found { // another command of the batch names or has made it; then change refuses
 		return &o.cells[at], at, nil
 	}
 	at := int32(len(o.cells)) //nolint:gosec // far fewer

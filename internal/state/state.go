@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"strings"
 	"time"
+
+	"github.com/seed-255eabaa/oms/internal/id"
 )
 
 // Kind says what a row is. The numbers are the one global order in which rows are locked.
@@ -294,6 +296,13 @@ func (e *Effect) Ref() Ref { return Ref{KindEffect, e.Tenant, e.ID} }
 
 // EventSeq implements Row; effects have no events.
 func (e *Effect) EventSeq() int64 { return 0 }
+
+// EffectsOf bounds the ids of a payment's effects, both exclusive: they are "effect:", the payment's UUID, "/" and the step, so
+// the primary key finds them.
+func EffectsOf(payment string) (first, end string) {
+	prefix := id.Derive("effect", payment)
+	return prefix + "/", prefix + "0" // the character that follows "/"
+}
 
 // DeadLetter is a step that kept failing. While ReplayedAt is zero its aggregate is parked.
 type DeadLetter struct {

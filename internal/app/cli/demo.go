@@ -3,17 +3,23 @@ package cli
 import (
 	"context"
 	"errors"
-	"io"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/demo"
+	"github.com/seed-255eabaa/oms/internal/load"
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // demoRun is `oms demo`.
 type demoRun struct {
 	config.Config
-	Keep bool `env:"-" help:"Keep running after the report, as oms dev does."`
-	JSON bool `env:"-" name:"json" help:"Write the report as JSON."`
+	Orders  int    `env:"-" default:"1000" help:"How many orders to send."`
+	Clients int    `env:"-" default:"32" help:"Buyers at once."`
+	Seed    uint64 `env:"-" default:"1" help:"The same seed makes the same orders."`
+	Keep    bool   `env:"-" help:"Keep running after the report, as oms dev does."`
+	JSON    bool   `env:"-" name:"json" help:"Write the report as JSON."`
 }
 
 // BeforeApply says what no flag can, before the settings are validated.
@@ -25,7 +31,7 @@ func (d *demoRun) BeforeApply() error {
 // Run starts a server, has orders sent through it, and stops it unless it is to be kept.
 func (d *demoRun) Run(c *console, ctx *contextOf) error {
 	if d.LogLevel == "info" {
-		d.LogLevel = "warn" // lines would tear the progress bar
+		d.LogLevel = "error" // failures are part of the show, and lines would tear the progress bar
 	}
 	log, err := logger(&d.Config, c.err)
 	if err != nil {
@@ -33,24 +39,42 @@ func (d *demoRun) Run(c *console, ctx *contextOf) error {
 	}
 	return run(ctx, d.Config, log, func(a *app.App) (bool, error) {
 		api, grpc, internal, ops := a.Addresses()
-		if err := demonstrate(ctx, demonstration{grpc, internal, d.JSON, c.out, terminal(c.err)}); err != nil {
+		at := addresses{reachable(api), reachable(grpc), reachable(internal), reachable(ops)}
+		if err := d.show(ctx, d.options(c, at)); err != nil {
 			return false, err
 		}
 		if d.Keep {
-			banner(c.out, &d.Config, addresses{api, grpc, internal, ops})
+			banner(c.out, &d.Config, at)
 		}
 		return d.Keep, nil
 	})
 }
 
-// demonstration says what to do with which server.
-type demonstration struct {
-	grpc, internal string
-	json           bool
-	out, progress  io.Writer
+// feedTime is how long the feed of orders may take to start; commands are accepted a little earlier.
+const feedTime = 5 * time.Second
+
+// show runs the demo. It follows the orders before it sends any, so nothing is sent twice when the feed was not there yet.
+func (d *demoRun) show(ctx context.Context, options demo.Options) error {
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := demo.Run(ctx, options)
+		var refusal *load.Refusal
+		if !errors.As(err, &refusal) || refusal.Reason != "FEED_UNAVAILABLE" || time.Since(start) > feedTime {
+			return err //nolint:wrapcheck // says what it is
+		}
+	}
 }
 
-// demonstrate is internal/demo's to do.
-func demonstrate(context.Context, demonstration) error {
-	return errors.New("oms demo is not built yet: oms dev runs the same server")
+func (d *demoRun) options(c *console, at addresses) demo.Options {
+	again := ""
+	if !d.Keep {
+		again = "oms dev"
+		if d.DataDir != config.Default().DataDir {
+			again += " --data-dir " + d.DataDir
+		}
+	}
+	return demo.Options{
+		GRPCAddr: at.grpc, InternalAddr: at.internal, APIAddr: at.api, OpsAddr: at.ops, Again: again, Orders: d.Orders, Clients: d.Clients,
+		Seed: d.Seed, JSON: d.JSON, Out: c.out, Progress: terminal(c.err),
+		Verify: func(ctx context.Context) ([]state.Finding, error) { return app.Verify(ctx, d.Storage) },
+	}
 }

@@ -140,6 +140,22 @@ func TestDev(t *testing.T) {
 	}
 }
 
+func TestDemo(t *testing.T) {
+	d := &demoRun{Config: anywhere(t), Orders: 60, Clients: 8, Seed: 1}
+	out, errOut := &screen{}, &screen{}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := d.Run(&console{out, errOut}, &contextOf{ctx}); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, errOut)
+	}
+	if report := out.String(); !strings.Contains(report, "oms dev --data-dir "+d.DataDir) {
+		t.Errorf("the report does not say how to go on:\n%s", report)
+	}
+	if code, found, failed := oms("verify", "--data-dir="+d.DataDir); code != 0 {
+		t.Errorf("after the demo: %s%s", found, failed)
+	}
+}
+
 func TestAnAddressThatIsTaken(t *testing.T) {
 	at, _ := start(t)
 	second := &dev{Config: anywhere(t)}

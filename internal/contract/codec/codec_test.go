@@ -143,26 +143,27 @@ func TestRefusals(t *testing.T) {
 				{Field: "adjustments", Reason: codec.WrongType, Description: "must be a list"},
 			},
 		},
-		"fraction":         {`{"items":[{"qty":1.0}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger, Description: "must be an integer, written without"}}},
-		"exponent":         {`{"items":[{"qty":1e3}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
-		"fraction in text": {`{"items":[{"qty":"1.0"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
-		"plus":             {`{"items":[{"qty":"+1"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
-		"leading zero":     {`{"items":[{"qty":"01"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
-		"int32 range":      {`{"items":[{"qty":2147483648}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.OutOfRange, Description: "must be between -2147483648 and 2147483647"}}},
-		"int64 range":      {`{"items":[{"price":{"amount_minor":9223372036854775808}}]}`, []fault.Violation{{Field: "items[0].price.amount_minor", Reason: codec.OutOfRange}}},
-		"NUL":              {`{"currency":"a\u0000"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText, Description: "must not contain the character U+0000"}}},
-		"NUL in a key":     {`{"metadata":{"\u0000":"x"}}`, []fault.Violation{{Field: `metadata["\x00"]`, Reason: codec.InvalidText}}},
-		"broken UTF-8":     {"{\"currency\":\"\xff\"}", []fault.Violation{{Field: "currency", Reason: codec.InvalidText, Description: "must be valid UTF-8"}}},
-		"half a pair":      {`{"currency":"\ud83d"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText}}},
-		"second half":      {`{"currency":"\ude00\ud83d"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText}}},
-		"null element":     {`{"items":[null]}`, []fault.Violation{{Field: "items[0]", Reason: codec.WrongType, Description: "must not be null"}}},
-		"not an object":    {`[1]`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
-		"null document":    {`null`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
-		"trailing data":    {`{} {}`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
-		"trailing byte":    {`{}x`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
-		"trailing minus":   {`{}-`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
-		"trailing comma":   {`{"currency":"EUR",}`, []fault.Violation{{Reason: codec.MalformedJSON}}},
-		"unfinished":       {`{"items":[{"qty":1`, []fault.Violation{{Field: "items[0]", Reason: codec.MalformedJSON}}},
+		"fraction":          {`{"items":[{"qty":1.0}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger, Description: "must be an integer, written without"}}},
+		"exponent":          {`{"items":[{"qty":1e3}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
+		"fraction in text":  {`{"items":[{"qty":"1.0"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
+		"plus":              {`{"items":[{"qty":"+1"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
+		"leading zero":      {`{"items":[{"qty":"01"}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.NotAnInteger}}},
+		"int32 range":       {`{"items":[{"qty":2147483648}]}`, []fault.Violation{{Field: "items[0].qty", Reason: codec.OutOfRange, Description: "must be between -2147483648 and 2147483647"}}},
+		"int64 range":       {`{"items":[{"price":{"amount_minor":9223372036854775808}}]}`, []fault.Violation{{Field: "items[0].price.amount_minor", Reason: codec.OutOfRange}}},
+		"NUL":               {`{"currency":"a\u0000"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText, Description: "must not contain the character U+0000"}}},
+		"NUL in a key":      {`{"metadata":{"\u0000":"x"}}`, []fault.Violation{{Field: `metadata["\x00"]`, Reason: codec.InvalidText}}},
+		"broken UTF-8":      {"{\"currency\":\"\xff\"}", []fault.Violation{{Field: "currency", Reason: codec.InvalidText, Description: "must be valid UTF-8"}}},
+		"half a pair":       {`{"currency":"\ud83d"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText}}},
+		"two second halves": {`{"currency":"\ude00\ude00"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText}}},
+		"second half":       {`{"currency":"\ude00\ud83d"}`, []fault.Violation{{Field: "currency", Reason: codec.InvalidText}}},
+		"null element":      {`{"items":[null]}`, []fault.Violation{{Field: "items[0]", Reason: codec.WrongType, Description: "must not be null"}}},
+		"not an object":     {`[1]`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
+		"null document":     {`null`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
+		"trailing data":     {`{} {}`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
+		"trailing byte":     {`{}x`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
+		"trailing minus":    {`{}-`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
+		"trailing comma":    {`{"currency":"EUR",}`, []fault.Violation{{Reason: codec.MalformedJSON}}},
+		"unfinished":        {`{"items":[{"qty":1`, []fault.Violation{{Field: "items[0]", Reason: codec.MalformedJSON}}},
 		"syntax after a violation": {`{"currency":1,"items":[}`, []fault.Violation{
 			{Field: "currency", Reason: codec.WrongType}, {Field: "items[0]", Reason: codec.MalformedJSON},
 		}},
@@ -216,6 +217,19 @@ func TestEnumsTimesAndBytes(t *testing.T) {
 		`{"payload":[1]}`:     `payload WRONG_TYPE must be a string in base64`,
 	} {
 		check(t, text, new(omsv1.DeadLetter), want)
+	}
+}
+
+// TestReplacementCharacter checks that U+FFFD may be sent, also beside what only looks like half of a surrogate pair.
+func TestReplacementCharacter(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"id":"\uFFFD"}`: "\uFFFD", "{\"id\":\"\uFFFD\"}": "\uFFFD", `{"id":"\\ud83d \ufffd"}`: `\ud83d ` + "\uFFFD",
+		`{"id":"\ufffd\ud83d\ude00"}`: "\uFFFD😀",
+	} {
+		m := new(omsv1.Order)
+		if wrong := codec.Unmarshal([]byte(text), m); wrong != nil || m.GetId() != want {
+			t.Errorf("%s: got %q, %v", text, m.GetId(), wrong)
+		}
 	}
 }
 

@@ -40,7 +40,8 @@ func NewBar(out io.Writer, name string, total int64) *Bar {
 	b.moving.SetTrackerPosition(progress.PositionRight)
 	b.moving.SetUpdateFrequency(redraw)
 	style := progress.StyleBlocks
-	style.Options.Separator = ""
+	style.Options.Separator = "  "
+	style.Options.TimeInProgressPrecision, style.Options.TimeDonePrecision = time.Second, redraw
 	style.Visibility.ETA, style.Visibility.Speed, style.Visibility.TrackerOverall = true, true, false
 	b.moving.SetStyle(style)
 	b.tracker = &progress.Tracker{Message: name, Total: total, Units: progress.Units{Formatter: Count}}

@@ -157,8 +157,9 @@ func (s *Store) Reservation(ctx context.Context, tenant, name string) (*state.Re
 
 // Effects implements view.Store.
 func (s *Store) Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error) {
+	first, end := state.EffectsOf(aggregate)
 	return read(ctx, s, "effects", plain(decodeEffect),
-		selectEffects+"WHERE tenant_id = $1 AND aggregate_id = $2 ORDER BY created_at, effect_id", tenant, aggregate)
+		selectEffects+"WHERE tenant_id = $1 AND effect_id > $2 AND effect_id < $3 ORDER BY created_at, effect_id", tenant, first, end)
 }
 
 // Effect implements effect.Store.

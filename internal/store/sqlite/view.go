@@ -190,10 +190,12 @@ func collect[T any](ctx context.Context, s *Store, step, text string, bind func(
 
 // Effects implements view.Store.
 func (s *Store) Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error) {
+	first, end := state.EffectsOf(aggregate)
 	return collect(ctx, s, "effects", "SELECT "+tables[state.KindEffect].columns+
-		" FROM effects WHERE tenant_id = ?1 AND aggregate_id = ?2 ORDER BY created_at_us, effect_id", func(r *row) {
+		" FROM effects WHERE tenant_id = ?1 AND effect_id > ?2 AND effect_id < ?3 ORDER BY created_at_us, effect_id", func(r *row) {
 		r.text(tenant)
-		r.text(aggregate)
+		r.text(first)
+		r.text(end)
 	}, scanEffect)
 }
 

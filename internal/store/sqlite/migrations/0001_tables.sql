@@ -135,7 +135,6 @@ CREATE TABLE effects (
   updated_at_us INTEGER NOT NULL,
   PRIMARY KEY (effect_id, tenant_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX effects_by_aggregate ON effects (aggregate_id, tenant_id);
 CREATE INDEX effects_open ON effects (next_at_us) WHERE state = 1;
 
 CREATE TABLE dead_letters (

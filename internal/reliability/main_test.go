@@ -1,0 +1,60 @@
+package reliability
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// binary is the program, built once; without the race detector, whatever the tests run with.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "oms-reliability-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // among the temporary files
+	binary = filepath.Join(folder, "oms")
+	build := exec.Command("go", "build", "-race=false", "-o", binary, "../../cmd/oms") //nolint:gosec,noctx // ours
+	if output, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the server: %v\n%s", err, output)
+		return 1
+	}
+	return m.Run()
+}
+
+// Ports of servers lie below those that systems give to outgoing connections: a server that is killed gets its own again.
+const firstPort, lastPort = 15_000, 32_000
+
+var ports = struct {
+	sync.Mutex
+	next int
+}{next: firstPort + os.Getpid()%170*100}
+
+// freeAddress answers an address on which nobody listens, and which no other test of this process gets.
+func freeAddress() string {
+	ports.Lock()
+	defer ports.Unlock()
+	for range lastPort - firstPort {
+		ports.next++
+		if ports.next >= lastPort {
+			ports.next = firstPort
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", ports.next)
+		listener, err := net.Listen("tcp", address) //nolint:noctx // at once
+		if err == nil {
+			_ = listener.Close() // nothing was accepted
+			return address
+		}
+	}
+	panic(errors.New("no port is free"))
+}
