@@ -128,11 +128,12 @@ func (f *Feed) reopen(ctx context.Context, token string) (changes, string) {
 		}
 		stream, next, err := f.open(ctx, token)
 		if err == nil {
-
+			if token == "" {
+				f.beginAnew()
+			}
 			return stream, next
 		}
 		if !RefusalOf(err).Transient() {
-			token = ""
 		}
 	}
 }

@@ -20,20 +20,20 @@ func rounds() int {
 // outcome is what one of several racing commands was told: "" for yes, else the reason of the refusal.
 type outcome = string
 
-func (w *world) tryPay(t *testing.T, server int, orderID, token string) outcome {
+func (w *world) tryPay(t testing.TB, server int, orderID, token string) outcome {
 	client := w.any(server).client
 	_, err := load.Send(within(t), client, load.Key(), client.Orders.PayOrder,
 		&omsv1.PayOrderRequest{OrderId: orderID, PaymentToken: token})
 	return told(t, err)
 }
 
-func (w *world) tryCancel(t *testing.T, server int, orderID string) outcome {
+func (w *world) tryCancel(t testing.TB, server int, orderID string) outcome {
 	client := w.any(server).client
 	_, err := load.Send(within(t), client, load.Key(), client.Orders.CancelOrder, &omsv1.CancelOrderRequest{OrderId: orderID})
 	return told(t, err)
 }
 
-func (w *world) tryRefund(t *testing.T, server int, orderID string, amount int64) outcome {
+func (w *world) tryRefund(t testing.TB, server int, orderID string, amount int64) outcome {
 	client := w.any(server).client
 	request := &omsv1.RefundOrderRequest{OrderId: orderID}
 	if amount > 0 {
@@ -43,7 +43,7 @@ func (w *world) tryRefund(t *testing.T, server int, orderID string, amount int64
 	return told(t, err)
 }
 
-func told(t *testing.T, err error) outcome {
+func told(t testing.TB, err error) outcome {
 	t.Helper()
 	if err == nil {
 		return ""
