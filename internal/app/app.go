@@ -20,6 +20,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/feed"
@@ -175,10 +176,7 @@ func (a *App) makeEffects() error {
 	if !a.config.Has(config.RoleEffect) {
 		return nil
 	}
-	journal := a.config.GatewayJournal
-	if journal == "" {
-		journal = filepath.Join(a.config.DataDir, "gateway-sim.journal")
-	}
+	journal := a.config.JournalPath()
 	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the gateway's journal: %w", err)
 	}
@@ -210,7 +208,7 @@ const reactorName = "flow"
 func (a *App) makeReactors() error {
 	a.reactor = reactor.New(reactor.Options{
 		Name: reactorName, Holder: a.holder, Store: a.store, Subscriber: a.bus, Logger: a.logger, Metrics: a.reactorMetrics(),
-		React: a.table.react, Submit: a.pipeline.Submit,
+		React: a.table.react, Submit: a.step,
 		Park: func(ctx context.Context, e state.Event, cause error, attempts int) error {
 			if refusal := a.pipeline.Submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
 				return refusal
@@ -284,8 +282,11 @@ func (a *App) Run(ctx context.Context) error {
 // effectsRun is the workers' Run; it is called only where there are workers.
 func (a *App) effectsRun(ctx context.Context) error { return a.effects.Run(ctx) }
 
-// Ready tells whether commands are accepted.
-func (a *App) Ready() bool { return a.ready.Load() && a.pipeline.Accepting() }
+// Ready tells whether commands are accepted and can be followed.
+func (a *App) Ready() bool {
+	following := !a.config.Has(config.RoleAPI) || a.feed.Now().Epoch != ""
+	return a.ready.Load() && a.pipeline.Accepting() && following
+}
 
 // Close closes what New opened. Run must have returned.
 func (a *App) Close() error {
@@ -321,7 +322,15 @@ func randomBytes() (entropy id.Random) {
 	return entropy
 }
 
-// submit is the pipeline's Submit with the steps of the flow counted.
-func (a *App) submit(ctx context.Context, c command.Command) command.Result {
-	return a.pipeline.Submit(ctx, c)
+// step submits what follows from an event, in a span of the trace that caused it.
+func (a *App) step(ctx context.Context, c command.Command) command.Result {
+	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID)
+	result := a.pipeline.Submit(ctx, c)
+	span.EndFault(result.Fault)
+	return result
+}
+
+// followers bounds the feeds that are open at once, and counts them.
+func (a *App) followers() *service.Followers {
+	return service.NewFollowers(a.config.MaxFollowers, a.metrics.Followers)
 }

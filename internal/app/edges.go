@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -94,37 +91,17 @@ func stockRoutes(stock *service.Inventory) []*contract.Route {
 
 // environment is what the services stand on.
 func (a *App) environment() (*service.Environment, error) {
-	key, err := a.pageTokenKey()
+	key, err := a.config.PageTokenSecret()
 	if err != nil {
 		return nil, err
 	}
 	return &service.Environment{
-		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
+		Submit: a.pipeline.Submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
 		CheckToken: func(token string) *fault.Fault { return gateway.ValidToken(token, a.config.Dev) },
 		Provider:   a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
+		Followers: a.followers(),
 	}, nil
-}
-
-// pageTokenKey answers the key that was set, or one that this process makes once and keeps in its data folder.
-func (a *App) pageTokenKey() ([]byte, error) {
-	if a.config.PageTokenKey != "" {
-		return []byte(a.config.PageTokenKey), nil
-	}
-	path := filepath.Join(a.config.DataDir, "page-token.key")
-	key, err := os.ReadFile(path) //nolint:gosec // in the data folder that the operator named
-	if err == nil && len(key) >= 32 {
-		return key, nil
-	}
-	key = make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	if err := os.MkdirAll(a.config.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	if err := os.WriteFile(path, key, 0o600); err != nil {
-		return nil, fmt.Errorf("keep the key of page tokens: %w", err)
-	}
-	return key, nil
 }
 
 // chain makes the chain that all dialects share.

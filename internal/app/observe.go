@@ -33,11 +33,7 @@ func (a *App) observeCalls(options *edge.Options) {
 		if code == fault.OK && (a.config.LogSamples == 0 || succeeded.Add(1)%int64(a.config.LogSamples) != 0) {
 			return
 		}
-		level := slog.LevelInfo
-		if code == fault.OK {
-			level = slog.LevelDebug
-		}
-		a.logger.Log(ctx, level, "call", "method", edge.MethodName(call), "dialect", call.Dialect, "code", code.String(),
+		a.logger.InfoContext(ctx, "call", "method", edge.MethodName(call), "dialect", call.Dialect, "code", code.String(),
 			"took", took, "from", call.RemoteAddr)
 	}
 	if a.tracer == nil {
@@ -46,11 +42,7 @@ func (a *App) observeCalls(options *edge.Options) {
 	options.Begin = func(ctx context.Context, call *edge.Call) (context.Context, func(*fault.Fault)) {
 		ctx, span := a.tracer.Request(ctx, edge.MethodName(call))
 		return ctx, func(f *fault.Fault) {
-			if f == nil {
-				span.End(nil)
-				return
-			}
-			span.End(f)
+			span.EndFault(f)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Command struct {
 	Steps     []Step
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
-	Size      int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
 }
 
 // Step is one decision of a command.

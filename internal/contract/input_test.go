@@ -120,6 +120,17 @@ func TestInputs(t *testing.T) {
 	}
 }
 
+// TestCheckIDs checks ids as gRPC sends them: in the message alone.
+func TestCheckIDs(t *testing.T) {
+	request := &omsv1.GetOrderRequest{OrderId: "order:" + strings.ToUpper(uuid)}
+	if wrong := omsv1.MethodOrderServiceGetOrder.CheckIDs(request); wrong != nil || request.GetOrderId() != "order:"+uuid {
+		t.Errorf("%v, %s", wrong, request.GetOrderId())
+	}
+	if wrong := omsv1.MethodOrderServiceGetOrder.CheckIDs(&omsv1.GetOrderRequest{}); len(wrong) != 1 || wrong[0].Field != "order_id" {
+		t.Errorf("an absent id: %v", wrong)
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	wrongKind := fault.Violation{Field: "order_id", Reason: contract.WrongKind, Description: "must read x"}
 	unknown := fault.Violation{Field: "x", Reason: "UNKNOWN_FIELD", Description: "is unknown"}

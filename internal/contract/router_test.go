@@ -101,13 +101,14 @@ func TestLiteralsWin(t *testing.T) {
 	}
 	r, err := contract.NewRouter([]*contract.Route{
 		route("/a/{x}"), route("/a/export"), route("/a/export/now"), route("/a/{x}/{y}"), route("/a/{x}/{y}:go"),
+		route("/b/x/{p}/end"), route("/b/{q}/{r}/stop"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
 		"/a/1": "/a/{x} 1", "/a/export": "/a/export", "/a/export/now": "/a/export/now", "/a/export/later": "/a/{x}/{y} export later",
-		"/a/b/c:go": "/a/{x}/{y}:go b c", "/a/export/now:go": "/a/{x}/{y}:go export now",
+		"/a/b/c:go": "/a/{x}/{y}:go b c", "/b/x/1/stop": "/b/{q}/{r}/stop x 1", "/a/export/now:go": "/a/{x}/{y}:go export now",
 	} {
 		m := r.Match("GET", path)
 		if m.Route == nil {

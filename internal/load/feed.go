@@ -134,6 +134,7 @@ func (f *Feed) reopen(ctx context.Context, token string) (changes, string) {
 			return stream, next
 		}
 		if !RefusalOf(err).Transient() {
+			token = ""
 		}
 	}
 }

@@ -166,8 +166,10 @@ func Timeline(e *state.Event) (*omsv1.TimelineEntry, error) {
 		if err := proto.Unmarshal(e.Payload, &message); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
 		}
-		entry.From = state.PaymentStatus(message.PrevStatus).String() //nolint:gosec // few
-		entry.To = state.PaymentStatus(message.NewStatus).String()    //nolint:gosec // few
+		if message.PrevStatus != omsv1.PaymentStatus_PAYMENT_STATUS_UNSPECIFIED {
+			entry.From = state.PaymentStatus(message.PrevStatus).String() //nolint:gosec // few
+		}
+		entry.To = state.PaymentStatus(message.NewStatus).String() //nolint:gosec // few
 		entry.Reason = message.Reason
 	}
 	return entry, nil

@@ -302,8 +302,14 @@ var MethodAdminServiceGetDeadLetter = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"admin:read"},
 	Reasons:       nil,
-	NewRequest:    func() proto.Message { return new(GetDeadLetterRequest) },
-	NewResponse:   func() proto.Message { return new(GetDeadLetterResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "id", Kind: "deadletter",
+			In: func(m proto.Message) *string { return &m.(*GetDeadLetterRequest).Id },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(GetDeadLetterRequest) },
+	NewResponse: func() proto.Message { return new(GetDeadLetterResponse) },
 }
 
 // MethodAdminServiceReplayDeadLetter are the rules of AdminService.ReplayDeadLetter.
@@ -316,8 +322,14 @@ var MethodAdminServiceReplayDeadLetter = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"admin:write"},
 	Reasons:       nil,
-	NewRequest:    func() proto.Message { return new(ReplayDeadLetterRequest) },
-	NewResponse:   func() proto.Message { return new(ReplayDeadLetterResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "id", Kind: "deadletter",
+			In: func(m proto.Message) *string { return &m.(*ReplayDeadLetterRequest).Id },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ReplayDeadLetterRequest) },
+	NewResponse: func() proto.Message { return new(ReplayDeadLetterResponse) },
 }
 
 // AdminServiceMethods are the rules of the methods of AdminService.

@@ -1003,10 +1003,10 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"difference\x122\n" +
 	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"<\n" +
 	"\x13AdjustStockResponse\x12%\n" +
-	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"/\n" +
-	"\x0fGetStockRequest\x12\x1c\n" +
-	"\x03sku\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x03sku\"9\n" +
+	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\";\n" +
+	"\x0fGetStockRequest\x12(\n" +
+	"\x03sku\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
+	"^[^\\x00]*$R\x03sku\"9\n" +
 	"\x10GetStockResponse\x12%\n" +
 	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"o\n" +
 	"\x10ListStockRequest\x12&\n" +
@@ -1022,10 +1022,10 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\x17RESERVATION_STATUS_HELD\x10\x01\x12\x1f\n" +
 	"\x1bRESERVATION_STATUS_REJECTED\x10\x02\x12\x1f\n" +
 	"\x1bRESERVATION_STATUS_RELEASED\x10\x03\x12\x1b\n" +
-	"\x17RESERVATION_STATUS_SOLD\x10\x042\xd0\x06\n" +
-	"\x10InventoryService\x12u\n" +
-	"\aReserve\x12\x16.oms.v1.ReserveRequest\x1a\x17.oms.v1.ReserveResponse\"9\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\fOUT_OF_STOCK\"\x12ILLEGAL_TRANSITION\x12g\n" +
-	"\aRelease\x12\x16.oms.v1.ReleaseRequest\x1a\x17.oms.v1.ReleaseResponse\"+\xaa\xd4\x18'\x10\x01\x1a\x0finventory:write\"\x12ILLEGAL_TRANSITION\x12\xa2\x01\n" +
+	"\x17RESERVATION_STATUS_SOLD\x10\x042\xf1\x06\n" +
+	"\x10InventoryService\x12\x85\x01\n" +
+	"\aReserve\x12\x16.oms.v1.ReserveRequest\x1a\x17.oms.v1.ReserveResponse\"I\xaa\xd4\x18E\x10\x01\x1a\x0finventory:write\"\fOUT_OF_STOCK\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12w\n" +
+	"\aRelease\x12\x16.oms.v1.ReleaseRequest\x1a\x17.oms.v1.ReleaseResponse\";\xaa\xd4\x187\x10\x01\x1a\x0finventory:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\xa2\x01\n" +
 	"\bSetStock\x12\x17.oms.v1.SetStockRequest\x1a\x18.oms.v1.SetStockResponse\"c\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/inventory/items/{sku}\x12\xb2\x01\n" +
 	"\vAdjustStock\x12\x1a.oms.v1.AdjustStockRequest\x1a\x1b.oms.v1.AdjustStockResponse\"j\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02+:\x01*b\x04item\" /v1/inventory/items/{sku}:adjust\x12z\n" +
 	"\bGetStock\x12\x17.oms.v1.GetStockRequest\x1a\x18.oms.v1.GetStockResponse\";\xaa\xd4\x18\x10\x1a\x0einventory:read\x82\xd3\xe4\x93\x02!b\x04item\x12\x19/v1/inventory/items/{sku}\x12\x85\x01\n" +

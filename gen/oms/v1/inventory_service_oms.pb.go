@@ -582,8 +582,14 @@ var MethodInventoryServiceReserve = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"inventory:write"},
 	Reasons:       []string{"OUT_OF_STOCK", "ILLEGAL_TRANSITION"},
-	NewRequest:    func() proto.Message { return new(ReserveRequest) },
-	NewResponse:   func() proto.Message { return new(ReserveResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*ReserveRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ReserveRequest) },
+	NewResponse: func() proto.Message { return new(ReserveResponse) },
 }
 
 // MethodInventoryServiceRelease are the rules of InventoryService.Release.
@@ -596,8 +602,14 @@ var MethodInventoryServiceRelease = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"inventory:write"},
 	Reasons:       []string{"ILLEGAL_TRANSITION"},
-	NewRequest:    func() proto.Message { return new(ReleaseRequest) },
-	NewResponse:   func() proto.Message { return new(ReleaseResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*ReleaseRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ReleaseRequest) },
+	NewResponse: func() proto.Message { return new(ReleaseResponse) },
 }
 
 // MethodInventoryServiceSetStock are the rules of InventoryService.SetStock.

@@ -861,14 +861,14 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x18REFUND_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFUND_STATE_PENDING\x10\x01\x12\x1a\n" +
 	"\x16REFUND_STATE_SUCCEEDED\x10\x02\x12\x17\n" +
-	"\x13REFUND_STATE_FAILED\x10\x032\xa3\x04\n" +
-	"\x0ePaymentService\x12r\n" +
-	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"?\xaa\xd4\x18;\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\x12f\n" +
-	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\"*\xaa\xd4\x18&\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\x12|\n" +
-	"\x06Refund\x12\x15.oms.v1.RefundRequest\x1a\x16.oms.v1.RefundResponse\"C\xaa\xd4\x18?\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\x12]\n" +
-	"\x04Void\x12\x13.oms.v1.VoidRequest\x1a\x14.oms.v1.VoidResponse\"*\xaa\xd4\x18&\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\x12X\n" +
+	"\x13REFUND_STATE_FAILED\x10\x032\xf5\x04\n" +
+	"\x0ePaymentService\x12\x82\x01\n" +
+	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"O\xaa\xd4\x18K\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12v\n" +
+	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\x8c\x01\n" +
+	"\x06Refund\x12\x15.oms.v1.RefundRequest\x1a\x16.oms.v1.RefundResponse\"S\xaa\xd4\x18O\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED*\x0eorder_id=order\x12m\n" +
+	"\x04Void\x12\x13.oms.v1.VoidRequest\x1a\x14.oms.v1.VoidResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12h\n" +
 	"\n" +
-	"GetPayment\x12\x19.oms.v1.GetPaymentRequest\x1a\x1a.oms.v1.GetPaymentResponse\"\x13\xaa\xd4\x18\x0f\x1a\rpayments:readB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"GetPayment\x12\x19.oms.v1.GetPaymentRequest\x1a\x1a.oms.v1.GetPaymentResponse\"#\xaa\xd4\x18\x1f\x1a\rpayments:read*\x0eorder_id=orderB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_payment_service_proto_rawDescOnce sync.Once

@@ -481,8 +481,14 @@ var MethodPaymentServiceHold = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
 	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION"},
-	NewRequest:    func() proto.Message { return new(HoldRequest) },
-	NewResponse:   func() proto.Message { return new(HoldResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*HoldRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(HoldRequest) },
+	NewResponse: func() proto.Message { return new(HoldResponse) },
 }
 
 // MethodPaymentServiceCapture are the rules of PaymentService.Capture.
@@ -495,8 +501,14 @@ var MethodPaymentServiceCapture = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
 	Reasons:       []string{"ILLEGAL_TRANSITION"},
-	NewRequest:    func() proto.Message { return new(CaptureRequest) },
-	NewResponse:   func() proto.Message { return new(CaptureResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*CaptureRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(CaptureRequest) },
+	NewResponse: func() proto.Message { return new(CaptureResponse) },
 }
 
 // MethodPaymentServiceRefund are the rules of PaymentService.Refund.
@@ -509,8 +521,14 @@ var MethodPaymentServiceRefund = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
 	Reasons:       []string{"ILLEGAL_TRANSITION", "REFUND_EXCEEDS_CAPTURED"},
-	NewRequest:    func() proto.Message { return new(RefundRequest) },
-	NewResponse:   func() proto.Message { return new(RefundResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*RefundRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(RefundRequest) },
+	NewResponse: func() proto.Message { return new(RefundResponse) },
 }
 
 // MethodPaymentServiceVoid are the rules of PaymentService.Void.
@@ -523,8 +541,14 @@ var MethodPaymentServiceVoid = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
 	Reasons:       []string{"ILLEGAL_TRANSITION"},
-	NewRequest:    func() proto.Message { return new(VoidRequest) },
-	NewResponse:   func() proto.Message { return new(VoidResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*VoidRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(VoidRequest) },
+	NewResponse: func() proto.Message { return new(VoidResponse) },
 }
 
 // MethodPaymentServiceGetPayment are the rules of PaymentService.GetPayment.
@@ -537,8 +561,14 @@ var MethodPaymentServiceGetPayment = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:read"},
 	Reasons:       nil,
-	NewRequest:    func() proto.Message { return new(GetPaymentRequest) },
-	NewResponse:   func() proto.Message { return new(GetPaymentResponse) },
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*GetPaymentRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(GetPaymentRequest) },
+	NewResponse: func() proto.Message { return new(GetPaymentResponse) },
 }
 
 // PaymentServiceMethods are the rules of the methods of PaymentService.

@@ -141,6 +141,10 @@ func TestDev(t *testing.T) {
 }
 
 func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some of its orders wait for a gateway whose answers were lost")
+	}
+	t.Parallel()
 	d := &demoRun{Config: anywhere(t), Orders: 60, Clients: 8, Seed: 1}
 	out, errOut := &screen{}, &screen{}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

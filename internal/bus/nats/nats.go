@@ -126,7 +126,9 @@ func open(o Options, url string, options []client.Option) (*Bus, error) {
 		client.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		client.ReconnectBufSize(-1), // no publish may sleep in a buffer and arrive later
 		client.DisconnectErrHandler(func(_ *client.Conn, err error) {
-			b.log.Warn("bus connection lost", "error", err)
+			if err != nil { // nil when we close it ourselves
+				b.log.Warn("bus connection lost", "error", err)
+			}
 			b.renew()
 		}),
 		client.ReconnectHandler(func(c *client.Conn) {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
@@ -312,6 +314,12 @@ func TestWritten(t *testing.T) {
 	want = strings.Replace(want, "\n", `\n`, 1)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	defer func(zone *time.Location) { time.Local = zone }(time.Local)
+	time.Local = time.FixedZone("elsewhere", 3600)
+	at := &omsv1.TimelineEntry{OccurredAt: &timestamppb.Timestamp{Seconds: 1_769_860_800, Nanos: 120_000_000}}
+	if got := string(at.AppendJSON(nil)); !strings.HasPrefix(got, `{"occurred_at":"2026-01-31T12:00:00.12Z"`) {
+		t.Errorf("the time of another zone: %s", got)
 	}
 	if got := string((&omsv1.Order{Status: 99}).AppendJSON(nil)); !strings.Contains(got, `"status":99`) {
 		t.Errorf("a value of a newer contract is lost: %s", got)

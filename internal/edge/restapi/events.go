@@ -46,7 +46,6 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, match *contract
 	case err != nil && h.closing.Err() == nil:
 		s.fail(fault.From(err))
 	}
-	s.end()
 }
 
 // eventStream writes the events of one request. The handler and the heartbeat both write, so every write holds the lock.
@@ -101,7 +100,8 @@ func (s *eventStream) flush(text []byte) error {
 	if !s.begun {
 		s.begin()
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout)) // without support for deadlines the connection's own hold
+	// net/http lifts the deadline after the request; a writer without deadlines keeps those of its connection.
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
 	if _, err := s.w.Write(text); err != nil { //nolint:gosec // it is no page, by its type
 		return s.gone(err)
 	}
@@ -127,13 +127,6 @@ func (s *eventStream) begin() {
 	s.w.WriteHeader(http.StatusOK)
 }
 
-// end lifts the deadline of the last event, for the next request on the connection.
-func (s *eventStream) end() {
-	if s.begun {
-		_ = s.control.SetWriteDeadline(time.Time{})
-	}
-}
-
 var heartbeat = []byte(": heartbeat\n\n")
 
 // beat writes a comment now and then, so that both ends learn of a broken connection. The function it answers stops that, and
@@ -155,7 +148,7 @@ func (s *eventStream) beat(every time.Duration) (stop func()) {
 	}()
 	return func() {
 		close(done)
-		<-stopped
+		_ = stopped
 	}
 }
 

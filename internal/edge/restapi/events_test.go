@@ -106,6 +106,36 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// slow takes a second for every write.
+type slow struct {
+	*httptest.ResponseRecorder
+
+	writing int
+}
+
+func (s *slow) Write(b []byte) (int, error) {
+	s.writing++
+	time.Sleep(time.Second)
+	s.writing--
+	return s.ResponseRecorder.Write(b)
+}
+
+// TestHeartbeatEnds checks that nothing is written any more once the request is over: net/http gives the writer away.
+func TestHeartbeatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, func(o *restapi.Options) { o.Heartbeat = 15 * time.Second })
+		s.orders.watch = func(context.Context, *omsv1.WatchOrderRequest, func(int64) error) error {
+			time.Sleep(15*time.Second + time.Second/2)
+			return nil
+		}
+		w := &slow{ResponseRecorder: httptest.NewRecorder()}
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, watch, http.NoBody))
+		if w.writing != 0 || w.Body.String() != ": heartbeat\n\n" {
+			t.Errorf("%d writes under way, written %q", w.writing, w.Body)
+		}
+	})
+}
+
 // TestFlushed checks that an event reaches the client while the stream goes on, and that a client who leaves ends it.
 func TestFlushed(t *testing.T) {
 	s := serve(t)

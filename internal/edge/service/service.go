@@ -5,6 +5,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -39,6 +40,7 @@ type Environment struct {
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends
 	Heartbeat time.Duration // of feeds
+	Followers *Followers    // bounds the feeds that are open
 }
 
 // prepare makes the command of a call; the caller adds the steps.
@@ -103,3 +105,29 @@ func storedFault(body []byte) *fault.Fault {
 
 // protoMessage is proto.Message under a name that a constraint may hold beside a pointer type.
 type protoMessage = proto.Message
+
+// Followers bounds the feeds that are open at once.
+type Followers struct {
+	limit   int64
+	open    atomic.Int64
+	changed func(difference int)
+}
+
+// NewFollowers makes a bound; changed is told of each feed that opens (1) and closes (-1).
+func NewFollowers(limit int, changed func(difference int)) *Followers {
+	return &Followers{limit: int64(limit), changed: changed}
+}
+
+// enter counts a feed in until leave is called, or refuses it.
+func (f *Followers) enter() (leave func(), refusal error) {
+	if f.open.Add(1) > f.limit {
+		f.open.Add(-1)
+		return nil, fault.New(fault.ResourceExhausted, "TOO_MANY_FOLLOWERS",
+			"%d feeds are open; follow many orders with one WatchOrders", f.limit).After(time.Second)
+	}
+	f.changed(1)
+	return func() {
+		f.open.Add(-1)
+		f.changed(-1)
+	}, nil
+}

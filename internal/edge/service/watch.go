@@ -27,6 +27,11 @@ type Feed interface {
 func (s *Orders) WatchOrder(request *omsv1.WatchOrderRequest, stream grpc.ServerStreamingServer[omsv1.WatchOrderResponse]) error {
 	ctx := stream.Context()
 	tenant := edge.ScopeOf(ctx).Caller.Tenant
+	leave, err := s.Followers.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	subscription, err := s.Feed.Subscribe(ctx, feed.Request{Tenant: tenant, Aggregates: []string{request.OrderId}})
 	if err != nil {
 		return feedFault(err)
@@ -125,6 +130,11 @@ func (s *Orders) WatchOrders(request *omsv1.WatchOrdersRequest, stream grpc.Serv
 		place = resumed
 	}
 	follow.After = &place
+	leave, err := s.Followers.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	subscription, err := s.Feed.Subscribe(ctx, follow)
 	if err != nil {
 		return feedFault(err)

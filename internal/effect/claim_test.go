@@ -1,0 +1,185 @@
+package effect
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/flow"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// effectOf reads an effect of an order.
+func (s *shop) effectOf(subject flow.Subject, step string) *state.Effect {
+	s.Helper()
+	e, err := s.Effect(s.Context(), tenant, id.Derive("effect", subject.OrderID)+"/"+step)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return e
+}
+
+// paymentOf reads the payment of an order.
+func (s *shop) paymentOf(subject flow.Subject) *state.Payment {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	return s.payment(subject.OrderID)
+}
+
+func TestPendingIsAskedAboutAndNotCalledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &pendingFor{until: time.Now().Add(20 * time.Minute)}
+		b.do = func(context.Context, gateway.Request) (gateway.Answer, error) {
+			return gateway.Answer{Status: gateway.Accepted}, nil
+		}
+		s := newShop(t, func(sim gateway.Gateway) map[string]gateway.Gateway {
+			b.Gateway = sim
+			return only(b)
+		})
+		subject := s.reserved()
+		s.pay(subject, gateway.TokenOK)
+		time.Sleep(19 * time.Minute)
+		if b.calls.Load() != 1 || b.asked.Load() < 5 || len(s.letters()) > 0 {
+			t.Errorf("%d calls, %d inquiries, dead letters %q; pending is no failure", b.calls.Load(), b.asked.Load(), s.letters())
+		}
+		time.Sleep(2 * time.Minute)
+		if p := s.paymentOf(subject); p.Status != state.PaymentDeclined {
+			t.Errorf("the payment is %s", p.Status)
+		}
+	})
+}
+
+// pendingFor is a gateway that does not know for long, and then declines.
+type pendingFor struct {
+	broken
+	until time.Time
+}
+
+func (p *pendingFor) Lookup(context.Context, gateway.Request) (gateway.Answer, error) {
+	p.asked.Add(1)
+	if time.Now().Before(p.until) {
+		return gateway.Answer{Status: gateway.Pending}, nil
+	}
+	return gateway.Answer{Status: gateway.Declined, Reason: "insufficient_funds"}, nil
+}
+
+func TestGivesUpWhatIsPendingForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &pendingFor{until: time.Now().Add(365 * 24 * time.Hour)}
+		b.do = func(context.Context, gateway.Request) (gateway.Answer, error) {
+			return gateway.Answer{Status: gateway.Accepted}, nil
+		}
+		s := newShop(t, func(sim gateway.Gateway) map[string]gateway.Gateway {
+			b.Gateway = sim
+			return only(b)
+		})
+		s.pay(s.reserved(), gateway.TokenOK)
+		time.Sleep(12 * time.Hour)
+		if letters := s.letters(); len(letters) != 1 || !strings.Contains(letters[0], "pending") {
+			t.Errorf("dead letters %q", letters)
+		}
+	})
+}
+
+func TestLateOutcomeHealsWhatWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broken{do: func(context.Context, gateway.Request) (gateway.Answer, error) {
+			return gateway.Answer{}, gateway.Permanent(errors.New("unknown merchant"))
+		}}
+		s := newShop(t, func(sim gateway.Gateway) map[string]gateway.Gateway {
+			b.Gateway = sim
+			return only(b)
+		})
+		subject := s.reserved()
+		s.pay(subject, gateway.TokenOK)
+		time.Sleep(time.Minute)
+		if len(s.letters()) != 1 {
+			t.Fatalf("dead letters %q", s.letters())
+		}
+		e := s.effectOf(subject, "hold/1")
+		if _, err := s.sim.Hold(t.Context(), request(e)); err != nil { // the gateway did it after all, and calls back
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s.status(subject) != state.OrderConfirmed {
+			t.Errorf("the order is %s", s.status(subject))
+		}
+		s.wantSound()
+	})
+}
+
+func TestStaleDoubtLeavesTheNextAttemptAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, only)
+		subject := s.reserved()
+		s.must(flow.Pay(subject, order.Pay{Name: name(subject), Token: gateway.TokenDeclined, KeepOnDecline: true}, "sim"))
+		time.Sleep(time.Second)
+		s.pay(subject, gateway.TokenLate)
+		stale := *s.effectOf(subject, "hold/1")
+		s.must(flow.Doubt(subject, &stale, time.Second, "the answer to the first call was lost"))
+		if p := s.paymentOf(subject); p.Status != state.PaymentProcessing || p.Attempt != 2 {
+			t.Errorf("attempt %d is %s", p.Attempt, p.Status)
+		}
+		second := *s.effectOf(subject, "hold/2")
+		second.Attempts-- // as an earlier owner had it
+		s.must(flow.Doubt(subject, &second, time.Second, "an earlier claim"))
+		if p := s.paymentOf(subject); p.Status != state.PaymentProcessing {
+			t.Errorf("a doubt of an earlier claim made attempt 2 %s", p.Status)
+		}
+	})
+}
+
+func TestWakeTakesItsOwnOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, only)
+		subject := s.reserved()
+		s.stop()
+		s.pay(subject, gateway.TokenOK) // claimed by a process that is no more
+		s.start(only, func(*Options) {})
+		s.workers.Wake([]*state.Effect{s.effectOf(subject, "hold/1")})
+		synctest.Wait()
+		if totals, err := s.sim.Totals(); err != nil || len(totals) > 0 {
+			t.Errorf("another's effect was called: %+v, %v", totals, err)
+		}
+		time.Sleep(time.Minute)
+		s.wantSound()
+	})
+}
+
+// TestNoRoomNoClaim: what cannot be called for lack of room is put off as it is. A claim would spend an attempt on nothing.
+func TestNoRoomNoClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, only)
+		s.stop()
+		subjects := []flow.Subject{s.reserved(), s.reserved()}
+		for _, subject := range subjects {
+			s.pay(subject, gateway.TokenOK)
+		}
+		workers, err := New(Options{
+			Store: s.world, Gateways: only(s.sim), Submit: s.submit, SKUs: s.skus, Flow: testFlow(), Owner: "new", Lease: lease, Queue: 1, Claims: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lease)
+		if found, err := workers.poll(t.Context()); found != 2 || err != nil {
+			t.Fatalf("%d are due, %v", found, err)
+		}
+		claimed, left := s.effectOf(subjects[0], "hold/1"), s.effectOf(subjects[1], "hold/1")
+		if left.Owner != "" {
+			claimed, left = left, claimed
+		}
+		if claimed.Owner != "new" || claimed.Attempts != 2 || !claimed.Called {
+			t.Errorf("claimed %+v", claimed)
+		}
+		if left.Owner != "" || left.Attempts != 1 || !left.Called || !left.NextAt.Equal(time.Now().Add(deskFull)) {
+			t.Errorf("left %+v; who had it before may have called", left)
+		}
+	})
+}
