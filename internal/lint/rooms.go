@@ -124,7 +124,7 @@ var Rooms = []Room{
 
 	// The whole.
 	{
-		Name: "config", May: []string{"money", "clock"},
+		Name: "config", May: []string{"money", "clock"}, Libs: []string{"github.com/alecthomas/kong", "go.yaml.in/yaml"},
 		Why: "settings are values",
 	},
 	{Name: "app", May: []string{Everything}, Libs: []string{Everything}, Why: "the only wiring"},

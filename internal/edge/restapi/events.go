@@ -148,7 +148,7 @@ func (s *eventStream) beat(every time.Duration) (stop func()) {
 	}()
 	return func() {
 		close(done)
-		_ = stopped
+		<-stopped
 	}
 }
 
