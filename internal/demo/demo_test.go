@@ -89,7 +89,7 @@ func TestFailuresAreTold(t *testing.T) {
 			}
 			return nil, nil
 		})
-		report, err := runJSON(t, server, Options{Orders: 10, Seed: 1})
+		report, err := runJSON(t, server, Options{Orders: 4, Seed: 1})
 		if !errors.Is(err, ErrFailed) || report.OK || len(report.Problems) == 0 || !strings.Contains(report.Problems[0], "pay: ") {
 			t.Errorf("%v: %v", err, report.Problems)
 		}

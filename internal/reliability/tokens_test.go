@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -306,4 +309,39 @@ func TestBudgetOfAnOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+var commandsLine = regexp.MustCompile(`(?m)^oms_batch_commands_sum (\S+)$`)
+
+// commands answers how many commands the pipeline of the only server has carried out.
+func (w *world) commands() int {
+	w.t.Helper()
+	text := w.servers[0].metrics(w.t)
+	match := commandsLine.FindStringSubmatch(text)
+	if match == nil {
+		w.t.Fatalf("no count of commands in\n%s", text)
+	}
+	n, err := strconv.ParseFloat(match[1], 64)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return int(n)
+}
+
+func (s *server) metrics(t testing.TB) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.ops+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

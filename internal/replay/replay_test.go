@@ -518,7 +518,7 @@ func TestRealFile(t *testing.T) {
 	if _, err := os.Stat(name); err != nil {
 		t.Skip("the real data is not here: ", err)
 	}
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("12,468 invoices")
 	}
 	server := loadtest.New()
