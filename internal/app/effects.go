@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/command"
-	domaineffect "github.com/seed-255eabaa/oms/internal/domain/effect"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -12,17 +11,12 @@ import (
 
 // effectFlow connects the workers that call to the flow that knows what follows.
 func effectFlow() effect.Flow {
-	name := func(e *state.Effect) domaineffect.Name { return domaineffect.Name{Tenant: e.Tenant, ID: e.ID} }
 	subject := func(e *state.Effect, skus []string) flow.Subject {
 		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, SKUs: skus}
 	}
 	return effect.Flow{
-		Claim: func(e *state.Effect, owner string, lease time.Duration) []command.Step {
-			return []command.Step{command.Do(domaineffect.Claim{Name: name(e), Owner: owner, Lease: lease})}
-		},
-		Retry: func(e *state.Effect, after time.Duration, cause string, called bool) []command.Step {
-			return []command.Step{command.Do(domaineffect.Retry{Name: name(e), After: after, Error: cause, Called: called})}
-		},
+		Claim: flow.Claim,
+		Retry: flow.Retry,
 		Doubt: func(e *state.Effect, after time.Duration, cause string) []command.Step {
 			return flow.Doubt(subject(e, nil), e, after, cause)
 		},

@@ -9,7 +9,6 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
-	"github.com/seed-255eabaa/oms/internal/domain/effect"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
@@ -95,11 +94,10 @@ func park(e state.Event, cause error, attempts int) command.Command {
 
 // replay answers the steps that carry out again what a dead letter tells of, and close it.
 func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error) {
-	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
 	if letter.Kind == deadletter.KindEffect {
-		reopen := effect.Reopen{Name: effect.Name{Tenant: letter.Tenant, ID: string(letter.Payload)}}
-		return []command.Step{end, command.Do(reopen)}, nil
+		return flow.Replay(letter), nil
 	}
+	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
 	events, err := t.store.Events(ctx, letter.Position, 1)
 	if err != nil {
 		return nil, fmt.Errorf("read the event of %s: %w", letter.ID, err)

@@ -138,10 +138,10 @@ func (b *buyer) play(ctx context.Context) error {
 
 // token is what the buyer pays with.
 func (b *buyer) token() string {
-	switch {
-	case b.story == answerTwice:
+	switch b.story {
+	case answerTwice:
 		return payDuplicate
-	case b.story == answerLost:
+	case answerLost:
 		return payUnknown
 	default:
 		return payOK

@@ -164,7 +164,7 @@ func TestStockLeavesReservedAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		request.Items = append(request.Items, &omsv1.OrderItem{Sku: sku, Qty: int32(10 * pieces), Price: &omsv1.Money{Currency: "EUR"}}) //nolint:gosec // small
+		request.Items = append(request.Items, &omsv1.OrderItem{Sku: sku, Qty: int32(10 * pieces), Price: &omsv1.Money{Currency: "EUR"}})
 	}
 	if _, err := load.Send(t.Context(), client, load.Key(), client.Orders.CreateOrder, request); err != nil {
 		t.Fatal(err)

@@ -66,8 +66,8 @@ func makePlan(run string, orders int, seed uint64) *plan {
 	random := rand.New(rand.NewPCG(seed, 0x6f6d73)) //nolint:gosec // the same orders for the same seed are wanted
 	p := &plan{stock: map[string]int64{}, limited: "last-pieces-" + run}
 	products := catalogue(random)
-	pickProduct := rand.NewZipf(random, 1.1, 2, uint64(len(products)-1))
-	pickCustomer := rand.NewZipf(random, 1.2, 8, uint64(orders/3+1))
+	pickProduct := rand.NewZipf(random, 1.1, 2, uint64(len(products)-1)) //nolint:gosec // above 0
+	pickCustomer := rand.NewZipf(random, 1.2, 8, uint64(orders/3+1))     //nolint:gosec // above 0
 	for n, story := range cast(random, orders) {
 		name, prices := customer(pickCustomer.Uint64() + 1)
 		request := &omsv1.CreateOrderRequest{

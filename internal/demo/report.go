@@ -137,7 +137,7 @@ func (r *Report) countStatuses(orders map[string]*omsv1.Order) {
 		reasons[reasonOf(order)]++
 	}
 	for number := range len(omsv1.OrderStatus_name) {
-		status := omsv1.OrderStatus(number) //nolint:gosec // seven of them
+		status := omsv1.OrderStatus(number)
 		line := Status{Status: short(status)}
 		for reason, n := range counts[status] {
 			line.Orders += n

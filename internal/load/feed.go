@@ -71,7 +71,7 @@ func (c *Client) Follow(ctx context.Context) (*Feed, error) {
 		client: c, cancel: cancel, ended: make(chan struct{}), quiet: defaultQuiet,
 		tracked: map[string]*entry{}, young: map[string]*entry{}, old: map[string]*entry{}, anew: make(chan struct{}),
 	}
-	stream, token, err := f.open(ctx, "")
+	stream, token, err := f.begin(ctx)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -87,6 +87,20 @@ func (f *Feed) Close() {
 }
 
 type changes = grpc.ServerStreamingClient[omsv1.WatchOrdersResponse]
+
+// begin opens the stream for the first time. A server that has just started may accept commands before it offers the feed.
+func (f *Feed) begin(ctx context.Context) (changes, string, error) {
+	giveUp := time.Now().Add(f.client.Policy.Patience)
+	for try := 1; ; try++ {
+		stream, token, err := f.open(ctx, "")
+		if err == nil || ctx.Err() != nil || !RefusalOf(err).Transient() || time.Now().After(giveUp) {
+			return stream, token, err
+		}
+		if err := sleep(ctx, f.client.Policy.pause(try, 0)); err != nil {
+			return nil, "", err
+		}
+	}
+}
 
 // open opens the stream and reads its first message, which tells where it begins.
 func (f *Feed) open(ctx context.Context, token string) (changes, string, error) {
@@ -215,7 +229,8 @@ func (f *Feed) Track(order *omsv1.Order) *Tracked {
 func (t *Tracked) Untrack() {
 	t.feed.mutex.Lock()
 	defer t.feed.mutex.Unlock()
-	if t.owners--; t.owners == 0 {
+	t.owners--
+	if t.owners == 0 {
 		delete(t.feed.tracked, t.OrderID)
 	}
 }

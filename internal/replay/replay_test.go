@@ -466,13 +466,14 @@ func TestResume(t *testing.T) {
 		}
 		server := loadtest.New()
 		client := connect(t, server)
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1)) //nolint:gosec // a test
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		stops := 0
 		for ; ; stops++ {
 			ctx, stop := context.WithCancel(rt.Context())
 			left := random.IntN(25) + stops
 			server.SetTrouble(func(string, int) (error, error) {
-				switch left--; {
+				left--
+				switch {
 				case left == 0:
 					stop()
 					return loadtest.ErrHeld, nil

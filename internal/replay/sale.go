@@ -197,9 +197,9 @@ func (inv *invoice) refuseOpen(reason, words string) {
 
 // key makes an idempotency key out of what is done: the same in every run.
 func key(invoiceNo, what string, numbers ...int) string {
-	text := reference(invoiceNo) + ":" + what
+	parts := []string{reference(invoiceNo), what}
 	for _, number := range numbers {
-		text += ":" + strconv.Itoa(number)
+		parts = append(parts, strconv.Itoa(number))
 	}
-	return text
+	return strings.Join(parts, ":")
 }

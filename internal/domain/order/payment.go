@@ -199,7 +199,9 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 			return domain.Decision{}, fault.Invalid("amount.currency", "CURRENCY_MISMATCH",
 				"must be the order's currency %q, is %q", o.Currency, c.Amount.Currency)
 		}
-		amount = c.Amount.AmountMinor
+		if amount = c.Amount.AmountMinor; amount <= 0 {
+			return domain.Decision{}, fault.Invalid("amount.amount_minor", "NOT_POSITIVE", "must be above 0, is %d", amount)
+		}
 	}
 	if amount > rest || rest == 0 {
 		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",

@@ -116,7 +116,7 @@ func (s *Server) ExpireUnpaid() {
 	defer s.mutex.Unlock()
 	for _, order := range s.orders {
 		if order.Payment == nil && order.Status <= omsv1.OrderStatus_ORDER_STATUS_RESERVED {
-			s.end(order, omsv1.OrderStatus_ORDER_STATUS_CANCELED, "EXPIRED")
+			s.cancel(order, "EXPIRED")
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (s *Server) CancelOrder(ctx context.Context, request *omsv1.CancelOrderRequ
 			return nil, refuse(codes.FailedPrecondition, "ILLEGAL_TRANSITION", "the order is "+order.Status.String())
 		}
 		s.commands["CancelOrder"]++
-		s.end(order, omsv1.OrderStatus_ORDER_STATUS_CANCELED, "CANCELED_BY_CLIENT")
+		s.cancel(order, "CANCELED_BY_CLIENT")
 		return &omsv1.CancelOrderResponse{Order: proto.CloneOf(order)}, nil
 	})
 }

@@ -25,7 +25,7 @@ func (s *Server) reserve(order *omsv1.Order) {
 	wanted := demand(order)
 	for _, sku := range skus(wanted) {
 		if s.items[sku].GetAvailable() < wanted[sku] {
-			s.end(order, omsv1.OrderStatus_ORDER_STATUS_CANCELED, "OUT_OF_STOCK")
+			s.cancel(order, "OUT_OF_STOCK")
 			return
 		}
 	}
@@ -49,7 +49,7 @@ func (s *Server) settle(order *omsv1.Order) {
 		order.Payment.Status = omsv1.PaymentStatus_PAYMENT_STATUS_DECLINED
 		order.Payment.DeclineReason = "insufficient_funds"
 		if !s.tokens[order.Id].keep {
-			s.end(order, omsv1.OrderStatus_ORDER_STATUS_CANCELED, "PAYMENT_DECLINED")
+			s.cancel(order, "PAYMENT_DECLINED")
 			return
 		}
 		s.changed(order)
@@ -68,15 +68,15 @@ func (s *Server) settle(order *omsv1.Order) {
 	s.changed(order)
 }
 
-// end ends an order and gives its stock back.
-func (s *Server) end(order *omsv1.Order, status omsv1.OrderStatus, reason string) {
+// cancel ends an order and gives its stock back.
+func (s *Server) cancel(order *omsv1.Order, reason string) {
 	if order.Status == omsv1.OrderStatus_ORDER_STATUS_RESERVED {
 		for sku, qty := range demand(order) {
 			s.items[sku].Available += qty
 			s.items[sku].Reserved -= qty
 		}
 	}
-	order.Status, order.StatusReason = status, reason
+	order.Status, order.StatusReason = omsv1.OrderStatus_ORDER_STATUS_CANCELED, reason
 	s.changed(order)
 }
 
