@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -40,16 +41,21 @@ type settings struct {
 }
 
 func main() {
-	s, err := read(os.Args[1:])
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		defer stop()
-		err = run(ctx, s)
-	}
-	if err != nil {
+	if err := start(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// start measures until it is done or interrupted.
+func start(arguments []string) error {
+	s, err := read(arguments)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return run(ctx, s)
 }
 
 // read reads the flags.
@@ -90,12 +96,12 @@ func read(arguments []string) (settings, error) {
 }
 
 // run measures every combination.
-func run(ctx context.Context, s settings) error {
+func run(ctx context.Context, s settings) (err error) {
 	b, err := newBench(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer func() { err = errors.Join(err, b.close()) }()
 	var results []result
 	for _, store := range s.stores {
 		for _, name := range s.scenarios {

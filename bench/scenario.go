@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -394,10 +395,10 @@ func (m *measurement) startProfile(ctx context.Context, s *server, r *result) *s
 	if m.profile == "" {
 		return &group
 	}
-	name := strings.Join([]string{r.Store, r.Scenario, fmt.Sprint(r.Clients)}, "-") + ".pprof"
+	name := strings.Join([]string{r.Store, r.Scenario, strconv.Itoa(r.Clients)}, "-") + ".pprof"
 	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.ops, max(int(m.duration.Seconds())-1, 1))
 	group.Go(func() {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
 			return
 		}

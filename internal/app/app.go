@@ -247,13 +247,12 @@ func (a *App) Run(ctx context.Context) error {
 			return
 		}
 		group.Go(func() error {
-			err := part(ctx)
-			if ctx.Err() != nil || err == nil {
-				return nil
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				err = fmt.Errorf("%s: %w", name, err)
+				failed(err)
+				return err
 			}
-			err = fmt.Errorf("%s: %w", name, err)
-			failed(err)
-			return err
+			return nil
 		})
 	}
 	run(keeping, "pipeline", true, a.pipeline.Run)

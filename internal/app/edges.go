@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"slices"
 	"time"
 
@@ -28,6 +27,7 @@ import (
 )
 
 const (
+	grpcWorkers   = 512              // goroutines kept for calls: most wait for a commit, and a new one grows its stack anew
 	maxStreams    = 1024             // calls at once on one gRPC connection
 	maxInFlight   = 16_384           // unary calls at once in the process
 	heartbeat     = 15 * time.Second // of feeds and event streams
@@ -124,7 +124,7 @@ func (a *App) chain() (edge.Chain, error) {
 func (a *App) grpcServer(chain edge.Chain, methods contract.Table, internal bool) *grpcapi.Server {
 	return grpcapi.New(grpcapi.Options{
 		Chain: chain, Methods: methods, Internal: internal, MaxMessage: a.config.MaxBodyBytes, MaxStreams: maxStreams,
-		Reflection: a.config.AuthMode() == config.None, Workers: uint32(4 * runtime.GOMAXPROCS(0)), //nolint:gosec // few
+		Reflection: a.config.AuthMode() == config.None, Workers: grpcWorkers,
 	})
 }
 

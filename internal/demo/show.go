@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/load/screen"
@@ -11,6 +12,7 @@ import (
 const (
 	barWidth     = 28
 	problemsTold = 10
+	markWidth    = 18 // verdict and count of a check
 )
 
 // write writes the report for a person, or as JSON.
@@ -97,9 +99,9 @@ func (r *Report) showChecks(s *screen.Screen) {
 		if !check.Holds {
 			verdict = s.Bad("VIOLATED")
 		}
-		s.Line("%s %7s  %s", verdict, screen.Count(check.Count), check.What)
+		s.Wrapped(fmt.Sprintf("%s %7s  ", verdict, screen.Count(check.Count)), markWidth, check.What)
 		if check.Detail != "" {
-			s.Line("                  %s", check.Detail)
+			s.Wrapped(strings.Repeat(" ", markWidth), markWidth, check.Detail)
 		}
 	}
 	if len(r.Problems) == 0 {
@@ -111,7 +113,7 @@ func (r *Report) showChecks(s *screen.Screen) {
 			s.Line("and %d more", len(r.Problems)-i)
 			break
 		}
-		s.Line("%s %s", s.Bad("!"), problem)
+		s.Wrapped(s.Bad("! "), 2, problem)
 	}
 }
 

@@ -271,11 +271,13 @@ func TestCanceledOrderStaysCanceled(t *testing.T) {
 		}
 		return nil, nil
 	})
-	if _, err := replayFile(ctx, t, client, name, 1); !errors.Is(err, context.Canceled) {
+	stopped, err := replayFile(ctx, t, client, name, 1)
+	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+	equal(t, "not done when stopped", fmt.Sprint(stopped.Sales.NotDone.Lines, stopped.Sales.Refused.Lines, stopped.Complete), "1 0 false")
 	server.SetTrouble(nil)
-	_, err := load.Send(t.Context(), client, load.Key(), client.Orders.CancelOrder,
+	_, err = load.Send(t.Context(), client, load.Key(), client.Orders.CancelOrder,
 		&omsv1.CancelOrderRequest{OrderId: server.Orders()[0].Id})
 	if err != nil {
 		t.Fatal(err)

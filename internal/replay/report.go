@@ -41,7 +41,7 @@ type Sales struct {
 	Resumed  int      `json:"resumed_invoices"` // accepted, and there before this run
 	Trimmed  int      `json:"trimmed_invoices"` // accepted without some of their lines
 	Pence    int64    `json:"accepted_pence"`   // as they were sent
-	Doubtful int      `json:"unreadable_lines"` // of the whole file
+	Doubtful int      `json:"unreadable_lines"` // among the sales
 }
 
 // Credits tells about the credit notes; amounts are what they give back.

@@ -47,15 +47,19 @@ func (r *run) sale(ctx context.Context, inv *invoice) (*sold, error) {
 		}
 		tracked := r.feed.Track(order)
 		seen, err := r.lead(ctx, inv, order, tracked, attempt)
-		if err == nil && seen.Status == omsv1.OrderStatus_ORDER_STATUS_CANCELED && seen.Reason == expired && try < expiries {
+		if err != nil {
+			tracked.Untrack()
+			return nil, err
+		}
+		if seen.Status == omsv1.OrderStatus_ORDER_STATUS_CANCELED && seen.Reason == expired && try < expiries {
 			tracked.Untrack()
 			order, attempt = nil, attempt+1
 			continue
 		}
 		of := r.shelve(inv, order, seen)
-		if of == nil || err != nil {
+		if of == nil {
 			tracked.Untrack()
-			return nil, err
+			return nil, nil
 		}
 		of.tracked = tracked
 		return of, nil

@@ -105,7 +105,8 @@ func (report *Report) showSums(s *screen.Screen) {
 		s.Section("Refusals, an example each")
 	}
 	for _, reason := range examples {
-		s.Line("%s  %s", reason.Reason, s.Faint(reason.Example))
+		s.Line("%s", reason.Reason)
+		s.Wrapped("    ", 4, reason.Example)
 	}
 }
 
@@ -152,7 +153,7 @@ func (report *Report) showChecks(s *screen.Screen) {
 			if !check.Holds {
 				relation = " is not "
 			}
-			s.Line("%s %s  %s", verdict, check.What, s.Faint(separated(check.Left)+relation+separated(check.Right)))
+			s.Wrapped(verdict+" ", 9, check.What+": "+separated(check.Left)+relation+separated(check.Right))
 		}
 	}
 	s.Line("")

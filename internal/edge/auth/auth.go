@@ -41,7 +41,7 @@ func Open() *Authenticator { return &Authenticator{open: true} }
 
 // Load reads a file of credentials: a JSON array of Credential.
 func Load(path string) (*Authenticator, error) {
-	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)
 	}

@@ -42,7 +42,7 @@ func New(options Options) *Server {
 	server := grpc.NewServer(
 		grpc.UnaryInterceptor(i.unary), grpc.StreamInterceptor(i.stream),
 		grpc.MaxRecvMsgSize(options.MaxMessage), grpc.MaxConcurrentStreams(options.MaxStreams),
-		grpc.NumStreamWorkers(options.Workers), grpc.SharedWriteBuffer(true),
+		grpc.NumStreamWorkers(options.Workers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 	)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -36,8 +37,8 @@ type Orders struct {
 func isNotFound(err error) bool { return errors.Is(err, state.ErrNotFound) }
 
 // subject names an order of the caller's.
-func subject(ctx context.Context, orderID string, skus ...string) flow.Subject {
-	return flow.Subject{Tenant: edge.ScopeOf(ctx).Caller.Tenant, OrderID: orderID, SKUs: skus}
+func subject(ctx context.Context, orderID string) flow.Subject {
+	return flow.Subject{Tenant: edge.ScopeOf(ctx).Caller.Tenant, OrderID: orderID}
 }
 
 // stocked names an order of the caller's with its SKUs, for commands that may release its stock.
@@ -102,10 +103,12 @@ func (s *Orders) ListOrders(ctx context.Context, request *omsv1.ListOrdersReques
 	statuses := append([]omsv1.OrderStatus(nil), request.FilterStatuses...)
 	sort.Slice(statuses, func(i, j int) bool { return statuses[i] < statuses[j] })
 	filter := ""
+	var filterSb105 strings.Builder
 	for _, status := range statuses {
 		query.Statuses = append(query.Statuses, state.OrderStatus(status)) //nolint:gosec // an enum of seven
-		filter += strconv.Itoa(int(status)) + ","
+		filterSb105.WriteString(strconv.Itoa(int(status)) + ",")
 	}
+	filter += filterSb105.String()
 	binding := []string{
 		"orders", caller.Tenant, caller.Principal, request.CustomerId, filter, bound(query.CreatedFrom), bound(query.CreatedTo),
 	}

@@ -45,6 +45,20 @@ func (s *Screen) Line(format string, arguments ...any) {
 	s.print(strings.TrimRight("  "+fmt.Sprintf(format, arguments...), " ") + "\n")
 }
 
+// wide is the greatest width of a Wrapped line.
+const wide = 100
+
+// Wrapped writes words after a mark of the given width; more than fit into a line go on below, under the first of them.
+func (s *Screen) Wrapped(mark string, width int, words string) {
+	lines := strings.Split(text.WrapSoft(words, wide-width-2), "\n")
+	for i, line := range lines {
+		if i > 0 {
+			mark = strings.Repeat(" ", width)
+		}
+		s.Line("%s%s", mark, strings.TrimSpace(line))
+	}
+}
+
 // Good colours a word of success, Bad one of failure, Faint what matters less.
 func (s *Screen) Good(word string) string { return s.colored(word, text.FgGreen) }
 

@@ -36,6 +36,12 @@ func TestPlainWithoutTerminal(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("got %q\nwant %q", out.String(), want)
 	}
+	out.Reset()
+	s.Wrapped("* ", 2, strings.Repeat("word ", 25))
+	want = "  * " + strings.TrimSpace(strings.Repeat("word ", 19)) + "\n    " + strings.TrimSpace(strings.Repeat("word ", 6)) + "\n"
+	if out.String() != want {
+		t.Errorf("got %q\nwant %q", out.String(), want)
+	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colours without a terminal")
 	}

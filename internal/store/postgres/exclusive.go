@@ -19,7 +19,8 @@ func (s *Store) ExclusiveBus(ctx context.Context) (release func() error, err err
 	if err != nil {
 		return nil, fmt.Errorf("connect to hold the embedded bus: %w", err)
 	}
-	release = func() error { return keeper.Close(context.Background()) }
+	lasting := context.WithoutCancel(ctx)
+	release = func() error { return keeper.Close(lasting) }
 	// The server may still be noticing that a process which was killed is gone.
 	for patience := time.Now().Add(3 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		held := false
