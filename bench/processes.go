@@ -92,7 +92,7 @@ func (b *bench) close() error {
 		b.nats.Shutdown()
 	}
 	b.cluster.Stop()
-	return os.RemoveAll(b.folder) //nolint:wrapcheck // names the folder
+	return os.RemoveAll(b.folder) //nolint:wrapcheck,gosec // names the folder, which was made here
 }
 
 func (b *bench) pgbenchCommand(ctx context.Context, arguments ...string) *exec.Cmd {

@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,12 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	// Most of these tests wait for a server or a timer most of the time: more of them at once than there are processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	folder, err := os.MkdirTemp("", "oms-reliability-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -457,6 +457,17 @@ func TestNeverMoreRefundedThanPaid(t *testing.T) {
 	})
 }
 
+// session connects for one run. Its end waits for what the run has left behind at the server.
+func session(t *rapid.T, server *loadtest.Server) (*load.Client, func()) {
+	conn, end, err := server.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := load.New(conn, conn)
+	client.Policy.First = time.Millisecond
+	return client, end
+}
+
 // A replay that is stopped again and again, with lost answers, keys that are forgotten and orders that expire meanwhile, ends
 // like one that was never stopped.
 func TestResume(t *testing.T) {
@@ -467,7 +478,6 @@ func TestResume(t *testing.T) {
 			rt.Fatal(err)
 		}
 		server := loadtest.New()
-		client := connect(t, server)
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		stops := 0
 		for ; ; stops++ {
@@ -485,7 +495,9 @@ func TestResume(t *testing.T) {
 					return nil, nil
 				}
 			})
+			client, end := session(rt, server)
 			report, err := replayFile(ctx, t, client, name, 3)
+			end()
 			if stopped := ctx.Err() != nil; !stopped || err == nil {
 				stop()
 				if err != nil {
@@ -506,6 +518,8 @@ func TestResume(t *testing.T) {
 		server.SetTrouble(nil)
 		server.ForgetKeys()
 		commands := commandsOf(server)
+		client, end := session(rt, server)
+		defer end()
 		if _, err := replayFile(rt.Context(), t, client, name, 3); err != nil {
 			rt.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sort"
 	"strconv"
@@ -197,20 +198,29 @@ func (s *Server) WatchOrders(request *omsv1.WatchOrdersRequest, stream grpc.Serv
 // Connect serves the fake in memory and answers a connection to it, for both the public and the internal client.
 func (s *Server) Connect(t testing.TB) *grpc.ClientConn {
 	t.Helper()
+	conn, end, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	return conn
+}
+
+// Open is Connect without a test. The end waits for the calls under way, so that none takes effect later.
+func (s *Server) Open() (conn *grpc.ClientConn, end func(), err error) {
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.WaitForHandlers(true))
 	omsv1.RegisterOrderServiceServer(server, s)
 	omsv1.RegisterInventoryServiceServer(server, s)
 	omsv1.RegisterPaymentServiceServer(server, s)
 	go func() { _ = server.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///fake", grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err = grpc.NewClient("passthrough:///fake", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, fmt.Errorf("connect to the fake: %w", err)
 	}
-	t.Cleanup(func() {
+	return conn, func() {
 		_ = conn.Close()
 		server.Stop()
-	})
-	return conn
+	}, nil
 }
