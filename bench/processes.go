@@ -163,8 +163,11 @@ func (b *bench) start(ctx context.Context, store, folder, roles string, number i
 	}
 	s.command = exec.Command(b.binary, "serve", "--auth=none", "--gateway=sim", "--store", store, "--bus", bus, //nolint:gosec,noctx // ours
 		"--data-dir", fmt.Sprintf("%s-%d", folder, number), "--roles", roles, "--page-token-key", strings.Repeat("k", 32),
-		"--gateway-journal", folder+".journal", "--api-addr", s.api, "--grpc-addr", s.grpc, "--internal-addr", s.inner,
+		"--api-addr", s.api, "--grpc-addr", s.grpc, "--internal-addr", s.inner,
 		"--ops-addr", s.ops, "--log-level", "warn")
+	if b.processes > 1 {
+		s.command.Args = append(s.command.Args, "--gateway-journal", folder+".journal") // one gateway for all
+	}
 	s.command.Stdout, s.command.Stderr = s.log, s.log
 	begun := time.Now()
 	if err := s.command.Start(); err != nil {

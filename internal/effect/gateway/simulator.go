@@ -19,6 +19,9 @@ const SimulatorName = "sim"
 type SimulatorOptions struct {
 	Journal  string   // path of the file in which it remembers; several processes on one machine may share one
 	Callback Callback // takes the outcomes
+	// Exclusive keeps the journal locked for as long as the simulator is open, which saves a lock and a read of what others
+	// have appended with each call. Other simulators wait for it to be closed.
+	Exclusive bool
 
 	Latency     time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
 	LateAfter   time.Duration // the same of TokenLate; 20 s
@@ -86,11 +89,7 @@ func OpenSimulator(options SimulatorOptions) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{options: options, journal: j, book: newBook(options.Remember)}
-	err = s.locked(func() error {
-		s.book.forgetful, err = j.skipTo(options.ReadBack)
-		return err
-	})
-	if err != nil {
+	if err = s.begin(); err != nil {
 		return nil, errors.Join(err, j.file.Close())
 	}
 	if options.Schedule == nil {
@@ -98,6 +97,20 @@ func OpenSimulator(options SimulatorOptions) (*Simulator, error) {
 		s.options.Schedule = s.post.schedule
 	}
 	return s, nil
+}
+
+// begin reads what the journal's tail tells. A simulator that has the journal for itself locks it once and for all.
+func (s *Simulator) begin() (err error) {
+	if err := lockFile(s.journal.file); err != nil {
+		return fmt.Errorf("gateway simulator: lock journal: %w", err)
+	}
+	if !s.options.Exclusive {
+		defer unlockFile(s.journal.file)
+	}
+	if s.book.forgetful, err = s.journal.skipTo(s.options.ReadBack); err != nil {
+		return err
+	}
+	return s.journal.catchUp(s.book.apply)
 }
 
 // Close ends the simulator. Callbacks that are still to come are dropped, as when the process dies.
@@ -162,6 +175,9 @@ func (s *Simulator) locked(do func() error) error {
 	defer s.mu.Unlock()
 	if s.closed {
 		return os.ErrClosed
+	}
+	if s.options.Exclusive {
+		return do()
 	}
 	if err := lockFile(s.journal.file); err != nil {
 		return fmt.Errorf("gateway simulator: lock journal: %w", err)

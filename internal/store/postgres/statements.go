@@ -59,7 +59,7 @@ var (
 
 // ofRows are the statements of one kind of rows.
 type ofRows struct {
-	lock, read, insert, update *statement
+	lock, insert, update *statement
 }
 
 // kinds are all kinds of rows, in locking order.
@@ -76,7 +76,6 @@ func defineRows() [lastKind + 1]ofRows {
 		table := tables[kind]
 		all[kind] = ofRows{
 			lock:   define("lock_"+table.name, table.lock()),
-			read:   define("read_"+table.name, table.read()),
 			insert: define("insert_"+table.name, table.insert()),
 			update: define("update_"+table.name, table.update()),
 		}

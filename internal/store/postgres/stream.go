@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -170,8 +171,19 @@ func (s *Store) Parked(ctx context.Context) ([]state.Ref, error) {
 	}, "SELECT DISTINCT tenant_id, aggregate_id FROM dead_letters WHERE replayed_at IS NULL")
 }
 
-// read runs a query of the views and decodes its rows.
+// read runs a query of the views and decodes its rows. When its connection turns out to be dead, as all of the pool are after the
+// server came back, it runs once more on another: a query changes nothing.
 func read[T any](ctx context.Context, s *Store, step string, decode func(*fields) (T, error), sql string, arguments ...any) ([]T, error) {
+	all, err := readOnce(ctx, s, step, decode, sql, arguments...)
+	var told *pgconn.PgError
+	if err == nil || ctx.Err() != nil || errors.As(err, &told) {
+		return all, err
+	}
+	s.reads.Reset()
+	return readOnce(ctx, s, step, decode, sql, arguments...)
+}
+
+func readOnce[T any](ctx context.Context, s *Store, step string, decode func(*fields) (T, error), sql string, arguments ...any) ([]T, error) {
 	rows, err := s.reads.Query(ctx, sql, append([]any{pgx.QueryResultFormats{1}}, arguments...)...)
 	if err != nil {
 		return nil, translate(step, err)

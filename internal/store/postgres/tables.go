@@ -128,14 +128,12 @@ func insert(name string, fields []field) string {
 
 func (t *table) key() []field { return t.fields[:2] }
 
-// lock writes the statement that locks rows in the order of their keys: PostgreSQL locks above the sort.
+// lock writes the statement that locks rows in the order of their keys (PostgreSQL locks above the sort) and answers each as it
+// is once it is locked: who has waited for another transaction is given the row that that one left. Only a row's own columns are
+// so: its children must be read by a later statement, under a newer snapshot.
 func (t *table) lock() string {
-	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t) AS locked",
-		unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
-}
-
-func (t *table) read() string {
-	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(t.key()), t.name, match(t.key()))
+	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t",
+		list("t.", t.fields), unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
 }
 
 func (t *table) insert() string { return insert(t.name, t.fields) }

@@ -60,12 +60,7 @@ func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need s
 		buffers.splitRefs(need.Refs)
 		for _, kind := range kinds {
 			if keys := buffers.keys[kind]; keys.count > 0 {
-				e.send(rowStatements[kind].lock, keys.parameters(), nil)
-			}
-		}
-		for _, kind := range kinds {
-			if keys := buffers.keys[kind]; keys.count > 0 {
-				e.send(rowStatements[kind].read, keys.parameters(), t.sawRow(kind))
+				e.send(rowStatements[kind].lock, keys.parameters(), t.sawRow(kind))
 			}
 		}
 		if keys := buffers.keys[state.KindOrder]; keys.count > 0 {

@@ -1,0 +1,90 @@
+package reliability
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+)
+
+// A server that is asked to stop under load answers everything that it has accepted: every order that was made was answered, and
+// every call that was not answered was not carried out. Then it ends with success.
+func TestGracefulShutdown(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, w *world) {
+		w.stock("mug", 10_000_000)
+		for round := range 3 {
+			victim := w.any(round)
+			var clients sync.WaitGroup
+			var stopping atomic.Bool
+			var inFlight, made, cut atomic.Int64
+			before := w.count("SELECT count(*) FROM orders")
+			for i := range 64 {
+				clients.Go(func() {
+					for n := 0; !stopping.Load() || n == 0; n++ {
+						inFlight.Add(1)
+						_, err := victim.client.Orders.CreateOrder(keyed(t, fmt.Sprintf("%d-%d-%d", round, i, n)), draft("c", 1, "mug"))
+						inFlight.Add(-1)
+						switch {
+						case err == nil:
+							made.Add(1)
+						case stopping.Load() && status.Code(err) == codes.Unavailable:
+							cut.Add(1)
+							return
+						default:
+							t.Errorf("%v", err)
+							return
+						}
+					}
+				})
+			}
+			time.Sleep(200 * time.Millisecond)
+			w.eventually("calls are under way", func() bool { return inFlight.Load() >= unanswered })
+			stopping.Store(true)
+			victim.stop()
+			clients.Wait()
+			victim.start()
+			if stored := w.count("SELECT count(*) FROM orders") - before; stored != made.Load() {
+				t.Errorf("%d orders were made and %d answered", stored, made.Load())
+			}
+			t.Logf("%d orders answered, %d calls refused", made.Load(), cut.Load())
+		}
+		orders := w.rest()
+		if counts := statuses(orders); counts[reserved] != len(orders) {
+			t.Errorf("%v", counts)
+		}
+		w.verify()
+	})
+}
+
+// A follower is told of a shutdown in time: it does not hold it up.
+func TestShutdownWithFollowers(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, w *world) {
+		w.stock("mug", 10)
+		order := w.reserve(draft("c", 1, "mug"))
+		stream, err := w.client().Orders.WatchOrders(within(t), &omsv1.WatchOrdersRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan []string, 1)
+		go func() { ended <- w.events(t, w.servers[0], order.Id, "1") }()
+		time.Sleep(300 * time.Millisecond) // the follower is at the live end by then, or the shutdown meets it on its way
+		w.servers[0].stop()
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		if status.Code(err) != codes.Unavailable {
+			t.Errorf("the feed ended with %v", err)
+		}
+		if ids := <-ended; len(ids) > 1 {
+			t.Errorf("events %v", ids)
+		}
+	})
+}
