@@ -141,8 +141,28 @@ func (c *client) wait(ctx context.Context, orderID string, status omsv1.OrderSta
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%s did not become %v: %w", orderID, status, ctx.Err())
+		return fmt.Errorf("%s did not become %v: %w; it is %s", orderID, status, ctx.Err(), c.tell(orderID))
 	}
+}
+
+// tell says how an order stands and how it came there.
+func (c *client) tell(orderID string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	answer, err := c.orders[0].GetOrder(ctx, &omsv1.GetOrderRequest{OrderId: orderID})
+	if err != nil {
+		return err.Error()
+	}
+	text := fmt.Sprintf("%v, payment %v", answer.Order.Status, answer.Order.GetPayment().GetStatus())
+	timeline, err := c.orders[0].GetTimeline(ctx, &omsv1.GetTimelineRequest{OrderId: orderID})
+	if err != nil {
+		return text + ", " + err.Error()
+	}
+	for _, entry := range timeline.Entries {
+		text += fmt.Sprintf("\n  %s %s %s→%s %s %d", entry.OccurredAt.AsTime().Format(time.StampMicro), entry.Kind, entry.From, entry.To,
+			entry.Reason, entry.Attempts)
+	}
+	return text
 }
 
 // keyed carries a fresh idempotency key.
