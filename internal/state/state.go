@@ -119,7 +119,8 @@ type Adjustment struct {
 }
 
 // Order is an order. Version counts its changes, of which each is an event, so it is the seq of the latest event too.
-// CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation.
+// CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation. CustomerID, Currency,
+// Lines and CreatedAt never change: stores do not write them again.
 type Order struct {
 	Tenant, ID, CustomerID string
 	Status                 OrderStatus
@@ -177,7 +178,7 @@ type Demand struct {
 	Quantity int64  `json:"qty"`
 }
 
-// Reservation is what is set aside for one order; its id derives from the order's.
+// Reservation is what is set aside for one order; its id derives from the order's. OrderID and Items never change.
 type Reservation struct {
 	Tenant, ID, OrderID string
 	Status              ReservationStatus
@@ -229,7 +230,7 @@ type Refund struct {
 }
 
 // Payment is the payment of one order with all its attempts; its id derives from the order's, so that
-// (order_id, event_type, seq) stays unique however often the client pays again.
+// (order_id, event_type, seq) stays unique however often the client pays again. OrderID, Currency and CreatedAt never change.
 type Payment struct {
 	Tenant, ID, OrderID string
 	Status              PaymentStatus
@@ -268,7 +269,8 @@ const (
 
 // Effect is one call to the outside, such as a gateway's hold. It is stored by the decision that wants it, claimed by a
 // committed command before each call, and closed by the command that brings the result. Its ID is the idempotency key of the
-// call: "effect:<uuid of the payment>/<step>", for instance "effect:0198…/hold/1".
+// call: "effect:<uuid of the payment>/<step>", for instance "effect:0198…/hold/1". What is to be called for, that is Kind to
+// AmountMinor but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
 	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund"

@@ -45,6 +45,16 @@ type rowset struct {
 	count   int
 	next    int // the column that the next value goes to
 	values  [][]byte
+	fixed   []bool // columns whose values are taken and thrown away; nil for none
+	nowhere column // where they go
+}
+
+// leaveOut makes the rowset one for updates: it takes whole rows and leaves out what never changes.
+func (s *rowset) leaveOut(fields []field) {
+	s.fixed = make([]bool, len(fields))
+	for i, field := range fields {
+		s.fixed[i] = field.fixed
+	}
 }
 
 // newRowset makes a rowset of columns of these types.
@@ -83,13 +93,21 @@ func (s *rowset) row() *rowset {
 
 func (s *rowset) column() *column {
 	c := &s.columns[s.next]
+	if s.fixed != nil && s.fixed[s.next] {
+		c = &s.nowhere
+		c.data = c.data[:0]
+	}
 	s.next++
 	return c
 }
 
 // parameters answers the arrays, as the statement's parameters. They are good until reset.
 func (s *rowset) parameters() [][]byte {
+	s.values = s.values[:0]
 	for i := range s.columns {
+		if s.fixed != nil && s.fixed[i] {
+			continue
+		}
 		c := &s.columns[i]
 		binary.BigEndian.PutUint32(c.data[0:], 1)
 		binary.BigEndian.PutUint32(c.data[4:], 0)
@@ -99,7 +117,7 @@ func (s *rowset) parameters() [][]byte {
 		binary.BigEndian.PutUint32(c.data[8:], c.oid)
 		binary.BigEndian.PutUint32(c.data[12:], uint32(s.count)) //nolint:gosec // the pipeline bounds batches
 		binary.BigEndian.PutUint32(c.data[16:], 1)
-		s.values[i] = c.data
+		s.values = append(s.values, c.data)
 	}
 	return s.values
 }

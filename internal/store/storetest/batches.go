@@ -93,18 +93,21 @@ func renamed(row, as state.Row) state.Row {
 	case *state.Order:
 		renamed, as := *row, as.(*state.Order) //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
 		renamed.Tenant, renamed.ID, renamed.Lines, renamed.CreatedAt = as.Tenant, as.ID, as.Lines, as.CreatedAt
+		renamed.CustomerID, renamed.Currency = as.CustomerID, as.Currency
 		return &renamed
 	case *state.Reservation:
-		renamed := *row
-		renamed.ID, renamed.OrderID = as.Ref().ID, as.(*state.Reservation).OrderID //nolint:errcheck,forcetypeassert // as above
+		renamed, as := *row, as.(*state.Reservation) //nolint:errcheck,forcetypeassert // as above
+		renamed.ID, renamed.OrderID, renamed.Items = as.ID, as.OrderID, as.Items
 		return &renamed
 	case *state.Payment:
 		renamed, as := *row, as.(*state.Payment) //nolint:errcheck,forcetypeassert // as above
-		renamed.ID, renamed.OrderID, renamed.CreatedAt = as.ID, as.OrderID, as.CreatedAt
+		renamed.ID, renamed.OrderID, renamed.CreatedAt, renamed.Currency = as.ID, as.OrderID, as.CreatedAt, as.Currency
 		return &renamed
 	case *state.Effect:
 		renamed, as := *row, as.(*state.Effect) //nolint:errcheck,forcetypeassert // as above
 		renamed.ID, renamed.AggregateID, renamed.OrderID, renamed.CreatedAt = as.ID, as.AggregateID, as.OrderID, as.CreatedAt
+		renamed.Kind, renamed.Provider, renamed.Token, renamed.TraceID = as.Kind, as.Provider, as.Token, as.TraceID
+		renamed.Currency, renamed.AmountMinor = as.Currency, as.AmountMinor
 		return &renamed
 	case *state.DeadLetter:
 		renamed, as := *row, as.(*state.DeadLetter) //nolint:errcheck,forcetypeassert // as above

@@ -1,0 +1,187 @@
+package reliability
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+)
+
+// letter is a dead letter as `oms dlq list --json` tells of it.
+type letter struct {
+	ID          string `json:"id"`
+	AggregateID string `json:"aggregate_id"`
+	Kind        string `json:"kind"`
+	Error       string `json:"error"`
+	Attempts    int    `json:"attempts"`
+	ReplayedAt  string `json:"replayed_at"`
+}
+
+func (w *world) letters(flags ...string) []letter {
+	w.t.Helper()
+	text, err := w.oms(append([]string{"dlq", "list", "--json", "--internal-addr", w.servers[0].inner}, flags...)...)
+	var all []letter
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &all)
+	}
+	if err != nil {
+		w.t.Fatalf("%v: %s", err, text)
+	}
+	return all
+}
+
+// letter waits for the only one.
+func (w *world) letter() letter {
+	w.t.Helper()
+	w.eventually("there is a dead letter", func() bool { return len(w.letters()) == 1 })
+	return w.letters()[0]
+}
+
+// replay shows a letter and carries it out again.
+func (w *world) replay(l letter) {
+	w.t.Helper()
+	text, err := w.oms("dlq", "show", l.ID, "--internal-addr", w.servers[0].inner)
+	if err != nil || !strings.Contains(text, l.AggregateID) || !strings.Contains(text, "open") {
+		w.t.Errorf("oms dlq show: %s %v", text, err)
+	}
+	if text, err = w.oms("dlq", "replay", l.ID, "--internal-addr", w.servers[0].inner); err != nil || !strings.Contains(text, "replayed") {
+		w.t.Errorf("oms dlq replay: %s %v", text, err)
+	}
+}
+
+// end checks that no letter is open, that the replayed one is told still, and that it cannot be replayed twice.
+func (w *world) end(l letter) {
+	w.t.Helper()
+	if open := w.letters(); len(open) != 0 {
+		w.t.Errorf("still open: %v", open)
+	}
+	if all := w.letters("--all"); len(all) != 1 || all[0].ReplayedAt == "" {
+		w.t.Errorf("of all letters are told %v", all)
+	}
+	before := w.count("SELECT count(*) FROM events")
+	_, _ = w.oms("dlq", "replay", l.ID, "--internal-addr", w.servers[0].inner) // refused, or without effect
+	w.checkBooks()
+	if after := w.count("SELECT count(*) FROM events"); after != before {
+		w.t.Errorf("replaying twice made %d events", after-before)
+	}
+}
+
+// A call that the gateway refuses for good is written down, parks its order only, and is carried out again when it can be.
+func TestDeadLetterOfACall(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, w *world) {
+		w.stock("mug", 10)
+		order := w.reserve(draft("c", 1, "mug"))
+		w.plant(order.Id, "declined")
+		w.pay(order.Id, "sim:ok")
+		l := w.letter()
+		if l.Kind != "effect" || l.Error == "" || l.Attempts < 1 {
+			t.Errorf("letter %+v", l)
+		}
+		w.buy(draft("c", 1, "mug")) // others go on
+		if got := w.get(order.Id); got.Status != reserved {
+			t.Errorf("%v", got)
+		}
+		w.verify()
+		w.plant(order.Id, "lost") // as if the other call had never been made
+		w.replay(l)
+		w.await(order.Id, confirmed)
+		w.end(l)
+		w.checkItem("mug", 8, 0, 2)
+	})
+}
+
+// plant has the gateway know the key of an order's hold for another call, with a result.
+func (w *world) plant(orderID, result string) {
+	w.t.Helper()
+	uuid := strings.TrimPrefix(orderID, "order:")
+	line := fmt.Sprintf(`{"at":1,"due":1,"op":"gateway.hold","tenant":"default","key":"effect:%s/hold/1","payment":"payment:%s","order":%q,`+
+		`"hold":"sim_00000000000000000000000000000000","token":"sim:ok","currency":"EUR","amount_minor":1,"result":%q}`+"\n",
+		uuid, uuid, orderID, result)
+	file, err := os.OpenFile(w.journal, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err = file.WriteString(line); err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// An event that cannot be carried out is written down and parks its order; the others behind it go on, and it follows when it can.
+func TestDeadLetterOfAnEvent(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, w *world) {
+		w.stock("mug", 10)
+		w.rest()
+		w.stopAll()
+		w.servers[0].start("--roles", "api")
+		poisoned := w.create(draft("poison", 1, "mug"))
+		var behind []*omsv1.Order
+		for range 5 {
+			behind = append(behind, w.create(draft("c", 1, "mug")))
+		}
+		w.servers[0].stop()
+		payload := w.text("SELECT " + w.asHex("payload") + " FROM events WHERE aggregate_id = '" + poisoned.Id + "'")
+		w.spoil(poisoned.Id, "ff")
+		w.startAll()
+		for _, order := range behind {
+			w.await(order.Id, reserved)
+		}
+		l := w.letter()
+		if l.AggregateID != poisoned.Id || l.Kind != "order.status_changed" || l.Attempts < 1 || l.Error == "" {
+			t.Errorf("letter %+v", l)
+		}
+		if got := w.get(poisoned.Id); got.Status != pending {
+			t.Errorf("%v", got)
+		}
+		w.stopAll()
+		w.spoil(poisoned.Id, payload)
+		w.startAll()
+		w.replay(l)
+		w.await(poisoned.Id, reserved)
+		w.end(l)
+		w.checkItem("mug", 10, 6, 0)
+	})
+}
+
+func (w *world) asHex(column string) string {
+	if w.kind == onSQLite {
+		return "hex(" + column + ")"
+	}
+	return "encode(" + column + ", 'hex')"
+}
+
+// spoil writes the payload of an order's first event.
+func (w *world) spoil(orderID, payload string) {
+	w.t.Helper()
+	var err error
+	if w.kind == onSQLite {
+		var connection *sqlite.Conn
+		if connection, err = sqlite.OpenConn(filepath.Join(w.servers[0].folder, "oms.db"), sqlite.OpenReadWrite|sqlite.OpenWAL); err == nil {
+			defer connection.Close() //nolint:errcheck // the statement's error counts
+			err = sqlitex.ExecuteTransient(connection, fmt.Sprintf("UPDATE events SET payload = x'%s' WHERE aggregate_id = '%s' AND seq = 1",
+				payload, orderID), nil)
+		}
+	} else {
+		ctx := within(w.t)
+		var connection *pgx.Conn
+		if connection, err = pgx.Connect(ctx, w.url); err == nil {
+			defer connection.Close(ctx) //nolint:errcheck // as above
+			_, err = connection.Exec(ctx, fmt.Sprintf(`UPDATE events SET payload = '\x%s' WHERE aggregate_id = '%s' AND seq = 1`, payload, orderID))
+		}
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
