@@ -115,9 +115,6 @@ func (c *client) see(change *omsv1.OrderChange) {
 	w.status = max(w.status, change.Status)
 	if w.done != nil && w.status >= w.wanted {
 		close(w.done)
-		w.done = nil
-	}
-	if w.status >= omsv1.OrderStatus_ORDER_STATUS_CONFIRMED {
 		delete(c.waiters, change.OrderId)
 	}
 }
@@ -130,7 +127,8 @@ func (c *client) wait(ctx context.Context, orderID string, status omsv1.OrderSta
 		w = &waiter{}
 		c.waiters[orderID] = w
 	}
-	if w.status >= status {
+	if w.status >= status { // the change came before its order's answer
+		delete(c.waiters, orderID)
 		c.mu.Unlock()
 		return nil
 	}

@@ -54,7 +54,7 @@ func TestPowerLoss(t *testing.T) {
 		}
 	}
 	t.Logf("%d calls, %d syncs, %d orders in answers", len(calls), syncs, acknowledged)
-	if acknowledged < 50 || syncs < 20 {
+	if acknowledged < 50 {
 		t.Fatal("the trace tells too little")
 	}
 	cuts := 60
