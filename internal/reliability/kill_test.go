@@ -167,7 +167,7 @@ func (c *crowd) killed(t *testing.T, victim *server, h *harm) {
 	h.kills++
 	unpublished := "SELECT count(*) FROM batches WHERE first_position IS NULL AND events > 0"
 	if c.world.kind == onSQLite { // positions are given at once there; the reactor's cursor follows the bus
-		unpublished = "SELECT max(position) - (SELECT position FROM cursors LIMIT 1) FROM events"
+		unpublished = "SELECT max(position) - COALESCE((SELECT position FROM cursors LIMIT 1), 0) FROM events"
 	}
 	if c.world.count(unpublished) > 0 {
 		h.publishing++
