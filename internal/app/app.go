@@ -182,7 +182,8 @@ func (a *App) makeEffects() error {
 	}
 	var err error
 	a.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "", Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
+		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "",
+		Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 			return a.effects.Callback(ctx, tenant, key, answer)
 		},
 	})

@@ -19,7 +19,7 @@ type UUID [16]byte
 // V7 makes a UUID version 7 (RFC 9562) of a time in milliseconds and entropy.
 func V7(at time.Time, random Random) UUID {
 	var u UUID
-	binary.BigEndian.PutUint64(u[0:8], uint64(at.UnixMilli())<<16) //nolint:gosec // times are after 1970
+	binary.BigEndian.PutUint64(u[0:8], uint64(at.UnixMilli())<<16)
 	copy(u[6:], random[:])
 	u[6] = u[6]&0x0f | 0x70
 	u[8] = u[8]&0x3f | 0x80
@@ -43,7 +43,7 @@ func (u UUID) String() string {
 
 // Time is the moment that a version 7 UUID was made at, in whole milliseconds.
 func (u UUID) Time() time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(u[0:8]) >> 16)).UTC() //nolint:gosec // 48 bits
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(u[0:8]) >> 16)).UTC()
 }
 
 // Member derives the n-th identifier (0 to 65,535) of a UUID whose last two bytes are zero, as batches have it.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // Store is what the pipeline needs of a database. Any number of batches may be under way; a store that has one writer makes
@@ -20,4 +21,4 @@ type Store interface {
 }
 
 // Transaction is one batch under way; the stores know it by its place among the rows.
-type Transaction = state.Transaction
+type Transaction = store.Transaction

@@ -140,7 +140,7 @@ func (g *gallery) call(t *testing.T, b both, key string) error {
 	}
 	var response []byte
 	request := encoded(t, b.message)
-	return connection.Invoke(ctx, b.grpc, &request, &response, grpc.ForceCodec(raw{})) //nolint:wrapcheck // the status is what is looked at
+	return connection.Invoke(ctx, b.grpc, &request, &response, grpc.ForceCodec(raw{}))
 }
 
 func fieldsOf(r refused) []string {

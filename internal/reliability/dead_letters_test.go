@@ -169,7 +169,7 @@ func (w *world) spoil(orderID, payload string) {
 	if w.kind == onSQLite {
 		var connection *sqlite.Conn
 		if connection, err = sqlite.OpenConn(filepath.Join(w.servers[0].folder, "oms.db"), sqlite.OpenReadWrite|sqlite.OpenWAL); err == nil {
-			defer connection.Close() //nolint:errcheck // the statement's error counts
+			defer connection.Close()
 			err = sqlitex.ExecuteTransient(connection, fmt.Sprintf("UPDATE events SET payload = x'%s' WHERE aggregate_id = '%s' AND seq = 1",
 				payload, orderID), nil)
 		}
@@ -177,7 +177,7 @@ func (w *world) spoil(orderID, payload string) {
 		ctx := within(w.t)
 		var connection *pgx.Conn
 		if connection, err = pgx.Connect(ctx, w.url); err == nil {
-			defer connection.Close(ctx) //nolint:errcheck // as above
+			defer connection.Close(ctx)
 			_, err = connection.Exec(ctx, fmt.Sprintf(`UPDATE events SET payload = '\x%s' WHERE aggregate_id = '%s' AND seq = 1`, payload, orderID))
 		}
 	}

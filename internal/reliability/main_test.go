@@ -29,9 +29,9 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // among the temporary files
+	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "oms")
-	build := exec.Command("go", "build", "-race=false", "-o", binary, "../../cmd/oms") //nolint:gosec,noctx // ours
+	build := exec.Command("go", "build", "-race=false", "-o", binary, "../../cmd/oms")
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the server: %v\n%s", err, output)
 		return 1
@@ -57,7 +57,7 @@ func freeAddress() string {
 			ports.next = firstPort
 		}
 		address := fmt.Sprintf("127.0.0.1:%d", ports.next)
-		listener, err := net.Listen("tcp", address) //nolint:noctx // at once
+		listener, err := net.Listen("tcp", address)
 		if err == nil {
 			_ = listener.Close() // nothing was accepted
 			return address

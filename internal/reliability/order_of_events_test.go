@@ -120,7 +120,7 @@ func TestOrderOfEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer subscriber.Close() //nolint:errcheck // only read
+		t.Cleanup(func() { _ = subscriber.Close() })
 		c := &consumer{t: t, seqs: map[state.Ref]int64{}}
 		consumers = append(consumers, c)
 		readers.Go(func() { c.follow(ctx, subscriber, epoch, interrupt) })

@@ -82,7 +82,7 @@ func (w *world) traced(t *testing.T) []call {
 		"-e", "trace=pwrite64,pwritev,write,writev,sendto,sendmsg,fsync,fdatasync,sync_file_range,ftruncate,unlink,unlinkat,rename,renameat,renameat2",
 		binary,
 	}
-	if err := s.launch(exec.Command("strace", append(arguments, s.arguments()...)...)); err != nil { //nolint:gosec,noctx // ours
+	if err := s.launch(exec.Command("strace", append(arguments, s.arguments()...)...)); err != nil {
 		t.Skipf("strace does not work here: %v", err)
 	}
 	var buyers sync.WaitGroup
@@ -145,19 +145,19 @@ type call struct {
 }
 
 var (
-	traceLine = regexp.MustCompile(`^(\d+)\s+(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$`)
+	traceLine = regexp.MustCompile(`^(\d+)\s+(?:<\.{3} (\w+) resumed>|(\w+)\()(.*)$`)
 	onFile    = regexp.MustCompile(`^\d+<([^>]*)>(?:, (.*))?$`)
-	hexText   = regexp.MustCompile(`"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?`)
+	hexText   = regexp.MustCompile(`"((?:\\x[0-9a-f]{2})*)"(\.{3})?`)
 	anOrder   = regexp.MustCompile(`order:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 )
 
 // readTrace answers the calls in the order in which they returned; writes to sockets in which they began.
 func readTrace(path string) ([]call, error) {
-	file, err := os.Open(path) //nolint:gosec // ours
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says enough
+		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	var (
 		calls   []call
 		pending = map[string]call{}
@@ -169,7 +169,7 @@ func readTrace(path string) ([]call, error) {
 			return calls, nil
 		}
 		if err != nil {
-			return nil, err //nolint:wrapcheck // says enough
+			return nil, err
 		}
 		match := traceLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		if match == nil {
@@ -216,7 +216,7 @@ func unhex(text string) []byte {
 func parseCall(name, rest string) (call, error) {
 	c := call{name: name}
 	if strings.HasPrefix(name, "unlink") || strings.HasPrefix(name, "rename") {
-		if text := hexText.FindStringSubmatch(rest); text != nil && ofDatabase(string(unhex(text[1]))) {
+		if text := hexText.FindStringSubmatch(rest); len(text) > 1 && ofDatabase(string(unhex(text[1]))) {
 			c.path = string(unhex(text[1]))
 			if name[0] == 'r' {
 				return c, errors.New("a database's file was renamed, which this test cannot follow")
@@ -316,12 +316,12 @@ func disks(base string, calls []call) (map[string]*disk, error) {
 	files := map[string]*disk{}
 	names, err := filepath.Glob(filepath.Join(base, "*"))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says enough
+		return nil, err
 	}
 	for _, name := range names {
-		content, err := os.ReadFile(name) //nolint:gosec // ours
+		content, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // says enough
+			return nil, err
 		}
 		files[filepath.Base(name)] = &disk{content: content, entry: true}
 	}
@@ -370,7 +370,7 @@ func (w *world) cutAt(t *testing.T, number int, base string, calls []call) (drop
 		if (!d.entry || d.gone) && rand.N(2) == 0 {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), d.content, 0o600); err != nil { //nolint:gosec // ours
+		if err := os.WriteFile(filepath.Join(folder, name), d.content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -418,9 +418,9 @@ func (d *disk) lose(number int) (dropped int) {
 func storedOrders(path string) (map[string]bool, error) {
 	connection, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenWAL)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says enough
+		return nil, err
 	}
-	defer connection.Close() //nolint:errcheck // only read
+	defer connection.Close()
 	if whole, err := sqlitex.ResultText(connection.Prep("PRAGMA integrity_check")); err != nil || whole != "ok" {
 		return nil, fmt.Errorf("the database is damaged: %s %w", whole, err)
 	}
@@ -429,5 +429,5 @@ func storedOrders(path string) (map[string]bool, error) {
 		ids[row.ColumnText(0)] = true
 		return nil
 	}})
-	return ids, err //nolint:wrapcheck // says enough
+	return ids, err
 }

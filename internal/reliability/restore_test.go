@@ -203,7 +203,7 @@ func (w *world) administrate(statement string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer connection.Close(ctx) //nolint:errcheck // the statement's error counts
+	defer connection.Close(ctx)
 	if _, err := connection.Exec(ctx, statement); err != nil {
 		w.t.Fatalf("%s: %v", statement, err)
 	}
@@ -222,11 +222,11 @@ func copyFiles(t testing.TB, pattern, folder string) {
 		if strings.HasSuffix(name, ".lock") {
 			continue
 		}
-		text, err := os.ReadFile(name) //nolint:gosec // ours
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, filepath.Base(name)), text, 0o600); err != nil { //nolint:gosec // ours
+		if err := os.WriteFile(filepath.Join(folder, filepath.Base(name)), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

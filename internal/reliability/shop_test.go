@@ -159,12 +159,11 @@ func (w *world) orders() []*omsv1.Order {
 
 // resting tells whether nothing is to come for an order but what a client or its timer does.
 func resting(o *omsv1.Order) bool {
-	switch o.GetPayment().GetStatus() {
-	case omsv1.PaymentStatus_PAYMENT_STATUS_REQUESTED, omsv1.PaymentStatus_PAYMENT_STATUS_PROCESSING,
-		omsv1.PaymentStatus_PAYMENT_STATUS_AUTHORIZED, omsv1.PaymentStatus_PAYMENT_STATUS_UNKNOWN:
-		return false
+	underWay := []omsv1.PaymentStatus{
+		omsv1.PaymentStatus_PAYMENT_STATUS_REQUESTED, omsv1.PaymentStatus_PAYMENT_STATUS_PROCESSING,
+		omsv1.PaymentStatus_PAYMENT_STATUS_AUTHORIZED, omsv1.PaymentStatus_PAYMENT_STATUS_UNKNOWN,
 	}
-	return o.Status != pending && o.Status != paid && o.GetPayment().GetRefundPendingMinor() == 0
+	return !slices.Contains(underWay, o.GetPayment().GetStatus()) && o.Status != pending && o.Status != paid && o.GetPayment().GetRefundPendingMinor() == 0
 }
 
 // rest waits until every saga has ended, and answers all orders.
@@ -275,7 +274,7 @@ func (s *server) http(t testing.TB, method, path, key, body string, headers ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -312,5 +311,5 @@ func (s *server) invoke(ctx context.Context, method string, request []byte) ([]b
 		header   metadata.MD
 	)
 	err := s.public.Invoke(ctx, method, &request, &response, grpc.ForceCodec(raw{}), grpc.Header(&header))
-	return response, header, err //nolint:wrapcheck // the status is what is looked at
+	return response, header, err
 }

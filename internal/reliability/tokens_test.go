@@ -184,7 +184,7 @@ func receive[M any](stream interface{ Recv() (M, error) }, err error) (M, error)
 
 // events reads the ids of an order's event stream to its end.
 func (w *world) events(t *testing.T, s *server, orderID, after string) (ids []string) {
-	request, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.api+"/v1/orders/"+orderID+":watch", nil)
+	request, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.api+"/v1/orders/"+orderID+":watch", http.NoBody)
 	if err != nil {
 		t.Error(err)
 		return nil
@@ -195,7 +195,7 @@ func (w *world) events(t *testing.T, s *server, orderID, after string) (ids []st
 		t.Error(err)
 		return nil
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer response.Body.Close()
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -330,7 +330,7 @@ func (w *world) commands() int {
 
 func (s *server) metrics(t testing.TB) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.ops+"/metrics", nil)
+	request, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.ops+"/metrics", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func (s *server) metrics(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -196,7 +196,7 @@ func (s *server) arguments(more ...string) []string {
 // start starts a process and waits until it accepts commands.
 func (s *server) start(more ...string) {
 	s.world.t.Helper()
-	if err := s.launch(exec.Command(binary, s.arguments(more...)...)); err != nil { //nolint:gosec,noctx // ours; it is ended by kill
+	if err := s.launch(exec.Command(binary, s.arguments(more...)...)); err != nil {
 		s.world.t.Fatal(err)
 	}
 }
@@ -219,7 +219,7 @@ func (s *server) launch(command *exec.Cmd) error {
 		select {
 		case err := <-exited:
 			exited <- err
-			return fmt.Errorf("the server ended: %v: %s", err, s.log) //nolint:errorlint // nil is as bad
+			return fmt.Errorf("the server ended: %w: %s", errors.Join(err, errEnded), s.log)
 		default:
 		}
 		if time.Now().After(limit) {
@@ -228,12 +228,14 @@ func (s *server) launch(command *exec.Cmd) error {
 	}
 }
 
+var errEnded = errors.New("it accepts no commands")
+
 func answered(url string) bool {
-	response, err := http.Get(url) //nolint:gosec,noctx // ours
+	response, err := http.Get(url)
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
 	return response.StatusCode == http.StatusOK
 }
@@ -328,11 +330,11 @@ func (w *world) text(query string) string {
 func askSQLite(path, query string) (string, error) {
 	connection, err := sqlite.OpenConn(path, sqlite.OpenReadOnly|sqlite.OpenWAL)
 	if err != nil {
-		return "", err //nolint:wrapcheck // says enough
+		return "", err
 	}
-	defer connection.Close() //nolint:errcheck // only read
+	defer connection.Close()
 	connection.SetBlockOnBusy()
-	return sqlitex.ResultText(connection.Prep(query)) //nolint:wrapcheck // as above
+	return sqlitex.ResultText(connection.Prep(query))
 }
 
 func askPostgres(url, query string) (string, error) {
@@ -340,18 +342,18 @@ func askPostgres(url, query string) (string, error) {
 	defer cancel()
 	connection, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return "", err //nolint:wrapcheck // says enough
+		return "", err
 	}
-	defer connection.Close(ctx) //nolint:errcheck // only read
+	defer connection.Close(ctx)
 	var text string
 	err = connection.QueryRow(ctx, query).Scan(&text)
-	return text, err //nolint:wrapcheck // as above
+	return text, err
 }
 
 // oms runs another command of the program.
 func (w *world) oms(arguments ...string) (string, error) {
 	w.t.Helper()
-	command := exec.CommandContext(w.t.Context(), binary, arguments...) //nolint:gosec // ours
+	command := exec.CommandContext(w.t.Context(), binary, arguments...)
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	if err := command.Run(); err != nil {

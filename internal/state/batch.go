@@ -1,7 +1,6 @@
 package state
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"time"
@@ -119,16 +118,4 @@ type Changes struct {
 	SetTimers   []Timer       // sorted, one a key
 	ClearTimers []TimerKey    // sorted, none of them in SetTimers
 	Transfers   []ledger.Transfer
-}
-
-// Transaction is one batch under way. Exactly one of Commit and Rollback ends it. It is an alias, so that a store can answer one
-// without importing this room.
-type Transaction = interface {
-	// Loaded answers what was read.
-	Loaded() Loaded
-	// Commit stores the changes and makes them durable. Its errors are ErrConflict, ErrData, ErrOutcomeUnknown, or
-	// others, which mean that nothing was stored.
-	Commit(ctx context.Context, changes *Changes) error
-	// Rollback gives everything up.
-	Rollback()
 }

@@ -39,7 +39,7 @@ var bufferPool = sync.Pool{New: func() any {
 		b.keys[kind] = newRowset(kindsOf(table.key()))
 		b.inserts[kind] = newRowset(kindsOf(table.fields))
 		b.updates[kind] = newRowset(kindsOf(table.fields))
-		b.updates[kind].leaveOut(table.fields)
+		b.updates[kind].leaveOut(table)
 	}
 	return b
 }}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
@@ -45,21 +46,20 @@ type rowset struct {
 	count   int
 	next    int // the column that the next value goes to
 	values  [][]byte
-	fixed   []bool // columns whose values are taken and thrown away; nil for none
+	fixed   []bool // columns whose values are taken and thrown away
 	nowhere column // where they go
 }
 
 // leaveOut makes the rowset one for updates: it takes whole rows and leaves out what never changes.
-func (s *rowset) leaveOut(fields []field) {
-	s.fixed = make([]bool, len(fields))
-	for i, field := range fields {
-		s.fixed[i] = field.fixed
+func (s *rowset) leaveOut(t *table) {
+	for i, field := range t.fields {
+		s.fixed[i] = slices.Contains(t.fixed, field.name)
 	}
 }
 
 // newRowset makes a rowset of columns of these types.
 func newRowset(kinds []kind) *rowset {
-	set := &rowset{columns: make([]column, len(kinds)), values: make([][]byte, len(kinds))}
+	set := &rowset{columns: make([]column, len(kinds)), values: make([][]byte, len(kinds)), fixed: make([]bool, len(kinds))}
 	for i, kind := range kinds {
 		set.columns[i].oid = oids[kind]
 	}
@@ -93,7 +93,7 @@ func (s *rowset) row() *rowset {
 
 func (s *rowset) column() *column {
 	c := &s.columns[s.next]
-	if s.fixed != nil && s.fixed[s.next] {
+	if s.fixed[s.next] {
 		c = &s.nowhere
 		c.data = c.data[:0]
 	}
@@ -105,7 +105,7 @@ func (s *rowset) column() *column {
 func (s *rowset) parameters() [][]byte {
 	s.values = s.values[:0]
 	for i := range s.columns {
-		if s.fixed != nil && s.fixed[i] {
+		if s.fixed[i] {
 			continue
 		}
 		c := &s.columns[i]

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -11,82 +12,84 @@ import (
 type field struct {
 	name string
 	kind kind
-	// fixed says that the column never changes once the row exists (package state), so that updates leave it out.
-	fixed bool
 }
 
 // table is a table whose rows batches load and store. Its first two columns are its key: tenant and id.
 type table struct {
 	name   string
 	fields []field
+	// fixed names the columns that never change once the row exists (package state): updates leave them out.
+	fixed []string
 }
 
 // tables are those of the kinds of rows.
 var tables = map[state.Kind]*table{
-	state.KindOrder:       {"orders", orderFields},
-	state.KindReservation: {"reservations", reservationFields},
-	state.KindPayment:     {"payments", paymentFields},
-	state.KindEffect:      {"effects", effectFields},
-	state.KindDeadLetter:  {"dead_letters", deadLetterFields},
-	state.KindItem:        {"items", itemFields},
+	state.KindOrder:       {"orders", orderFields, []string{"customer_id", "currency", "created_at"}},
+	state.KindReservation: {"reservations", reservationFields, []string{"order_id", "items"}},
+	state.KindPayment:     {"payments", paymentFields, []string{"order_id", "currency", "created_at"}},
+	state.KindEffect: {"effects", effectFields, []string{
+		"kind", "aggregate_id", "order_id", "provider", "token", "currency", "amount_minor", "trace_id", "created_at",
+	}},
+	state.KindDeadLetter: {"dead_letters", deadLetterFields, nil},
+	state.KindItem:       {"items", itemFields, nil},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.
 var (
 	orderFields = []field{
-		{"tenant_id", kindText, false}, {"order_id", kindText, false}, {"customer_id", kindText, true}, {"status", kindInt2, false}, {"status_reason", kindText, false},
-		{"status_detail", kindText, false}, {"currency", kindText, true}, {"amount_minor", kindInt8, false}, {"adjustments", kindJSON, false},
-		{"client_reference", kindText, false}, {"metadata", kindJSON, false}, {"payment_status", kindInt2, false}, {"payment_token", kindText, false},
-		{"keep_on_decline", kindBool, false}, {"decline_reason", kindText, false}, {"captured_minor", kindInt8, false}, {"refunded_minor", kindInt8, false},
-		{"refund_pending_minor", kindInt8, false}, {"cancel_requested", kindBool, false}, {"expires_at", kindTime, false}, {"created_at", kindTime, true},
-		{"updated_at", kindTime, false}, {"version", kindInt8, false},
+		{"tenant_id", kindText}, {"order_id", kindText}, {"customer_id", kindText}, {"status", kindInt2}, {"status_reason", kindText},
+		{"status_detail", kindText}, {"currency", kindText}, {"amount_minor", kindInt8}, {"adjustments", kindJSON},
+		{"client_reference", kindText}, {"metadata", kindJSON}, {"payment_status", kindInt2}, {"payment_token", kindText},
+		{"keep_on_decline", kindBool}, {"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"refund_pending_minor", kindInt8}, {"cancel_requested", kindBool}, {"expires_at", kindTime}, {"created_at", kindTime},
+		{"updated_at", kindTime}, {"version", kindInt8},
 	}
 	lineFields = []field{
-		{"tenant_id", kindText, false}, {"order_id", kindText, false}, {"line_no", kindInt4, false}, {"sku", kindText, false}, {"quantity", kindInt4, false},
-		{"price_minor", kindInt8, false},
+		{"tenant_id", kindText}, {"order_id", kindText}, {"line_no", kindInt4}, {"sku", kindText}, {"quantity", kindInt4},
+		{"price_minor", kindInt8},
 	}
 	reservationFields = []field{
-		{"tenant_id", kindText, false}, {"reservation_id", kindText, false}, {"order_id", kindText, true}, {"status", kindInt2, false}, {"items", kindJSON, true},
-		{"rejected_sku", kindText, false}, {"version", kindInt8, false}, {"updated_at", kindTime, false},
+		{"tenant_id", kindText}, {"reservation_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"items", kindJSON},
+		{"rejected_sku", kindText}, {"version", kindInt8}, {"updated_at", kindTime},
 	}
 	paymentFields = []field{
-		{"tenant_id", kindText, false}, {"payment_id", kindText, false}, {"order_id", kindText, true}, {"status", kindInt2, false}, {"currency", kindText, true},
-		{"amount_minor", kindInt8, false}, {"provider", kindText, false}, {"external_id", kindText, false}, {"token", kindText, false}, {"attempt", kindInt4, false},
-		{"cancel_requested", kindBool, false}, {"captured_minor", kindInt8, false}, {"refunded_minor", kindInt8, false},
-		{"refund_pending_minor", kindInt8, false}, {"decline_reason", kindText, false}, {"refunds", kindJSON, false}, {"version", kindInt8, false},
-		{"created_at", kindTime, true}, {"updated_at", kindTime, false},
+		{"tenant_id", kindText}, {"payment_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"currency", kindText},
+		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText}, {"attempt", kindInt4},
+		{"cancel_requested", kindBool}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"refund_pending_minor", kindInt8}, {"decline_reason", kindText}, {"refunds", kindJSON}, {"version", kindInt8},
+		{"created_at", kindTime}, {"updated_at", kindTime},
 	}
 	effectFields = []field{
-		{"tenant_id", kindText, false}, {"effect_id", kindText, false}, {"kind", kindText, true}, {"aggregate_id", kindText, true}, {"order_id", kindText, true},
-		{"provider", kindText, true}, {"token", kindText, true}, {"external_id", kindText, false}, {"currency", kindText, true}, {"amount_minor", kindInt8, true},
-		{"state", kindInt2, false}, {"owner", kindText, false}, {"next_at", kindTime, false}, {"attempts", kindInt4, false}, {"called", kindBool, false},
-		{"last_error", kindText, false}, {"trace_id", kindText, true}, {"created_at", kindTime, true}, {"updated_at", kindTime, false},
+		{"tenant_id", kindText}, {"effect_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"order_id", kindText},
+		{"provider", kindText}, {"token", kindText}, {"external_id", kindText}, {"currency", kindText}, {"amount_minor", kindInt8},
+		{"state", kindInt2}, {"owner", kindText}, {"next_at", kindTime}, {"attempts", kindInt4}, {"called", kindBool},
+		{"last_error", kindText}, {"trace_id", kindText}, {"created_at", kindTime}, {"updated_at", kindTime},
 	}
 	deadLetterFields = []field{
-		{"tenant_id", kindText, false}, {"dead_letter_id", kindText, false}, {"aggregate_id", kindText, false}, {"kind", kindText, false}, {"payload", kindBytes, false},
-		{"position", kindInt8, false}, {"error", kindText, false}, {"attempts", kindInt4, false}, {"created_at", kindTime, false}, {"replayed_at", kindTime, false},
+		{"tenant_id", kindText}, {"dead_letter_id", kindText}, {"aggregate_id", kindText}, {"kind", kindText}, {"payload", kindBytes},
+		{"position", kindInt8}, {"error", kindText}, {"attempts", kindInt4}, {"created_at", kindTime}, {"replayed_at", kindTime},
 	}
 	itemFields = []field{
-		{"tenant_id", kindText, false}, {"sku", kindText, false}, {"on_hand", kindInt8, false}, {"reserved", kindInt8, false}, {"sold", kindInt8, false},
-		{"version", kindInt8, false}, {"seq", kindInt8, false}, {"updated_at", kindTime, false},
+		{"tenant_id", kindText}, {"sku", kindText}, {"on_hand", kindInt8}, {"reserved", kindInt8}, {"sold", kindInt8},
+		{"version", kindInt8}, {"seq", kindInt8}, {"updated_at", kindTime},
 	}
 	answerFields = []field{
-		{"tenant_id", kindText, false}, {"principal", kindText, false}, {"key", kindText, false}, {"hash", kindBytes, false}, {"method", kindText, false},
-		{"code", kindInt2, false}, {"body", kindBytes, false}, {"created_at", kindTime, false},
+		{"tenant_id", kindText}, {"principal", kindText}, {"key", kindText}, {"hash", kindBytes}, {"method", kindText},
+		{"code", kindInt2}, {"body", kindBytes}, {"created_at", kindTime},
 	}
 	eventFields = []field{
-		{"tenant_id", kindText, false}, {"aggregate_id", kindText, false}, {"seq", kindInt8, false}, {"event_type", kindText, false}, {"occurred_at", kindTime, false},
-		{"trace_id", kindText, false}, {"idempotency_key", kindText, false}, {"schema_version", kindText, false}, {"payload", kindBytes, false},
+		{"tenant_id", kindText}, {"aggregate_id", kindText}, {"seq", kindInt8}, {"event_type", kindText}, {"occurred_at", kindTime},
+		{"trace_id", kindText}, {"idempotency_key", kindText}, {"schema_version", kindText}, {"payload", kindBytes},
 	}
 	timerFields = []field{
-		{"tenant_id", kindText, false}, {"kind", kindText, false}, {"aggregate_id", kindText, false}, {"due_at", kindTime, false},
+		{"tenant_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"due_at", kindTime},
 	}
 	transferFields = []field{
-		{"tenant_id", kindText, false}, {"transfer_id", kindText, false}, {"kind", kindText, false}, {"order_id", kindText, false}, {"currency", kindText, false},
-		{"booked_at", kindTime, false},
+		{"tenant_id", kindText}, {"transfer_id", kindText}, {"kind", kindText}, {"order_id", kindText}, {"currency", kindText},
+		{"booked_at", kindTime},
 	}
 	entryFields = []field{
-		{"tenant_id", kindText, false}, {"transfer_id", kindText, false}, {"entry_no", kindInt4, false}, {"account", kindText, false}, {"amount_minor", kindInt8, false},
+		{"tenant_id", kindText}, {"transfer_id", kindText}, {"entry_no", kindInt4}, {"account", kindText}, {"amount_minor", kindInt8},
 	}
 )
 
@@ -144,7 +147,7 @@ func (t *table) insert() string { return insert(t.name, t.fields) }
 func (t *table) changing() []field {
 	var fields []field
 	for _, field := range t.fields {
-		if !field.fixed {
+		if !slices.Contains(t.fixed, field.name) {
 			fields = append(fields, field)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // transaction is a batch under way.
@@ -23,7 +24,7 @@ type transaction struct {
 }
 
 // Begin implements pipeline.Store.
-func (s *Store) Begin(ctx context.Context, need state.Need) (state.Transaction, error) {
+func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -103,10 +104,10 @@ func (t *transaction) sawAnswer(f *fields) error {
 	return nil
 }
 
-// Loaded implements state.Transaction.
+// Loaded implements store.Transaction.
 func (t *transaction) Loaded() state.Loaded { return t.loaded }
 
-// Commit implements state.Transaction.
+// Commit implements store.Transaction.
 func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error {
 	buffers := borrow()
 	defer buffers.giveBack()
@@ -139,7 +140,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	return nil
 }
 
-// Rollback implements state.Transaction.
+// Rollback implements store.Transaction.
 func (t *transaction) Rollback() { t.end(context.Background()) }
 
 // end gives the connection back, where there is one.

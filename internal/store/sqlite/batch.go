@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // transaction is one batch under way.
@@ -19,7 +20,7 @@ type transaction struct {
 
 // Begin implements pipeline.Store. It waits for the writer, so at most one batch has read anything; what it has read cannot
 // change before its Commit. With nothing to read it waits for nobody: Commit takes the turn then.
-func (s *Store) Begin(ctx context.Context, need state.Need) (state.Transaction, error) {
+func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, error) {
 	t := &transaction{store: s, loaded: state.Loaded{
 		Rows: make(map[state.Ref]state.Row, len(need.Refs)), Answers: map[state.Key]*state.Answer{},
 	}}
@@ -78,10 +79,10 @@ func (t *transaction) load(need state.Need) error {
 	return nil
 }
 
-// Loaded implements state.Transaction.
+// Loaded implements store.Transaction.
 func (t *transaction) Loaded() state.Loaded { return t.loaded }
 
-// Rollback implements state.Transaction.
+// Rollback implements store.Transaction.
 func (t *transaction) Rollback() {
 	if t.writer != nil {
 		t.store.give(t.writer) // which rolls back
@@ -90,7 +91,7 @@ func (t *transaction) Rollback() {
 	t.ended = true
 }
 
-// Commit implements state.Transaction. A key or row that exists shows as a constraint that fails: nothing is looked up first.
+// Commit implements store.Transaction. A key or row that exists shows as a constraint that fails: nothing is looked up first.
 func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error {
 	if t.ended {
 		return fmt.Errorf("sqlite: commit: the batch has ended")
