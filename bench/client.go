@@ -11,6 +11,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,16 +152,17 @@ func (c *client) tell(orderID string) string {
 	if err != nil {
 		return err.Error()
 	}
-	text := fmt.Sprintf("%v, payment %v", answer.Order.Status, answer.Order.GetPayment().GetStatus())
+	var text strings.Builder
+	fmt.Fprintf(&text, "%v, payment %v", answer.Order.Status, answer.Order.GetPayment().GetStatus())
 	timeline, err := c.orders[0].GetTimeline(ctx, &omsv1.GetTimelineRequest{OrderId: orderID})
 	if err != nil {
-		return text + ", " + err.Error()
+		return text.String() + ", " + err.Error()
 	}
 	for _, entry := range timeline.Entries {
-		text += fmt.Sprintf("\n  %s %s %s→%s %s %d", entry.OccurredAt.AsTime().Format(time.StampMicro), entry.Kind, entry.From, entry.To,
+		fmt.Fprintf(&text, "\n  %s %s %s→%s %s %d", entry.OccurredAt.AsTime().Format(time.StampMicro), entry.Kind, entry.From, entry.To,
 			entry.Reason, entry.Attempts)
 	}
-	return text
+	return text.String()
 }
 
 // keyed carries a fresh idempotency key.
