@@ -128,7 +128,7 @@ func (a *App) makeRelay() {
 	a.relay = outbox.New(outbox.Options{
 		Store: a.store, Publisher: a.bus, Holder: a.holder, Logger: a.logger, Metrics: a.relayMetrics(),
 		LowWater: func(ctx context.Context) (int64, error) {
-			cursor, err := a.store.Cursor(ctx, reactorName)
+			cursor, err := a.store.Cursor(ctx, reactor.LeaseName(reactorName))
 			return cursor.Position, err //nolint:wrapcheck // the relay says what it asked for
 		},
 	})

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/app"
@@ -132,4 +135,85 @@ func (r *running) await(t *testing.T, orderID string, status omsv1.OrderStatus) 
 			return response.Order
 		}
 	}
+}
+
+// Stock of a living order is given back by cancelling it and in no other way: it would be sold twice (requirement O-12).
+func TestReleaseByHandNeedsAnEndedOrder(t *testing.T) {
+	server := start(t)
+	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: 1}); err != nil {
+		t.Fatal(err)
+	}
+	created, err := server.orders.CreateOrder(keyed(t, "create"), &omsv1.CreateOrderRequest{
+		CustomerId: "c", Currency: "EUR",
+		Items: []*omsv1.OrderItem{{Sku: "A", Qty: 1, Price: &omsv1.Money{Currency: "EUR", AmountMinor: 500}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.await(t, created.Order.Id, omsv1.OrderStatus_ORDER_STATUS_RESERVED)
+	_, err = server.inventory.Release(keyed(t, "release"), &omsv1.ReleaseRequest{OrderId: created.Order.Id})
+	if reason(err) != "ILLEGAL_TRANSITION" {
+		t.Errorf("release of a living order: %v", err)
+	}
+	_, err = server.inventory.Reserve(keyed(t, "reserve"), &omsv1.ReserveRequest{
+		OrderId: "order:0198c5a0-0000-7000-8000-000000000001", Items: []*omsv1.ReservationItem{{Sku: "A", Qty: 1}},
+	})
+	if reason(err) != "NOT_FOUND" {
+		t.Errorf("reserve for an order that does not exist: %v", err)
+	}
+	again, err := server.inventory.Reserve(keyed(t, "again"), &omsv1.ReserveRequest{
+		OrderId: created.Order.Id, Items: []*omsv1.ReservationItem{{Sku: "A", Qty: 1}},
+	})
+	if err != nil || again.Reservation.Status != omsv1.ReservationStatus_RESERVATION_STATUS_HELD {
+		t.Errorf("reserve again: %v %v", again, err)
+	}
+}
+
+// What gRPC itself would refuse without details is refused in our error model, as REST refuses it (ruling R-5).
+func TestUnreadableMessagesHaveDetails(t *testing.T) {
+	server := start(t)
+	_, address, _, _ := server.Addresses()
+	connection := dial(t, address)
+	for title, test := range map[string]struct {
+		method  string
+		message []byte
+		reason  string
+	}{
+		"malformed":      {"/oms.v1.OrderService/CreateOrder", []byte{0x0a, 0x7f, 0x00}, "MALFORMED_MESSAGE"},
+		"invalid UTF-8":  {"/oms.v1.OrderService/CreateOrder", []byte{0x0a, 0x01, 0xff}, "MALFORMED_MESSAGE"},
+		"too large":      {"/oms.v1.OrderService/CreateOrder", make([]byte, 2<<20), "BODY_TOO_LARGE"},
+		"unknown method": {"/oms.v1.OrderService/Nothing", nil, "METHOD_NOT_FOUND"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			var answer []byte
+			err := connection.Invoke(keyed(t, title), test.method, &test.message, &answer, grpc.ForceCodecV2(rawCodec{}))
+			if reason(err) != test.reason {
+				t.Errorf("answered %v", err)
+			}
+		})
+	}
+}
+
+// rawCodec sends bytes as they are.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil //nolint:forcetypeassert // ours
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize() //nolint:forcetypeassert // ours
+	return nil
+}
+
+// reason reads the machine reason of a refusal.
+func reason(err error) string {
+	for _, detail := range status.Convert(err).Details() {
+		if info, found := detail.(*errdetails.ErrorInfo); found {
+			return info.Reason
+		}
+	}
+	return ""
 }

@@ -81,12 +81,15 @@ func (t *table) expire(ctx context.Context, timer state.Timer) (command.Command,
 	}, nil
 }
 
+// letterID names the dead letter of an event.
+func letterID(e *state.Event) string { return "deadletter:" + e.ID.String() }
+
 // park answers the command that writes an event down which cannot be carried out.
 func park(e state.Event, cause error, attempts int) command.Command {
 	return command.Command{
 		Tenant: e.Tenant, Principal: "flow", Method: "flow/park", TraceID: e.TraceID,
 		Steps: []command.Step{command.Do(deadletter.Write{Letter: state.DeadLetter{
-			Tenant: e.Tenant, ID: "deadletter:" + e.ID.String(), AggregateID: e.AggregateID, Kind: e.Type,
+			Tenant: e.Tenant, ID: letterID(&e), AggregateID: e.AggregateID, Kind: e.Type,
 			Payload: e.Payload, Position: e.Position, Error: cause.Error(), Attempts: int32(attempts), //nolint:gosec // few
 		}})},
 	}
@@ -100,9 +103,9 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
 	events, err := t.store.Events(ctx, letter.Position, 1)
 	if err != nil {
-		return nil, fmt.Errorf("read the event of %s: %w", letter.ID, err)
+		return nil, fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the log cannot be read at the moment; try again").Because(err)
 	}
-	if len(events) != 1 {
+	if len(events) != 1 || letter.ID != letterID(&events[0]) || letter.Tenant != events[0].Tenant {
 		return nil, fault.New(fault.FailedPrecondition, "EVENT_GONE", "the event of the dead letter is not in the log any more")
 	}
 	commands, err := t.react(events[0])

@@ -54,7 +54,7 @@ type Config struct {
 	Bus   Place    `default:"embedded" group:"Storage" help:"Message bus: embedded, in this process, or nats:// URLs."`
 	Roles []string `default:"all" placeholder:"ROLE" group:"Storage" help:"What this process does: all, or of api, relay, reactor, timer, effect."`
 
-	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation, console."`
+	APIAddr      string `default:"127.0.0.1:8080" group:"Listeners" help:"REST, server-sent events, documentation."`
 	GRPCAddr     string `name:"grpc-addr" default:"127.0.0.1:9090" group:"Listeners" help:"Public gRPC, health, reflection."`
 	InternalAddr string `default:"127.0.0.1:9091" group:"Listeners" help:"Internal gRPC: stock, payments, administration."`
 	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles."`

@@ -62,6 +62,9 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 			return refusal
 		}
 		defer c.inFlight.Add(-1)
+		if call.Unreadable != nil {
+			return call.Unreadable
+		}
 		if err := scope.Check(call.Request); err != nil {
 			return err
 		}
@@ -149,9 +152,12 @@ func (c *chain) guard(ctx context.Context, inner func() error) (refusal *fault.F
 		}
 	}()
 	err := inner()
+	var told *fault.Fault
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &told): // whatever its cause was
+		return told
 	case errors.Is(err, context.Canceled):
 		return fault.New(fault.Canceled, "CANCELED", "the caller went away")
 	case errors.Is(err, context.DeadlineExceeded):

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
 // Dialects of a Call.
@@ -26,6 +27,7 @@ type Call struct {
 	Dialect    string
 	Internal   bool          // came in by the internal listener
 	Request    proto.Message // nil for the request of a stream that is not read yet
+	Unreadable *fault.Fault  // why the request could not be read, if it could not
 }
 
 // Chain runs a call through its wrappers: recover, trace, authenticate, authorize, limit, validate, idempotency key. Errors

@@ -196,6 +196,38 @@ func Void(s Subject) []command.Step {
 	return []command.Step{command.Do(order.Unpaid{Name: s.order()}), command.Do(payment.Void{Name: s.payment()})}
 }
 
+// ReserveByHand is Reserve asked for by a caller instead of the order's event. A reservation that exists is the answer; else the
+// order must be PENDING and the demand its own.
+func ReserveByHand(s Subject, demand []state.Demand, provider string) []command.Step {
+	check := s.known(func(v view) domain.Command {
+		if v.reservation != nil {
+			return nil
+		}
+		return order.Reservable{Name: s.order(), Demand: demand}
+	}, s.held())
+	return append([]command.Step{check}, Reserve(s, demand, provider)...)
+}
+
+// ReleaseByHand gives back what is held for an order that has ended or is not ours. Of a living order it is refused, since
+// cancelling the order does it: otherwise its stock could be sold twice.
+func ReleaseByHand(s Subject) []command.Step {
+	return []command.Step{
+		command.Do(order.Ended{Name: s.order()}),
+		command.Do(inventory.Release{Order: s.stock(), Refuse: true}),
+	}
+}
+
+// known is a step about an order that may not exist: the order's own command refuses then.
+func (s Subject) known(next func(v view) domain.Command, refs ...[]state.Ref) command.Step {
+	step := s.step(next, refs...)
+	return command.Step{Refs: step.Refs, Next: func(states domain.States) domain.Command {
+		if states.Get(s.order().Ref()) == nil {
+			return order.Ended{Name: s.order(), Exists: true}
+		}
+		return step.Next(states)
+	}}
+}
+
 // Number reads the last part of an effect's id: the attempt of a hold, the number of a refund.
 func Number(effectID string) int {
 	number, err := strconv.Atoi(effectID[strings.LastIndexByte(effectID, '/')+1:])

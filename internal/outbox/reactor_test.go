@@ -100,7 +100,7 @@ func TestRestoredDatabase(t *testing.T) {
 	stopRelay()
 	stopReactor()
 	s.truncate(500)
-	s.cursors["flow"] = state.Cursor{Epoch: "first", Position: 900} // it leads, against all rules
+	s.cursors[reactor.LeaseName("flow")] = state.Cursor{Epoch: "first", Position: 900} // it leads, against all rules
 
 	after := newDeeds()
 	spawn(t, after.reactor(s, b, "a").Run)

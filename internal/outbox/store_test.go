@@ -250,7 +250,7 @@ func (s *store) SaveCursor(ctx context.Context, lease state.Lease, cursor state.
 	if err := s.fenced(lease); err != nil {
 		return err
 	}
-	s.cursors[lease.Name[len("reactor/"):]] = cursor
+	s.cursors[lease.Name] = cursor
 	return nil
 }
 

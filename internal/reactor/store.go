@@ -13,9 +13,9 @@ type Store interface {
 	AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (state.Lease, bool, error)
 	// ReleaseLease gives a lease up.
 	ReleaseLease(ctx context.Context, lease state.Lease) error
-	// Cursor answers how far the reactor has come; the zero value when it never ran.
+	// Cursor answers how far the holder of the lease of that name has come; the zero value when there was none.
 	Cursor(ctx context.Context, name string) (state.Cursor, error)
-	// SaveCursor stores how far it has come; it may lag and never leads. ErrFenced when the lease was lost.
+	// SaveCursor stores how far it has come, under the name of the lease; it may lag and never leads. ErrFenced when the lease was lost.
 	SaveCursor(ctx context.Context, lease state.Lease, cursor state.Cursor) error
 	// Parked answers the aggregates with a dead letter that was not replayed yet.
 	Parked(ctx context.Context) ([]state.Ref, error)

@@ -28,7 +28,7 @@ func (r *Reactor) term(ctx context.Context, held state.Lease) error {
 	if err != nil {
 		return fmt.Errorf("read the epoch: %w", err)
 	}
-	cursor, err := r.Store.Cursor(ctx, r.Name)
+	cursor, err := r.Store.Cursor(ctx, held.Name)
 	if err != nil {
 		return fmt.Errorf("read the cursor: %w", err)
 	}

@@ -177,12 +177,13 @@ func (c *crowd) killed(t *testing.T, victim *server, h *harm) {
 	}
 }
 
-// progress waits until sagas go on: an order is confirmed that was not before.
+// progress waits until sagas go on, an order is confirmed that was not before, and until the reactor has noted how far it is: what a
+// restart goes on from is then neither the beginning nor the end.
 func (c *crowd) progress() {
 	c.slow.Store(true)
-	query := "SELECT count(*) FROM orders WHERE status = 4"
-	before := c.world.count(query)
-	c.world.eventually("sagas go on", func() bool { return c.world.count(query) > before })
+	const orders, cursor = "SELECT count(*) FROM orders WHERE status = 4", "SELECT COALESCE(max(position), 0) FROM cursors"
+	confirmed, position := c.world.count(orders), c.world.count(cursor)
+	c.world.eventually("sagas go on", func() bool { return c.world.count(orders) > confirmed && c.world.count(cursor) > position })
 }
 
 // Processes are killed under load, again and again. Nobody who was answered is lied to, nothing is done twice, everything ends.

@@ -24,6 +24,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if err := noticeSources(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	folder, err := os.MkdirTemp("", "oms-reliability-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,6 +41,24 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// noticeSources looks at every file of the program. It is built and not imported, and `go test` would answer from its cache after a
+// change of it, but for the files that it saw the tests look at.
+func noticeSources() error {
+	for _, folder := range []string{"../../cmd", "../../gen", "../../internal", "../../go.mod"} {
+		err := filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			_, err = os.Stat(path)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("look at the sources: %w", err)
+		}
+	}
+	return nil
 }
 
 // Ports of servers lie below those that systems give to outgoing connections: a server that is killed gets its own again.

@@ -140,8 +140,14 @@ func (c Release) Decide(states domain.States, now time.Time) (domain.Decision, *
 // Sell turns an order's reserved stock into sold stock.
 type Sell struct{ Order }
 
-// Decide implements domain.Command.
+// Decide implements domain.Command. Stock that is not held for the order any more cannot be sold to it: the step is refused, and
+// what led to it becomes a dead letter that a person sees.
 func (c Sell) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	reservation := domain.Find[state.Reservation](states, ReservationRef(c.Tenant, c.OrderID))
+	if reservation == nil || (reservation.Status != state.ReservationHeld && reservation.Status != state.ReservationSold) {
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "NOT_RESERVED", "no stock is held for the order any more").
+			With("order_id", c.OrderID)
+	}
 	return c.settle(states, now, state.ReservationSold, false, func(item *state.Item, quantity int64) domain.Change {
 		return move(item, now, -quantity, -quantity, quantity)
 	})

@@ -193,3 +193,55 @@ func (c Unpaid) Decide(states domain.States, _ time.Time) (domain.Decision, *fau
 	}
 	return domain.Decision{}, refusal
 }
+
+// Reservable refuses unless the order waits for its stock and the demand is its own.
+type Reservable struct {
+	Name
+	Demand []state.Demand // summed by SKU
+}
+
+// Decide implements domain.Command.
+func (c Reservable) Decide(states domain.States, _ time.Time) (domain.Decision, *fault.Fault) {
+	o, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if o.Status != state.OrderPending {
+		return domain.Decision{}, illegal(o, "reserved", "PENDING")
+	}
+	wanted := map[string]int64{}
+	for _, line := range o.Lines {
+		wanted[line.SKU] += int64(line.Quantity)
+	}
+	for _, demand := range c.Demand {
+		wanted[demand.SKU] -= demand.Quantity
+	}
+	for sku, difference := range wanted {
+		if difference != 0 {
+			return domain.Decision{}, fault.Invalid("items", "DEMAND_MISMATCH", "must be the order's lines; %q differs by %d", sku, difference)
+		}
+	}
+	return domain.Decision{}, nil
+}
+
+// Ended refuses while the order lives: cancelling it is the way to give up what it holds. An order that does not exist holds
+// nothing, unless Exists says that there must be one.
+type Ended struct {
+	Name
+	Exists bool
+}
+
+// Decide implements domain.Command.
+func (c Ended) Decide(states domain.States, _ time.Time) (domain.Decision, *fault.Fault) {
+	o, refusal := c.find(states)
+	if o == nil {
+		if c.Exists {
+			return domain.Decision{}, refusal
+		}
+		return domain.Decision{}, nil
+	}
+	if !o.Status.Terminal() {
+		return domain.Decision{}, illegal(o, "stripped of its stock", "canceled, by CancelOrder, instead")
+	}
+	return domain.Decision{}, nil
+}

@@ -230,7 +230,8 @@ func (c Captured) Decide(states domain.States, now time.Time) (domain.Decision, 
 	return book(decision, p, now, "payment.capture", "capture", ledger.GatewayClearing, ledger.OrderRevenue, c.AmountMinor)
 }
 
-// CaptureFailed tells that the held money cannot be taken, for instance since the hold has expired.
+// CaptureFailed tells that the held money cannot be taken, for instance since the hold has expired. Whatever is still held is
+// given up.
 type CaptureFailed struct {
 	Name
 	Reason string
@@ -244,7 +245,9 @@ func (c CaptureFailed) Decide(states domain.States, now time.Time) (domain.Decis
 	}
 	after := next(p, now)
 	after.Status, after.DeclineReason, after.Token = state.PaymentDeclined, c.Reason, ""
-	return became(p, after, c.Reason), nil
+	decision := became(p, after, c.Reason)
+	call(&decision, after, now, KindVoid, "void/"+strconv.Itoa(int(p.Attempt)), p.AmountMinor)
+	return decision, nil
 }
 
 // Void asks the gateway to give a hold up.

@@ -122,7 +122,7 @@ func TestPaidAgainAfterADecline(t *testing.T) {
 		Declined{Name: name, Attempt: 1, Reason: "again"}, "",
 		Held{Name: name, Attempt: 1}, "",
 		Held{Name: name, Attempt: 2}, "AUTHORIZED",
-		CaptureFailed{Name: name, Reason: "expired"}, "DECLINED",
+		CaptureFailed{Name: name, Reason: "expired"}, "DECLINED, call void/2 1000EUR",
 	)
 	if p := r[name.Ref()].(*state.Payment); p.Token != "" || p.DeclineReason != "expired" || p.Attempt != 2 {
 		t.Errorf("in the end %+v", p)

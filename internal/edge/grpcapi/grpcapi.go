@@ -17,6 +17,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/trace"
 )
 
 // Options configures a server.
@@ -38,10 +39,11 @@ type Server struct {
 
 // New makes a server; the caller registers services and serves.
 func New(options Options) *Server {
-	i := interceptor{options}
+	i := interceptor{options, newCodec(options.MaxMessage)}
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(i.codec), grpc.UnknownServiceHandler(i.unknown),
 		grpc.UnaryInterceptor(i.unary), grpc.StreamInterceptor(i.stream),
-		grpc.MaxRecvMsgSize(options.MaxMessage), grpc.MaxConcurrentStreams(options.MaxStreams),
+		grpc.MaxRecvMsgSize(4*options.MaxMessage), grpc.MaxConcurrentStreams(options.MaxStreams),
 		grpc.NumStreamWorkers(options.Workers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
@@ -55,7 +57,22 @@ func New(options Options) *Server {
 }
 
 // interceptor hands calls of the contract to the chain; health and reflection go past it.
-type interceptor struct{ Options }
+type interceptor struct {
+	Options
+	codec codec
+}
+
+// unknown refuses calls of services and methods that there are not.
+func (i interceptor) unknown(_ any, stream grpc.ServerStream) error {
+	name, _ := grpc.MethodFromServerStream(stream)
+	incoming, _ := metadata.FromIncomingContext(stream.Context())
+	traced, headers := trace.FromHeaders(incoming.Get), metadata.MD{}
+	traced.Echo("", func(name, value string) { headers.Set(name, value) })
+	_ = stream.SetHeader(headers) // fails when the client is gone
+	refusal := fault.New(fault.Unimplemented, "METHOD_NOT_FOUND", "there is no method %s here", name)
+	refusal.TraceID = traced.ID
+	return Status(refusal)
+}
 
 func (i interceptor) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	method := i.Methods[info.FullMethod]
@@ -64,6 +81,7 @@ func (i interceptor) unary(ctx context.Context, request any, info *grpc.UnarySer
 	}
 	call, headers := i.call(ctx, method)
 	call.Request, _ = request.(proto.Message)
+	call.Unreadable = i.codec.unreadable(call.Request)
 	answer, err := i.Chain.Unary(ctx, call, func(ctx context.Context) (proto.Message, error) {
 		answer, err := handler(ctx, request)
 		if err != nil {
@@ -89,9 +107,10 @@ func (i interceptor) stream(service any, stream grpc.ServerStream, info *grpc.St
 	call, headers := i.call(stream.Context(), method)
 	err := i.Chain.Stream(stream.Context(), call, func(ctx context.Context) error {
 		_ = stream.SetHeader(headers) // as above
-		return handler(service, &contextStream{ServerStream: stream, context: ctx, check: edge.ScopeOf(ctx).Check})
+		return handler(service, &contextStream{ServerStream: stream, context: ctx, check: edge.ScopeOf(ctx).Check, codec: i.codec})
 	})
 	if err != nil {
+		_ = stream.SetHeader(headers) // a refused stream names its trace too; fails when the headers are sent already
 		return Status(fault.From(err))
 	}
 	return nil
@@ -117,6 +136,7 @@ type contextStream struct {
 	grpc.ServerStream
 	context context.Context //nolint:containedctx // grpc.ServerStream answers the context of its call
 	check   func(request proto.Message) error
+	codec   codec
 }
 
 // Context implements grpc.ServerStream.
@@ -127,8 +147,12 @@ func (s *contextStream) RecvMsg(message any) error {
 	if err := s.ServerStream.RecvMsg(message); err != nil {
 		return err //nolint:wrapcheck // grpc's own
 	}
-	if request, found := message.(proto.Message); found {
-		return s.check(request)
+	request, found := message.(proto.Message)
+	if !found {
+		return nil
 	}
-	return nil
+	if refusal := s.codec.unreadable(request); refusal != nil {
+		return refusal
+	}
+	return s.check(request)
 }

@@ -114,15 +114,26 @@ func (h *Handler) recovered(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, fault.From(errPanicked))
 }
 
+// bodyTimeout is how long a body may take to arrive.
+const bodyTimeout = 20 * time.Second
+
 // unary serves a method with one answer.
 func (h *Handler) unary(w http.ResponseWriter, r *http.Request, match *contract.Match) {
 	b := takeBuffers()
 	defer b.release()
 	route := match.Route
+	// A body that trickles in must not hold a connection and a buffer for as long as its sender likes.
+	connection := http.NewResponseController(w)
+	if route.Body {
+		_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every test's writer can
+	}
 	request, refused := h.request(r, match, b)
 	if refused != nil {
 		h.refuse(w, r, route.Method, 0, refused)
 		return
+	}
+	if route.Body {
+		_ = connection.SetReadDeadline(time.Time{}) // as above
 	}
 	call := newCall(w, r, route.Method, request)
 	response, err := h.options.Chain.Unary(r.Context(), call, func(ctx context.Context) (proto.Message, error) {

@@ -32,36 +32,40 @@ type Inventory struct {
 	*Environment
 }
 
-// Reserve implements the contract.
+// Reserve implements the contract: what the order's event leads to, asked for by hand. A shortage ends the order, and the
+// answered reservation says REJECTED.
 func (s *Inventory) Reserve(ctx context.Context, request *omsv1.ReserveRequest) (*omsv1.ReserveResponse, error) {
 	demands := make([]state.Demand, len(request.Items))
 	for i, item := range request.Items {
 		demands[i] = state.Demand{SKU: item.Sku, Quantity: item.Qty}
 	}
 	demands = inventory.SumDemands(demands)
-	reserve := inventory.Reserve{
-		Order: inventory.Order{Tenant: edge.ScopeOf(ctx).Caller.Tenant, OrderID: request.OrderId},
-		Items: demands, Refuse: true,
-	}
+	subject := subject(ctx, request.OrderId)
 	for _, demand := range demands {
-		reserve.SKUs = append(reserve.SKUs, demand.SKU)
+		subject.SKUs = append(subject.SKUs, demand.SKU)
 	}
-	answer, err := do[*omsv1.Reservation](ctx, s.Environment, reserve)
+	c := prepare(ctx)
+	c.Steps = flow.ReserveByHand(subject, demands, s.Provider)
+	c.Answer = inventory.ReservationRef(subject.Tenant, subject.OrderID)
+	answer, err := submit(ctx, s.Environment, c, &omsv1.Reservation{})
 	return &omsv1.ReserveResponse{Reservation: answer}, err
 }
 
-// Release implements the contract.
+// Release implements the contract. The row is read for the SKUs alone; whether it can be released is the step's to say.
 func (s *Inventory) Release(ctx context.Context, request *omsv1.ReleaseRequest) (*omsv1.ReleaseResponse, error) {
-	tenant := edge.ScopeOf(ctx).Caller.Tenant
-	reservation, err := s.View.Reservation(ctx, tenant, id.Derive("reservation", request.OrderId))
-	if err != nil {
-		return nil, read(err, "reservation of order", request.OrderId)
+	subject := subject(ctx, request.OrderId)
+	reservation, err := s.View.Reservation(ctx, subject.Tenant, id.Derive("reservation", request.OrderId))
+	if err != nil && !isNotFound(err) {
+		return nil, unavailable(err)
 	}
-	release := inventory.Release{Order: inventory.Order{Tenant: tenant, OrderID: request.OrderId}, Refuse: true}
-	for _, demand := range reservation.Items {
-		release.SKUs = append(release.SKUs, demand.SKU)
+	if reservation != nil {
+		for _, demand := range reservation.Items {
+			subject.SKUs = append(subject.SKUs, demand.SKU)
+		}
 	}
-	answer, err := do[*omsv1.Reservation](ctx, s.Environment, release)
+	c := prepare(ctx)
+	c.Steps = flow.ReleaseByHand(subject)
+	answer, err := submit(ctx, s.Environment, c, &omsv1.Reservation{})
 	return &omsv1.ReleaseResponse{Reservation: answer}, err
 }
 
@@ -153,11 +157,15 @@ func (s *Payments) Hold(ctx context.Context, request *omsv1.HoldRequest) (*omsv1
 
 // Capture implements the contract.
 func (s *Payments) Capture(ctx context.Context, request *omsv1.CaptureRequest) (*omsv1.CaptureResponse, error) {
-	found, err := s.find(ctx, request.OrderId)
-	if err != nil {
-		return nil, err
+	capture := payment.Capture{Name: s.name(ctx, request.OrderId)}
+	found, err := s.View.Payment(ctx, capture.Tenant, capture.Ref().ID)
+	if err != nil && !isNotFound(err) {
+		return nil, unavailable(err)
 	}
-	answer, err := do[*omsv1.Payment](ctx, s.Environment, payment.Capture{Name: s.name(ctx, request.OrderId), Attempt: found.Attempt})
+	if found != nil { // without one the step refuses, and the refusal is kept under the key
+		capture.Attempt = found.Attempt
+	}
+	answer, err := do[*omsv1.Payment](ctx, s.Environment, capture)
 	return &omsv1.CaptureResponse{Payment: answer}, err
 }
 

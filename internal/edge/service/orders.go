@@ -102,15 +102,13 @@ func (s *Orders) ListOrders(ctx context.Context, request *omsv1.ListOrdersReques
 	}
 	statuses := append([]omsv1.OrderStatus(nil), request.FilterStatuses...)
 	sort.Slice(statuses, func(i, j int) bool { return statuses[i] < statuses[j] })
-	filter := ""
-	var filterSb105 strings.Builder
+	var filter strings.Builder
 	for _, status := range statuses {
 		query.Statuses = append(query.Statuses, state.OrderStatus(status)) //nolint:gosec // an enum of seven
-		filterSb105.WriteString(strconv.Itoa(int(status)) + ",")
+		filter.WriteString(strconv.Itoa(int(status)) + ",")
 	}
-	filter += filterSb105.String()
 	binding := []string{
-		"orders", caller.Tenant, caller.Principal, request.CustomerId, filter, bound(query.CreatedFrom), bound(query.CreatedTo),
+		"orders", caller.Tenant, caller.Principal, request.CustomerId, filter.String(), bound(query.CreatedFrom), bound(query.CreatedTo),
 	}
 	if request.PageToken != "" {
 		position, ok := s.Sealer.Open(request.PageToken, binding...)

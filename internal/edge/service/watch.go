@@ -151,7 +151,9 @@ func (s *Orders) WatchOrders(request *omsv1.WatchOrdersRequest, stream grpc.Serv
 		select {
 		case <-ctx.Done():
 			return ctx.Err() //nolint:wrapcheck // the chain translates it
-		case <-heartbeat.C:
+		case <-heartbeat.C: // what did not concern the caller is behind it all the same
+			token = s.sealPlace(place, binding)
+			response.ResumeToken = token
 		case events, open := <-subscription.C:
 			if !open {
 				return feedFault(subscription.Err())
