@@ -117,7 +117,7 @@ func orderToConfirmed(t *testing.T, server *running) {
 }
 
 // await follows an order until it has the status.
-func (r *running) await(t *testing.T, orderID string, status omsv1.OrderStatus) *omsv1.Order {
+func (r *running) await(t *testing.T, orderID string, wanted omsv1.OrderStatus) *omsv1.Order {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -128,10 +128,10 @@ func (r *running) await(t *testing.T, orderID string, status omsv1.OrderStatus) 
 	for {
 		response, err := stream.Recv()
 		if err != nil {
-			t.Fatalf("waiting for %v: %v", status, err)
+			t.Fatalf("waiting for %v: %v", wanted, err)
 		}
 		t.Log(response.Order.Version, response.Order.Status, response.Order.GetPayment().GetStatus(), response.Order.StatusReason)
-		if response.Order.Status == status {
+		if response.Order.Status == wanted {
 			return response.Order
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/load"
 )
 
 // A server that is asked to stop under load answers everything that it has accepted: every order that was made was answered, and
@@ -21,6 +22,10 @@ func TestGracefulShutdown(t *testing.T) {
 		w.stock("mug", 10_000_000)
 		for round := range 3 {
 			victim := w.any(round)
+			// The connection may be of the process before.
+			if _, err := load.Send(within(t), victim.client, "", victim.client.Orders.ListOrders, &omsv1.ListOrdersRequest{PageSize: 1}); err != nil {
+				t.Fatal(err)
+			}
 			var clients sync.WaitGroup
 			var stopping atomic.Bool
 			var inFlight, made, cut atomic.Int64
