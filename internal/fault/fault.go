@@ -122,8 +122,10 @@ func (f *Fault) After(wait time.Duration) *Fault {
 // Retryable tells whether the same request can succeed later without a change.
 func (f *Fault) Retryable() bool {
 	switch f.Code {
-	case Unavailable, DeadlineExceeded, ResourceExhausted, Aborted, Internal:
+	case Unavailable, DeadlineExceeded, ResourceExhausted, Internal:
 		return true
+	case Aborted: // what a newer version stands in the way of must be decided anew
+		return f.Reason != "VERSION_CONFLICT"
 	default:
 		return false
 	}

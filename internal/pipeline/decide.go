@@ -122,6 +122,9 @@ func (l *lane) apply(member *call, decision *domain.Decision) error {
 		if err := l.view.change(change); err != nil {
 			return err
 		}
+		if e, isEffect := change.After.(*state.Effect); isEffect && change.Before == nil && e.TraceID == "" {
+			e.TraceID = member.command.TraceID // the decision just made it, nobody else has it
+		}
 		if change.Event != "" {
 			l.tell(member, change)
 		}

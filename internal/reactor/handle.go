@@ -69,7 +69,7 @@ func (d *dispatcher) submit(it item, c command.Command) (attempts int, err error
 			d.Metrics.Retried(it.event, refused)
 		}
 		if tries == d.Attempts {
-			d.Logger.Warn("an event waits for the system", "event", it.event.ID, "aggregate", it.event.AggregateID, "error", refused)
+			d.Logger.Warn("an event waits for the system", "event", it.event.ID.String(), "aggregate", it.event.AggregateID, "error", refused)
 		}
 		lease.Pause(d.ctx, max(pause, min(refused.RetryAfter, d.RetryTo)))
 		pause = min(2*pause, d.RetryTo)
@@ -100,7 +100,7 @@ func (d *dispatcher) try(c command.Command) (refused *fault.Fault) {
 // event slips through.
 func (d *dispatcher) putAside(r root, it item, why error, attempts int) bool {
 	d.markParked(r)
-	d.Logger.Error("event parked", "event", it.event.ID, "type", it.event.Type, "tenant", it.event.Tenant,
+	d.Logger.Error("event parked", "event", it.event.ID.String(), "type", it.event.Type, "tenant", it.event.Tenant,
 		"aggregate", it.event.AggregateID, "position", it.event.Position, "attempts", attempts, "error", why)
 	for pause := d.RetryFrom; ; pause = min(2*pause, d.RetryTo) {
 		err := d.Park(d.ctx, it.event, why, attempts)
@@ -110,7 +110,7 @@ func (d *dispatcher) putAside(r root, it item, why error, attempts int) bool {
 		if d.ctx.Err() != nil {
 			return false
 		}
-		d.Logger.Warn("write a dead letter", "event", it.event.ID, "error", err)
+		d.Logger.Warn("write a dead letter", "event", it.event.ID.String(), "error", err)
 		lease.Pause(d.ctx, pause)
 	}
 	d.markWritten()
