@@ -202,11 +202,14 @@ func TestContextEndsInCommit(t *testing.T) {
 		}
 		cancel()
 		release()
-		if err := <-result; err != nil {
-			t.Error(err)
+		// The server may not have noticed that the second's caller is gone, and then either of the two can be first. Exactly one is
+		// stored, and the outcome tells which.
+		first := <-result
+		if first != nil && !errors.Is(first, state.ErrConflict) {
+			t.Error(first)
 		}
-		if committed, err := store.Outcome(context.Background(), second.Batch); err != nil || committed {
-			t.Errorf("committed = %v, %v", committed, err)
+		if committed, err := store.Outcome(context.Background(), second.Batch); err != nil || committed == (first == nil) {
+			t.Errorf("committed = %v, %v; the first batch ended with %v", committed, err, first)
 		}
 	}
 }
