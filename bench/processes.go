@@ -83,7 +83,13 @@ func (b *bench) showStatements(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("statistics of statements: %w: %s", err, output)
 	}
-	_, err = os.Stderr.Write(output)
+	tables, err := psql(`SELECT relname AS table, n_tup_ins AS inserted, n_tup_upd AS updated, n_tup_hot_upd AS in_place,
+		n_tup_del AS deleted, seq_scan AS scans, seq_tup_read AS scanned, idx_scan AS lookups, n_dead_tup AS dead
+		FROM pg_stat_user_tables ORDER BY n_tup_ins + n_tup_upd DESC`)
+	if err != nil {
+		return fmt.Errorf("statistics of tables: %w: %s", err, tables)
+	}
+	_, err = os.Stderr.Write(append(output, tables...))
 	return err //nolint:wrapcheck // standard error
 }
 

@@ -105,8 +105,3 @@ func compareTimers(a, b state.TimerKey) int {
 	return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Kind, b.Kind),
 		strings.Compare(a.AggregateID, b.AggregateID))
 }
-
-// nothing tells that there is nothing to store.
-func nothing(c *state.Changes) bool {
-	return len(c.Answers)+len(c.Rows)+len(c.Events)+len(c.SetTimers)+len(c.ClearTimers)+len(c.Transfers) == 0
-}

@@ -1,6 +1,8 @@
 package pipeline_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/pipeline"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -106,6 +109,31 @@ func TestNoChangeNoCommit(t *testing.T) {
 	w.expect(w.batch(do("", "x", idle)), "")
 	if len(w.store.commits) != 0 {
 		t.Error("a batch without changes was committed")
+	}
+}
+
+// TestAnswersRestOnWhatIsProved has a refusal that stores nothing, decided on a row that another process has changed meanwhile.
+func TestAnswersRestOnWhatIsProved(t *testing.T) {
+	w := newWorld(t)
+	w.store.remembers = true
+	one, other := w.running(), w.running()
+	look := wish{refs: []state.Ref{counter("a")}, decide: func(states domain.States, _ time.Time) (domain.Decision, *fault.Fault) {
+		return domain.Decision{}, fault.New(fault.Aborted, fmt.Sprintf("SEEN_%d", states.Get(counter("a")).(*state.Item).OnHand), "")
+	}}
+	for _, step := range []struct {
+		in   *pipeline.Pipeline
+		do   command.Command
+		want string
+	}{
+		{one, count("", "a", "x"), ""}, {one, do("", "y", look), "SEEN_1"}, {other, count("", "a", "z"), ""}, {one, do("", "y", look), "SEEN_2"},
+	} {
+		got := ""
+		if result := step.in.Submit(context.Background(), step.do); result.Fault != nil {
+			got = result.Fault.Reason
+		}
+		if got != step.want {
+			t.Errorf("refused with %q, want %q", got, step.want)
+		}
 	}
 }
 

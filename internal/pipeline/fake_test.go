@@ -36,6 +36,8 @@ type fakeStore struct {
 	begins     []state.Need // copies, in order
 	commits    []state.Changes
 
+	remembers bool // processes assume rows instead of locking them, and prove it in Commit
+
 	// before is asked at every point: "begin", "commit", "committed", "outcome". What it answers or panics with is what the
 	// pipeline sees. At "committed" an error comes after the changes took place; lateCommit lets them take place afterwards.
 	before func(point string) error
@@ -58,14 +60,15 @@ func (s *fakeStore) violate(format string, arguments ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, arguments...))
 }
 
-// process is one pipeline's connection.
+// process is one pipeline's connection. When the store remembers, each remembers the rows that it has seen (Loaded.Assumed).
 type process struct {
 	*fakeStore
 	unannounced map[state.Ref]id.UUID // committed, and Committed was not called yet
+	remembered  map[state.Ref]state.Row
 }
 
 func (s *fakeStore) connect() *process {
-	return &process{fakeStore: s, unannounced: map[state.Ref]id.UUID{}}
+	return &process{fakeStore: s, unannounced: map[state.Ref]id.UUID{}, remembered: map[state.Ref]state.Row{}}
 }
 
 // committed is the hook for Environment.Committed.
@@ -98,14 +101,24 @@ func (p *process) Begin(ctx context.Context, need state.Need) (pipeline.Transact
 			p.violate("%v is used by another batch before batch %v was announced", ref, batch)
 		}
 	}
-	transaction := &fakeTransaction{process: p, need: need}
+	transaction := &fakeTransaction{process: p, need: need, assumed: map[state.Ref]state.Row{}}
+	for _, ref := range need.Refs {
+		if row, found := p.remembered[ref]; found && p.remembers {
+			transaction.assumed[ref] = row
+		}
+	}
 	if err := transaction.lock(ctx); err != nil {
 		return nil, err
 	}
 	p.now = p.now.Add(time.Millisecond)
 	transaction.loaded = state.Loaded{Now: p.now, Rows: map[state.Ref]state.Row{}, Answers: map[state.Key]*state.Answer{}}
+	transaction.loaded.Assumed = len(transaction.assumed) > 0
 	for _, ref := range need.Refs {
-		if row := p.rows[ref]; row != nil {
+		row, assumed := transaction.assumed[ref]
+		if !assumed {
+			row = p.rows[ref]
+		}
+		if row != nil {
 			transaction.loaded.Rows[ref] = row
 		}
 	}
@@ -148,6 +161,7 @@ type fakeTransaction struct {
 	process *process
 	need    state.Need
 	loaded  state.Loaded
+	assumed map[state.Ref]state.Row
 	ended   bool
 }
 
@@ -157,6 +171,9 @@ func (t *fakeTransaction) lock(ctx context.Context) error {
 	for again := true; again; {
 		again = false
 		for _, ref := range t.need.Refs {
+			if _, assumed := t.assumed[ref]; assumed {
+				continue
+			}
 			for p.rows[ref] != nil && p.locks[ref] != t {
 				if p.locks[ref] == nil {
 					p.locks[ref] = t
@@ -207,6 +224,12 @@ func (t *fakeTransaction) Commit(_ context.Context, changes *state.Changes) erro
 	asked = true
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	for _, ref := range t.need.Refs {
+		delete(p.remembered, ref)
+	}
+	for _, written := range changes.Rows {
+		delete(p.remembered, written.Row.Ref())
+	}
 	t.check(changes)
 	if errors.Is(failure, errLateCommit) {
 		go t.commitLate(copyChanges(changes))
@@ -223,7 +246,28 @@ func (t *fakeTransaction) Commit(_ context.Context, changes *state.Changes) erro
 		return err
 	}
 	p.announceLater(changes)
+	t.remember(changes)
 	return nil
+}
+
+// remember keeps what the transaction has seen and left. What it named is forgotten before, in case that it fails.
+func (t *fakeTransaction) remember(changes *state.Changes) {
+	for _, ref := range t.need.Refs {
+		t.process.remembered[ref] = t.loaded.Rows[ref]
+	}
+	for _, written := range changes.Rows {
+		t.process.remembered[written.Row.Ref()] = written.Row
+	}
+}
+
+// prove answers whether everything assumed is so. Rows that another transaction has locked may be about to change.
+func (t *fakeTransaction) prove() bool {
+	for ref, row := range t.assumed {
+		if owner := t.process.locks[ref]; t.process.rows[ref] != row || (owner != nil && owner != t) {
+			return false
+		}
+	}
+	return true
 }
 
 // commitLate is the server's end of a commit whose connection broke.
@@ -238,7 +282,7 @@ func (t *fakeTransaction) commitLate(changes state.Changes) {
 // store makes the changes, all or none.
 func (t *fakeTransaction) store(changes *state.Changes) error {
 	p := t.process
-	if _, found := p.batches[changes.Batch]; found {
+	if _, found := p.batches[changes.Batch]; found || !t.prove() {
 		return state.ErrConflict
 	}
 	for _, answer := range changes.Answers {
@@ -254,7 +298,7 @@ func (t *fakeTransaction) store(changes *state.Changes) error {
 		if written.New && p.rows[ref] != nil {
 			return state.ErrConflict
 		}
-		if !written.New && p.locks[ref] != t {
+		if _, assumed := t.assumed[ref]; !written.New && p.locks[ref] != t && !assumed {
 			p.violate("%v is written without its lock", ref)
 		}
 	}

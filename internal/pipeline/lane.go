@@ -187,7 +187,7 @@ func (l *lane) attempt(members []*call, lookup bool) (decided int, err error) {
 		return 0, errUnverified
 	}
 	l.attempted = l.changes(newBatchID(l.overlay.now, l.environment.Random()))
-	if nothing(l.attempted) {
+	if l.attempted.Empty() && !transaction.Loaded().Assumed {
 		l.attempted, open = nil, nil
 		transaction.Rollback()
 		return decided, nil
@@ -197,7 +197,9 @@ func (l *lane) attempt(members []*call, lookup bool) (decided int, err error) {
 	if err := transaction.Commit(ctx, l.attempted); err != nil {
 		return decided, fmt.Errorf("commit a batch: %w", err)
 	}
-	if hook := l.environment.Observe.Commit; hook != nil {
+	if l.attempted.Empty() { // it has proved what its answers rest on, and stored nothing
+		l.attempted = nil
+	} else if hook := l.environment.Observe.Commit; hook != nil {
 		hook(time.Since(started))
 	}
 	return decided, nil

@@ -25,6 +25,7 @@ type scenario struct {
 	lanes, processes, clients, steps, names int
 	// Chances of a fault at each of the store's points, in percent.
 	conflict, lost, late, down, panics int
+	remembers                          bool // the store assumes rows
 }
 
 func drawScenario(t *rapid.T) scenario {
@@ -35,7 +36,7 @@ func drawScenario(t *rapid.T) scenario {
 		clients: rapid.IntRange(1, 8).Draw(t, "clients"), steps: rapid.IntRange(1, 15).Draw(t, "steps"),
 		names:    rapid.IntRange(1, 5).Draw(t, "names"),
 		conflict: percent("conflict", 30), lost: percent("lost", 20), late: percent("late", 20),
-		down: percent("down", 10), panics: percent("panics", 3),
+		down: percent("down", 10), panics: percent("panics", 3), remembers: rapid.Bool().Draw(t, "remembers"),
 	}
 }
 
@@ -200,7 +201,7 @@ func TestModel(t *testing.T) {
 		w.options.MaxCommands = 8
 		w.options.Deadline = 20 * time.Second
 		before, calm := s.faults()
-		w.store.before = before
+		w.store.before, w.store.remembers = before, s.remembers
 		processes := make([]*pipeline.Pipeline, s.processes)
 		for i := range processes {
 			processes[i] = w.running()

@@ -65,6 +65,9 @@ type Loaded struct {
 	Now     time.Time // of the database, never going backwards
 	Rows    map[Ref]Row
 	Answers map[Key]*Answer
+	// Assumed says that some rows are as the store remembers them, not as they were read just now. Commit proves them, and so
+	// must be called even when there is nothing to store; ErrConflict says that one was different.
+	Assumed bool
 }
 
 // Written is a row after the batch.
@@ -118,4 +121,9 @@ type Changes struct {
 	SetTimers   []Timer       // sorted, one a key
 	ClearTimers []TimerKey    // sorted, none of them in SetTimers
 	Transfers   []ledger.Transfer
+}
+
+// Empty tells whether there is nothing to store.
+func (c *Changes) Empty() bool {
+	return len(c.Answers)+len(c.Rows)+len(c.Events)+len(c.SetTimers)+len(c.ClearTimers)+len(c.Transfers) == 0
 }

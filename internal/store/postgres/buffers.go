@@ -10,7 +10,8 @@ import (
 
 // buffers are the rowsets of a batch, of which only some are used. They keep their memory from batch to batch.
 type buffers struct {
-	keys      [lastKind + 1]*rowset // of rows to lock and read
+	keys      [lastKind + 1]*rowset // of rows to lock and read, or that must be absent
+	proofs    [lastKind + 1]*rowset
 	inserts   [lastKind + 1]*rowset
 	updates   [lastKind + 1]*rowset
 	lines     *rowset
@@ -18,6 +19,7 @@ type buffers struct {
 	answers   *rowset
 	events    *rowset
 	timers    *rowset
+	newTimers *rowset
 	cleared   *rowset
 	transfers *rowset
 	entries   *rowset
@@ -30,6 +32,7 @@ var bufferPool = sync.Pool{New: func() any {
 		answers:   newRowset(kindsOf(answerFields)),
 		events:    newRowset(kindsOf(eventFields)),
 		timers:    newRowset(kindsOf(timerFields)),
+		newTimers: newRowset(kindsOf(timerFields)),
 		cleared:   newRowset(kindsOf(timerFields[:3])),
 		transfers: newRowset(kindsOf(transferFields)),
 		entries:   newRowset(kindsOf(entryFields)),
@@ -38,8 +41,8 @@ var bufferPool = sync.Pool{New: func() any {
 		table := tables[kind]
 		b.keys[kind] = newRowset(kindsOf(table.key()))
 		b.inserts[kind] = newRowset(kindsOf(table.fields))
-		b.updates[kind] = newRowset(kindsOf(table.fields))
-		b.updates[kind].leaveOut(table)
+		b.updates[kind] = newUpdates(table)
+		b.proofs[kind] = newRowset(kindsOf(table.proof()))
 	}
 	return b
 }}
@@ -56,8 +59,9 @@ func (b *buffers) giveBack() {
 		b.keys[kind].reset()
 		b.inserts[kind].reset()
 		b.updates[kind].reset()
+		b.proofs[kind].reset()
 	}
-	for _, set := range []*rowset{b.lines, b.lookups, b.answers, b.events, b.timers, b.cleared, b.transfers, b.entries} {
+	for _, set := range []*rowset{b.lines, b.lookups, b.answers, b.events, b.timers, b.newTimers, b.cleared, b.transfers, b.entries} {
 		set.reset()
 	}
 	bufferPool.Put(b)
@@ -83,13 +87,21 @@ func (b *buffers) answerKeys(keys []state.Key) [][]byte {
 	return b.lookups.parameters()
 }
 
-// encode writes everything that a batch changes.
-func (b *buffers) encode(changes *state.Changes) error {
+// encode writes everything that a batch changes, and what it must prove.
+func (b *buffers) encode(t *transaction, changes *state.Changes) error {
+	made := map[state.Ref]bool(nil)
+	if len(t.assumed) > 0 {
+		made = make(map[state.Ref]bool, len(changes.Rows))
+	}
 	for i := range changes.Rows {
-		if err := b.encodeRow(&changes.Rows[i]); err != nil {
+		if err := b.encodeRow(t, &changes.Rows[i]); err != nil {
 			return err
 		}
+		if made != nil {
+			made[changes.Rows[i].Row.Ref()] = true
+		}
 	}
+	b.encodeProofs(t, made)
 	for i := range changes.Answers {
 		encodeAnswer(b.answers, &changes.Answers[i])
 	}
@@ -98,10 +110,7 @@ func (b *buffers) encode(changes *state.Changes) error {
 			return err
 		}
 	}
-	for i := range changes.SetTimers {
-		encodeTimerKey(b.timers, &changes.SetTimers[i].TimerKey)
-		b.timers.time(changes.SetTimers[i].DueAt)
-	}
+	b.encodeTimers(changes)
 	for i := range changes.ClearTimers {
 		encodeTimerKey(b.cleared, &changes.ClearTimers[i])
 	}
@@ -111,14 +120,77 @@ func (b *buffers) encode(changes *state.Changes) error {
 	return nil
 }
 
-func (b *buffers) encodeRow(written *state.Written) error {
-	sets := &b.updates
-	if written.New {
-		sets = &b.inserts
+// encodeTimers tells the timers of orders that the batch makes from those that may replace another.
+func (b *buffers) encodeTimers(changes *state.Changes) {
+	made := make(map[string]bool, len(changes.SetTimers))
+	for i := range changes.Rows {
+		if order, isOrder := changes.Rows[i].Row.(*state.Order); isOrder && changes.Rows[i].New {
+			made[order.ID] = true
+		}
 	}
-	kind := written.Row.Ref().Kind
-	if err := encodeRow(sets[kind], written.Row); err != nil {
-		return err
+	for i := range changes.SetTimers {
+		timer, set := &changes.SetTimers[i], b.timers
+		if made[timer.AggregateID] {
+			set = b.newTimers
+		}
+		encodeTimerKey(set, &timer.TimerKey)
+		set.time(timer.DueAt)
+	}
+}
+
+// encodeProofs writes which rows that the batch has not written must be as it has assumed them. The rows that it has read are
+// locked; those that it found absent were looked for before the assumed ones are locked, and so are looked for again.
+//
+// An update proves what it writes. Where rows of its kind are only looked at too, it finds all of them locked, in one order:
+// otherwise two batches, of which each looks at what the other writes, would wait for each other.
+func (b *buffers) encodeProofs(t *transaction, written map[state.Ref]bool) {
+	if len(t.assumed) == 0 {
+		return
+	}
+	lookedAt := [lastKind + 1]bool{}
+	for ref, v := range t.assumed {
+		if v.row != nil && !written[ref] {
+			lookedAt[ref.Kind] = true
+		}
+	}
+	for i := range t.refs {
+		ref := &t.refs[i]
+		v, assumed := t.assumed[*ref]
+		if !assumed {
+			v = t.read[*ref]
+		}
+		switch {
+		case v.row == nil && !written[*ref]:
+			set := b.keys[ref.Kind].row()
+			set.text(ref.Tenant)
+			set.text(ref.ID)
+		case v.row != nil && assumed && lookedAt[ref.Kind]:
+			set := b.proofs[ref.Kind].row()
+			set.text(ref.Tenant)
+			set.text(ref.ID)
+			set.xid(v.xmin)
+		}
+	}
+}
+
+func (b *buffers) encodeRow(t *transaction, written *state.Written) error {
+	ref := written.Row.Ref()
+	if written.New {
+		if err := encodeRow(b.inserts[ref.Kind], written.Row); err != nil {
+			return err
+		}
+	} else {
+		replaced, known := t.assumed[ref]
+		if !known {
+			replaced, known = t.read[ref]
+		}
+		if !known || replaced.row == nil {
+			return fmt.Errorf("%w: an update of %v, which the batch has not read", state.ErrData, ref)
+		}
+		if err := encodeRow(b.updates[ref.Kind], written.Row); err != nil {
+			return err
+		}
+		b.updates[ref.Kind].xid(replaced.xmin)
 	}
 	if order, isOrder := written.Row.(*state.Order); isOrder && written.New {
 		encodeLines(b.lines, order)
@@ -126,26 +198,30 @@ func (b *buffers) encodeRow(written *state.Written) error {
 	return nil
 }
 
-// send sends what encode wrote. All inserts come in an order that is the same in every batch, so that batches which insert the
-// same rows wait for each other in one direction only.
+// send sends what encode wrote. Rows come before keys, as they do when they are locked for reading, and both in an order that is the
+// same in every batch, so that batches which write the same wait for each other in one direction only.
 func (b *buffers) send(e *exchange, changes *state.Changes) {
-	e.send(insertBatch, batchParameters(changes), nil)
 	add := func(statement *statement, set *rowset) {
 		if set.count > 0 {
 			e.send(statement, set.parameters(), nil)
 		}
+	}
+	for _, kind := range kinds {
+		add(rowStatements[kind].prove, b.proofs[kind])
+		add(rowStatements[kind].update, b.updates[kind])
+	}
+	for _, kind := range kinds {
+		add(rowStatements[kind].proveAbsent, b.keys[kind])
 	}
 	add(insertAnswers, b.answers)
 	for _, kind := range kinds {
 		add(rowStatements[kind].insert, b.inserts[kind])
 	}
 	add(insertLines, b.lines)
-	for _, kind := range kinds {
-		add(rowStatements[kind].update, b.updates[kind])
-	}
 	if b.events.count > 0 {
 		e.send(insertEvents, append([][]byte{changes.Batch[:]}, b.events.parameters()...), nil)
 	}
+	add(insertTimers, b.newTimers)
 	add(setTimers, b.timers)
 	add(clearTimers, b.cleared)
 	add(insertTransfers, b.transfers)

@@ -19,11 +19,13 @@ const (
 	kindTime  kind = "timestamptz"
 	kindJSON  kind = "jsonb"
 	kindBytes kind = "bytea"
+	kindXid   kind = "xid"
 )
 
 // oids are the types' numbers in PostgreSQL's catalog, the same in every version.
 var oids = map[kind]uint32{
 	kindText: 25, kindInt2: 21, kindInt4: 23, kindInt8: 20, kindBool: 16, kindTime: 1184, kindJSON: 3802, kindBytes: 17,
+	kindXid: 28,
 }
 
 // column collects the values of one parameter of unnest in the binary form of an array: a header, then each value behind its
@@ -50,11 +52,14 @@ type rowset struct {
 	nowhere column // where they go
 }
 
-// leaveOut makes the rowset one for updates: it takes whole rows and leaves out what never changes.
-func (s *rowset) leaveOut(t *table) {
+// newUpdates makes a rowset for updates: it takes whole rows, each with the version that it replaces behind it, and leaves out
+// what never changes.
+func newUpdates(t *table) *rowset {
+	set := newRowset(kindsOf(append(slices.Clip(t.fields), xmin)))
 	for i, field := range t.fields {
-		s.fixed[i] = slices.Contains(t.fixed, field.name)
+		set.fixed[i] = slices.Contains(t.fixed, field.name)
 	}
+	return set
 }
 
 // newRowset makes a rowset of columns of these types.
@@ -158,6 +163,12 @@ func (s *rowset) int32(value int32) {
 	c.data = binary.BigEndian.AppendUint32(c.data, uint32(value)) //nolint:gosec // the same bits
 }
 
+func (s *rowset) xid(value uint32) {
+	c := s.column()
+	c.data = append(c.data, 0, 0, 0, 4)
+	c.data = binary.BigEndian.AppendUint32(c.data, value)
+}
+
 func (s *rowset) int64(value int64) {
 	c := s.column()
 	c.data = append(c.data, 0, 0, 0, 8)
@@ -238,6 +249,13 @@ func (f *fields) int16() int16 {
 func (f *fields) int32() int32 {
 	if value := f.bytesInPlace(); len(value) == 4 {
 		return int32(binary.BigEndian.Uint32(value)) //nolint:gosec // the same bits
+	}
+	return 0
+}
+
+func (f *fields) xid() uint32 {
+	if value := f.bytesInPlace(); len(value) == 4 {
+		return binary.BigEndian.Uint32(value)
 	}
 	return 0
 }

@@ -15,7 +15,15 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03"
+	undefinedTable       = "42P01"
+	unexpected           = "OM001" // of the function expect: a row is not the version that the batch rests on (recent)
 )
+
+// isUnexpected tells whether an error says that a row was not as assumed.
+func isUnexpected(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == unexpected
+}
 
 // translate names an error by what the caller can do about it. What stays unnamed means that the store is unavailable.
 func translate(step string, err error) error {
@@ -24,7 +32,7 @@ func translate(step string, err error) error {
 		return fmt.Errorf("%s: %w", step, err)
 	}
 	switch server.Code {
-	case uniqueViolation, serializationFailure, deadlockDetected, lockNotAvailable:
+	case uniqueViolation, serializationFailure, deadlockDetected, lockNotAvailable, unexpected:
 		return fmt.Errorf("%s: %w: %w", step, state.ErrConflict, err)
 	}
 	switch server.Code[:2] {

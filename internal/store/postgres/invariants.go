@@ -179,7 +179,7 @@ func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
 	}
 	defer func() { _ = transaction.Rollback(context.WithoutCancel(ctx)) }() // it only reads
 	// Sums over everything take as long as they take, and are done in memory where they fit.
-	if _, err := transaction.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'"); err != nil {
+	if _, err := transaction.Exec(ctx, wholeTables+"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'"); err != nil {
 		return nil, translate("invariants", err)
 	}
 	findings := make([]state.Finding, len(invariants))

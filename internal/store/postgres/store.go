@@ -22,6 +22,9 @@ type Options struct {
 	LockTimeout time.Duration
 	// StatementTimeout bounds every statement but those of verification; 30 s by default.
 	StatementTimeout time.Duration
+	// RecentRows bounds the rows that the process remembers, so that it need not read what it wrote a moment ago; 32,768 by
+	// default, none below zero.
+	RecentRows int
 	// AllowLosingCommits accepts a server that may lose what it has committed (fsync or synchronous_commit off). For
 	// experiments: everything this system promises rests on commits that stay.
 	AllowLosingCommits bool
@@ -36,6 +39,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.LockTimeout == 0 {
 		o.LockTimeout = 5 * time.Second
+	}
+	if o.RecentRows == 0 {
+		o.RecentRows = 32_768
 	}
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 30 * time.Second
@@ -52,6 +58,7 @@ type Store struct {
 	batches *pgxpool.Pool // writes; its connections have every statement of a batch prepared
 	reads   *pgxpool.Pool
 	clock   clock
+	recent  *recent
 }
 
 // Open brings the database's tables up to date and opens it for everything.
@@ -76,14 +83,13 @@ func OpenReadOnly(ctx context.Context, url string, options Options) (*Store, err
 }
 
 func open(ctx context.Context, url string, options Options, readOnly bool) (*Store, error) {
-	s := &Store{options: options}
-	reading := readSettings
+	s := &Store{options: options, recent: newRecent(options.RecentRows / 2)} // twice: the young and the old
+	reading := map[string]string{}
 	if readOnly {
-		reading = maps.Clone(readSettings)
 		reading["default_transaction_read_only"] = "on"
 	}
 	var err error
-	if s.reads, err = s.pool(ctx, url, options.MaxReadConnections, reading, nil); err != nil {
+	if s.reads, err = s.pool(ctx, url, options.MaxReadConnections, reading, prepareReads); err != nil {
 		return nil, err
 	}
 	if err := s.check(ctx, readOnly); err != nil {
@@ -93,7 +99,7 @@ func open(ctx context.Context, url string, options Options, readOnly bool) (*Sto
 	if readOnly {
 		return s, nil
 	}
-	if s.batches, err = s.pool(ctx, url, options.MaxBatchConnections, batchSettings, prepare); err != nil {
+	if s.batches, err = s.pool(ctx, url, options.MaxBatchConnections, nil, preparing(prepared)); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -108,24 +114,24 @@ func (s *Store) Close() {
 	s.reads.Close()
 }
 
-// batchSettings hold for connections that write. PostgreSQL plans a prepared statement for the tables as they are when it is first
-// used, and keeps the plan: a plan made on empty tables scans them, and orders ran at a third of the speed until statistics
-// came. All these statements go by key, so plans that scan or hash whole tables are forbidden and the plan is made once.
-var batchSettings = map[string]string{
+// settings hold for all connections. PostgreSQL plans a prepared statement for the tables as they are when it is first used, and
+// keeps the plan: a plan made on empty tables scans them, and orders ran at a third of the speed until statistics came. To plan
+// each time, instead, takes longer than to read an order. All these statements go by key, so plans that scan or hash whole
+// tables are forbidden and the plan is made once. The invariants, which do look at everything, allow them again.
+var settings = map[string]string{
 	"plan_cache_mode":  "force_generic_plan",
 	"enable_seqscan":   "off",
 	"enable_hashjoin":  "off",
 	"enable_mergejoin": "off",
 }
 
-// readSettings hold for connections that only read: what a page selects differs, and so may its plan.
-var readSettings = map[string]string{
-	"plan_cache_mode": "force_custom_plan",
-}
+// wholeTables undoes settings for a transaction.
+const wholeTables = `SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = on;
+	SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;`
 
 // pool opens connections with settings that make them safe and predictable. What the address itself sets goes first.
 func (s *Store) pool(
-	ctx context.Context, url string, size int, settings map[string]string, prepare func(context.Context, *pgx.Conn) error,
+	ctx context.Context, url string, size int, own map[string]string, prepare func(context.Context, *pgx.Conn) error,
 ) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -141,6 +147,7 @@ func (s *Store) pool(
 		"idle_in_transaction_session_timeout": milliseconds(idleTransaction),
 	}
 	maps.Copy(all, settings)
+	maps.Copy(all, own)
 	maps.Copy(all, config.ConnConfig.RuntimeParams)
 	config.ConnConfig.RuntimeParams = all
 	config.MaxConns = int32(min(size, 10_000)) //nolint:gosec // bounded

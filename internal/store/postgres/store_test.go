@@ -19,8 +19,19 @@ func openTest(t testing.TB) *Store {
 	return store
 }
 
+// The suite is about what is in the database and what locks it, and so about a store that remembers nothing; recent_test.go is
+// about one that does.
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store { return openTest(t) }, storetest.Options{
+	open := func(t *testing.T) storetest.Store {
+		t.Helper()
+		store, err := Open(context.Background(), postgrestest.New(t), Options{RecentRows: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(store.Close)
+		return store
+	}
+	storetest.Run(t, open, storetest.Options{
 		Concurrent: true,
 		Execute: func(t *testing.T, store storetest.Store, _, statement string) {
 			t.Helper()

@@ -171,16 +171,42 @@ func (s *Store) Parked(ctx context.Context) ([]state.Ref, error) {
 	}, "SELECT DISTINCT tenant_id, aggregate_id FROM dead_letters WHERE replayed_at IS NULL AND kind <> 'effect'")
 }
 
-// read runs a query of the views and decodes its rows. When its connection turns out to be dead, as all of the pool are after the
-// server came back, it runs once more on another: a query changes nothing.
-func read[T any](ctx context.Context, s *Store, step string, decode func(*fields) (T, error), sql string, arguments ...any) ([]T, error) {
-	all, err := readOnce(ctx, s, step, decode, sql, arguments...)
+// read runs a query of the views and decodes its rows.
+func read[T any](ctx context.Context, s *Store, step string, decode func(*fields) (T, error), sql string, arguments ...any) (all []T, err error) {
+	err = s.again(ctx, func() error {
+		all, err = readOnce(ctx, s, step, decode, sql, arguments...)
+		return err
+	})
+	return all, err
+}
+
+// ask runs prepared queries of the views in one round trip. What send sets is set anew when it runs again.
+func (s *Store) ask(ctx context.Context, step string, send func(e *exchange)) error {
+	return s.again(ctx, func() error {
+		connection, err := s.reads.Acquire(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+		defer connection.Release()
+		e := s.exchange(ctx, connection)
+		send(e)
+		if err := e.run(); err != nil {
+			return translate(step, err)
+		}
+		return nil
+	})
+}
+
+// again runs queries. When their connection turns out to be dead, as all of the pool are after the server came back, it runs them
+// once more on another: a query changes nothing.
+func (s *Store) again(ctx context.Context, query func() error) error {
+	err := query()
 	var told *pgconn.PgError
 	if err == nil || ctx.Err() != nil || errors.As(err, &told) {
-		return all, err
+		return err
 	}
 	s.reads.Reset()
-	return readOnce(ctx, s, step, decode, sql, arguments...)
+	return query()
 }
 
 func readOnce[T any](ctx context.Context, s *Store, step string, decode func(*fields) (T, error), sql string, arguments ...any) ([]T, error) {

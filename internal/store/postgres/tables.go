@@ -134,11 +134,29 @@ func insert(name string, fields []field) string {
 func (t *table) key() []field { return t.fields[:2] }
 
 // lock writes the statement that locks rows in the order of their keys (PostgreSQL locks above the sort) and answers each as it
-// is once it is locked: who has waited for another transaction is given the row that that one left. Only a row's own columns are
-// so: its children must be read by a later statement, under a newer snapshot.
+// is once it is locked, behind its xmin: who has waited for another transaction is given the row that that one left. Only a
+// row's own columns are so: its children must be read by a later statement, under a newer snapshot.
 func (t *table) lock() string {
-	return fmt.Sprintf("SELECT %s FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t",
+	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t",
 		list("t.", t.fields), unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
+}
+
+// xmin is the column by which a version of a row is known (recent).
+var xmin = field{"xmin", kindXid}
+
+// proof answers the columns of the statement prove.
+func (t *table) proof() []field { return append(slices.Clip(t.key()), xmin) }
+
+// prove writes the statement that locks rows and demands that each is the version that the batch rests on.
+func (t *table) prove() string {
+	return fmt.Sprintf(`SELECT expect(count(*), cardinality($1)) FROM (
+		SELECT FROM %s JOIN %s t ON %s AND t.xmin = k.xmin ORDER BY %s FOR UPDATE OF t) AS held`,
+		unnest(t.proof()), t.name, match(t.key()), list("t.", t.key()))
+}
+
+// proveAbsent writes the statement that demands that rows are not there.
+func (t *table) proveAbsent() string {
+	return fmt.Sprintf("SELECT expect(count(*), 0) FROM %s JOIN %s t ON %s", unnest(t.key()), t.name, match(t.key()))
 }
 
 func (t *table) insert() string { return insert(t.name, t.fields) }
@@ -155,14 +173,16 @@ func (t *table) changing() []field {
 }
 
 // update writes the statement that writes every column that may change: to PostgreSQL a row is changed as a whole, and which of
-// them a rule has changed is not for the store to guess.
+// them a rule has changed is not for the store to guess. Every row must be the version that the batch rests on.
 func (t *table) update() string {
 	changing := t.changing()
 	assignments := make([]string, 0, len(changing))
 	for _, field := range changing[2:] {
 		assignments = append(assignments, fmt.Sprintf("%[1]s = k.%[1]s", field.name))
 	}
-	return fmt.Sprintf("UPDATE %s t SET %s FROM %s WHERE %s", t.name, strings.Join(assignments, ", "), unnest(changing), match(t.key()))
+	return fmt.Sprintf(`WITH written AS (UPDATE %s t SET %s FROM %s WHERE %s AND t.xmin = k.xmin RETURNING 1)
+		SELECT expect(count(*), cardinality($1)) FROM written`,
+		t.name, strings.Join(assignments, ", "), unnest(append(changing, xmin)), match(t.key()))
 }
 
 func kindsOf(fields []field) []kind {

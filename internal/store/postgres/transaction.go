@@ -21,6 +21,9 @@ type transaction struct {
 	store      *Store
 	connection *pgxpool.Conn // with an open transaction; nil when there was nothing to lock
 	loaded     state.Loaded
+	refs       []state.Ref           // of the need
+	assumed    map[state.Ref]version // those that were not read, since the process remembers them
+	read       map[state.Ref]version // those that were
 }
 
 // Begin implements pipeline.Store.
@@ -28,7 +31,17 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	t := &transaction{store: s}
+	t := &transaction{store: s, refs: need.Refs}
+	t.assumed, need.Refs = s.recent.assume(need.Refs)
+	t.loaded.Assumed = len(t.assumed) > 0
+	if len(t.refs) > 0 {
+		t.loaded.Rows = make(map[state.Ref]state.Row, len(t.refs))
+	}
+	for ref, v := range t.assumed {
+		if v.row != nil {
+			t.loaded.Rows[ref] = v.row
+		}
+	}
 	now, age := s.clock.now()
 	if len(need.Refs) == 0 && (!need.LookupKeys || len(need.Keys) == 0) && age < distrust {
 		t.loaded.Now = now
@@ -56,7 +69,10 @@ func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need s
 	buffers := borrow()
 	defer buffers.giveBack()
 	if len(need.Refs) > 0 {
-		t.loaded.Rows = make(map[state.Ref]state.Row, len(need.Refs))
+		t.read = make(map[state.Ref]version, len(need.Refs))
+		for _, ref := range need.Refs {
+			t.read[ref] = version{} // until it is seen
+		}
 		e.send(begin, nil, nil)
 		buffers.splitRefs(need.Refs)
 		for _, kind := range kinds {
@@ -82,11 +98,13 @@ func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need s
 
 func (t *transaction) sawRow(kind state.Kind) func(row *fields) error {
 	return func(f *fields) error {
+		xmin := f.xid()
 		row, err := decodeRow(kind, f)
 		if err != nil {
 			return err
 		}
-		t.loaded.Rows[row.Ref()] = row
+		ref := row.Ref()
+		t.loaded.Rows[ref], t.read[ref] = row, version{row: row, xmin: xmin}
 		return nil
 	}
 }
@@ -111,7 +129,7 @@ func (t *transaction) Loaded() state.Loaded { return t.loaded }
 func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error {
 	buffers := borrow()
 	defer buffers.giveBack()
-	if err := buffers.encode(changes); err != nil {
+	if err := buffers.encode(t, changes); err != nil {
 		t.end(ctx)
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -123,6 +141,13 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 		}
 	}
 	e := t.store.exchange(ctx, connection)
+	written := uint32(0) // xmin of the rows
+	if !changes.Empty() || len(t.assumed) == 0 {
+		e.send(insertBatch, batchParameters(changes), func(row *fields) error {
+			written = row.xid()
+			return nil
+		})
+	}
 	buffers.send(e, changes)
 	if t.store.clock.age() > refreshAfter {
 		e.send(readClock, nil, t.store.sawClock)
@@ -133,10 +158,18 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	t.connection = nil
 	if err := e.run(); err != nil {
 		giveBack(ctx, connection)
+		t.store.recent.forget(t, changes)
+		if isUnexpected(err) {
+			t.store.recent.proved(false)
+		}
 		return translateCommit(err)
 	}
 	connection.Release()
 	t.store.clock.committed(changes.Now)
+	t.store.recent.keep(t.read, changes.Rows, written)
+	if len(t.assumed) > 0 {
+		t.store.recent.proved(true)
+	}
 	return nil
 }
 

@@ -39,12 +39,25 @@ func plain[T any](decode func(*fields) T) func(*fields) (T, error) {
 }
 
 // Order implements view.Store.
-func (s *Store) Order(ctx context.Context, tenant, name string) (*state.Order, error) {
-	order, err := only(read(ctx, s, "order", decodeOrder, selectOrders+"WHERE tenant_id = $1 AND order_id = $2", tenant, name))
-	if err != nil {
-		return nil, err
+func (s *Store) Order(ctx context.Context, tenant, name string) (order *state.Order, err error) {
+	key := [][]byte{[]byte(tenant), []byte(name)}
+	err = s.ask(ctx, "order", func(e *exchange) {
+		order = nil
+		e.send(viewOrder, key, func(row *fields) (err error) {
+			order, err = decodeOrder(row)
+			return err
+		})
+		e.send(viewLines, key, func(row *fields) error {
+			if order == nil { // it was made between the two
+				return nil
+			}
+			return decodeLine(row, func(_, _ []byte) *state.Order { return order })
+		})
+	})
+	if err == nil && order == nil {
+		err = state.ErrNotFound
 	}
-	return order, s.addLines(ctx, tenant, []*state.Order{order})
+	return order, err
 }
 
 // addLines reads the lines of orders. They are written with their order and never change, so a later snapshot does no harm.

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"sync"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// recent remembers rows as this process has last seen them: it saves reading and locking what the process itself wrote a moment ago,
+// which is most of what an order's next step needs. It is a guess about the database, and no more: other processes write too.
+//
+// What makes the guess safe is that a batch which rests on it proves it in the transaction that stores its changes, before the
+// commit. A row's proof is its xmin, the number of the transaction that wrote this version of it, which PostgreSQL keeps with
+// every row, so that a change by anybody is seen. For each row that a batch has assumed rather than read,
+//
+//	written by the batch    the update takes only the version that was assumed, and all rows of an update must have been taken
+//	only looked at          it is locked, and must be the version that was assumed
+//	assumed to be absent    the insert finds it, or it is looked for once the rows above are locked
+//
+// A proof that fails ends the transaction as a conflict. Everything that the batch named is forgotten then, so that the next
+// attempt reads and locks first.
+//
+// Where processes take turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the
+// memory off for a number of batches, which doubles as long as failures follow each other.
+type recent struct {
+	mutex sync.Mutex
+	young map[state.Ref]version // rows move here when they are used; when it is full, old goes and it becomes old
+	old   map[state.Ref]version
+	limit int // of young, in weights
+	load  int // sum of the weights in young
+
+	off     int // batches for which nothing is remembered
+	penalty int // of the next failure
+}
+
+// version is a row as it was seen; a nil row was absent.
+type version struct {
+	row  state.Row
+	xmin uint32
+}
+
+// After a failed proof the memory is off for leastPenalty batches, up to mostPenalty.
+const (
+	leastPenalty = 64
+	mostPenalty  = 16384
+)
+
+func newRecent(limit int) *recent {
+	return &recent{limit: limit, young: map[state.Ref]version{}, penalty: leastPenalty}
+}
+
+// weight bounds the memory: an order of many lines counts more than one.
+func (v version) weight() int {
+	if order, isOrder := v.row.(*state.Order); isOrder {
+		return 1 + len(order.Lines)/8
+	}
+	return 1
+}
+
+// assume takes out of refs what is remembered and answers the rest, in order. The slice of refs is not changed.
+func (r *recent) assume(refs []state.Ref) (assumed map[state.Ref]version, rest []state.Ref) {
+	if len(refs) == 0 || r.limit <= 0 {
+		return nil, refs
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.off > 0 {
+		r.off--
+		return nil, refs
+	}
+	for i, ref := range refs {
+		found, known := r.young[ref]
+		if !known {
+			if found, known = r.old[ref]; known {
+				r.put(ref, found)
+			}
+		}
+		switch {
+		case known && assumed == nil:
+			assumed = make(map[state.Ref]version, len(refs))
+			rest = append(make([]state.Ref, 0, len(refs)), refs[:i]...)
+			assumed[ref] = found
+		case known:
+			assumed[ref] = found
+		case assumed != nil:
+			rest = append(rest, ref)
+		}
+	}
+	if assumed == nil {
+		return nil, refs
+	}
+	return assumed, rest
+}
+
+func (r *recent) put(ref state.Ref, v version) {
+	if r.load >= r.limit {
+		r.old, r.young, r.load = r.young, make(map[state.Ref]version, len(r.young)), 0
+	}
+	if before, known := r.young[ref]; known {
+		r.load -= before.weight()
+	}
+	r.young[ref] = v
+	r.load += v.weight()
+}
+
+// keep remembers what a committed batch has seen and what it has left.
+func (r *recent) keep(seen map[state.Ref]version, written []state.Written, xmin uint32) {
+	if r.limit <= 0 {
+		return
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for ref, v := range seen {
+		if remembered(ref.Kind) {
+			r.put(ref, v)
+		}
+	}
+	for i := range written {
+		if ref := written[i].Row.Ref(); remembered(ref.Kind) {
+			r.put(ref, version{row: written[i].Row, xmin: xmin})
+		}
+	}
+}
+
+// remembered tells whether rows of a kind are worth their place. Dead letters are rare and may be large.
+func remembered(kind state.Kind) bool { return kind != state.KindDeadLetter }
+
+// forget drops what a batch named that did not commit, or may not have.
+func (r *recent) forget(t *transaction, changes *state.Changes) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	drop := func(ref state.Ref) {
+		if v, known := r.young[ref]; known {
+			r.load -= v.weight()
+			delete(r.young, ref)
+		}
+		delete(r.old, ref)
+	}
+	for ref := range t.assumed {
+		drop(ref)
+	}
+	for ref := range t.read {
+		drop(ref)
+	}
+	for i := range changes.Rows {
+		drop(changes.Rows[i].Row.Ref())
+	}
+}
+
+// proved takes note that an assumption held or did not.
+func (r *recent) proved(held bool) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if held {
+		r.penalty = max(r.penalty/2, leastPenalty)
+		return
+	}
+	r.off, r.penalty = r.penalty, min(2*r.penalty, mostPenalty)
+}
