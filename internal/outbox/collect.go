@@ -90,12 +90,14 @@ func (c *collector) run(ctx context.Context, published <-chan end) error {
 	defer c.blocked.Store(true)
 	poll, verify, active := c.PollLeast, c.VerifyLeast, time.Now()
 	for {
-		found, err := c.collect(ctx)
+		found, more, err := c.collect(ctx)
 		if err != nil {
 			return err
 		}
 		if found {
 			poll, verify, active = c.PollLeast, c.VerifyLeast, time.Now()
+		}
+		if more {
 			continue
 		}
 		if time.Since(active) >= verify {
@@ -119,25 +121,26 @@ func (c *collector) run(ctx context.Context, published <-chan end) error {
 	}
 }
 
-// collect takes what there is: first what the log is known to hold, then what is newly numbered.
-func (c *collector) collect(ctx context.Context) (found bool, err error) {
+// collect takes what there is: first what the log is known to hold, then what is newly numbered. It answers whether it found
+// anything, and whether it knows of more; what comes in meanwhile wakes it, so it need not look again to find nothing.
+func (c *collector) collect(ctx context.Context) (found, more bool, err error) {
 	if c.position < c.known {
-		return true, c.fromLog(ctx, c.known, logChunk)
+		return true, true, c.fromLog(ctx, c.known, logChunk)
 	}
 	mark := c.cache.mark()
 	batches, err := c.number(ctx, c.held, c.position, c.NumberLimit)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if len(batches) == 0 {
 		c.cache.forget(mark) // all of it was numbered before, and so is in frames
-		return false, nil
+		return false, false, nil
 	}
 	last := batches[len(batches)-1]
 	c.note(func(s *Stats) { s.Numbered = max(s.Numbered, last.First+int64(last.Count)-1) })
 	for _, batch := range batches {
 		if batch.First != c.collected()+1 {
-			return false, fmt.Errorf("numbered batch starts at %d instead of %d", batch.First, c.collected()+1)
+			return false, false, fmt.Errorf("numbered batch starts at %d instead of %d", batch.First, c.collected()+1)
 		}
 		events := c.cache.take(id.UUID(batch.Batch))
 		// Once something is missing in memory the rest of this round waits behind it: known grows over all of them, and they
@@ -148,16 +151,16 @@ func (c *collector) collect(ctx context.Context) (found bool, err error) {
 		}
 		for i := range events {
 			if err := c.add(ctx, events[i]); err != nil {
-				return false, err
+				return false, false, err
 			}
 		}
 		c.position += int64(batch.Count)
 		c.known = c.position
 	}
 	if err := c.flush(ctx); err != nil {
-		return false, err
+		return false, false, err
 	}
-	return true, nil
+	return true, len(batches) == c.NumberLimit || c.position < c.known, nil
 }
 
 // collected is the position up to which batches have been seen.
