@@ -160,11 +160,11 @@ var invariants = []invariant{
 				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
 	},
 	{
-		holds: "No call is open for a payment that has come to its end.",
+		holds: "No call is open for a payment that has come to its end, but the void after a refused capture.",
 		rows:  "SELECT count(*) FROM effects",
 		bad: `SELECT format('%s of %s is open, its payment is in status %s', e.effect_id, e.tenant_id, p.status)
 			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
-			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND p.` + settled,
+			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void') AND p.` + settled,
 	},
 }
 

@@ -78,6 +78,7 @@ func (s *suite) makeWorld() *world {
 	w.compensated = addOrder(changes, state.OrderCanceled)
 	addReservation(changes, w.compensated, state.ReservationReleased)
 	addPayment(changes, w.compensated, worldAmount)
+	addRefusedCapture(changes, addOrder(changes, state.OrderCanceled))
 	w.refunded = addOrder(changes, state.OrderRefunded)
 	addReservation(changes, w.refunded, state.ReservationSold)
 	addPayment(changes, w.refunded, worldAmount)
@@ -147,6 +148,20 @@ func addPayment(changes *state.Changes, order *state.Order, refunded int64) {
 	for seq := range payment.Version {
 		addEvent(changes, payment.Ref(), seq+1, "payment.status_changed")
 	}
+}
+
+// addRefusedCapture adds the payment of a canceled order whose capture was refused: what was held is being given up.
+func addRefusedCapture(changes *state.Changes, order *state.Order) {
+	payment := &state.Payment{
+		Tenant: tenant, ID: id.Derive("payment", order.ID), OrderID: order.ID, Status: state.PaymentDeclined, Currency: order.Currency,
+		AmountMinor: worldAmount, Provider: "simulator", Version: 1, CreatedAt: order.CreatedAt, UpdatedAt: order.UpdatedAt,
+	}
+	order.PaymentStatus = payment.Status
+	void := sampleEffect(order, "void/1")
+	void.Kind = "gateway.void"
+	addReservation(changes, order, state.ReservationReleased)
+	insert(changes, payment, void)
+	addEvent(changes, payment.Ref(), 1, "payment.status_changed")
 }
 
 // plant is a violation: a statement that breaks the world, and what the finding must mention.
