@@ -107,6 +107,7 @@ func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, step
 }
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
+// Each try after the first reads the effect again: it may have been given up while its answer was on the way.
 func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer) {
 	if problem := mismatch(e, answer); problem != "" {
 		w.abandon(ctx, e, problem)
@@ -116,15 +117,21 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 	if !outcome.Succeeded {
 		outcome.Reason = clean(answer.Reason)
 	}
-	refused := w.persist(ctx, e, "settle", func() ([]command.Step, error) {
+	current, again := e, false
+	refused := w.persist(ctx, e, "settle", func() (_ []command.Step, err error) {
+		if again {
+			if current, err = w.o.Store.Effect(ctx, e.Tenant, e.ID); err != nil {
+				return nil, fmt.Errorf("read the effect: %w", err)
+			}
+		}
+		again = true
 		var skus []string
-		if w.o.Flow.NeedsStock(e, outcome) {
-			var err error
+		if w.o.Flow.NeedsStock(current, outcome) {
 			if skus, err = w.o.SKUs(ctx, e.Tenant, e.OrderID); err != nil {
 				return nil, err
 			}
 		}
-		return w.o.Flow.Settle(e, skus, outcome), nil
+		return w.o.Flow.Settle(current, skus, outcome), nil
 	})
 	switch {
 	case refused == nil:
@@ -177,7 +184,7 @@ func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, ste
 	for try := int32(1); ; try++ {
 		var refused *fault.Fault
 		if group, err := steps(); err != nil {
-			refused = fault.New(fault.Unavailable, "UNAVAILABLE", "read the order's lines").Because(err)
+			refused = fault.New(fault.Unavailable, "UNAVAILABLE", "read what the step is about").Because(err)
 		} else if refused = w.o.Submit(ctx, w.command(e, step, group)).Fault; refused == nil {
 			return nil
 		}

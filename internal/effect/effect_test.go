@@ -28,14 +28,15 @@ import (
 type shop struct {
 	testing.TB
 	*world
-	journal string
-	sim     *gateway.Simulator
-	workers *Workers
-	submit  func(ctx context.Context, c command.Command) command.Result
-	stop    func() // ends the workers with what they have in memory, as a kill does
-	runs    int
-	orders  []string
-	logged  syncBuffer
+	journal    string
+	sim        *gateway.Simulator
+	workers    *Workers
+	submit     func(ctx context.Context, c command.Command) command.Result
+	stop       func() // ends the workers with what they have in memory, as a kill does
+	runs       int
+	orders     []string
+	refuseNext func(kind string) // of an unwilling gateway
+	logged     syncBuffer
 }
 
 // newShop makes a world with stock and starts workers. Gateways beside the simulator, or around it, come from wrap.
@@ -145,7 +146,7 @@ func (s *shop) wantSound() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, problem := range append(s.problems(totals), s.unfinished(totals, nil)...) {
+	for _, problem := range append(s.problems(totals), s.unfinished(totals)...) {
 		s.Error(problem)
 	}
 }
@@ -294,7 +295,7 @@ func TestManyAtOnce(t *testing.T) {
 	if err != nil || len(totals) != payments {
 		t.Fatalf("%d payments at the gateway, %v", len(totals), err)
 	}
-	for _, problem := range append(s.problems(totals), s.unfinished(totals, nil)...) {
+	for _, problem := range append(s.problems(totals), s.unfinished(totals)...) {
 		t.Error(problem)
 	}
 }

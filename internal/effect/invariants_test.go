@@ -49,6 +49,11 @@ func (w *world) problems(totals []gateway.Total) []string {
 			wrong("%s is given up and no dead letter tells: %+v", e.ID, *e)
 		}
 	}
+	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectDone && e.LastError == "" }) {
+		if w.hasLetter(e) {
+			wrong("%s has succeeded and its dead letter is open: %+v", e.ID, *e)
+		}
+	}
 	return found
 }
 
@@ -143,7 +148,7 @@ func checkGateway(p *state.Payment, total gateway.Total, wrong func(string, ...a
 }
 
 // unfinished lists what is not at its end when everything had the time to come there.
-func (w *world) unfinished(totals []gateway.Total, left map[string]bool) []string {
+func (w *world) unfinished(totals []gateway.Total) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var found []string
@@ -165,7 +170,7 @@ func (w *world) unfinished(totals []gateway.Total, left map[string]bool) []strin
 		if o.Status.Terminal() && total.CapturedMinor != total.RefundedMinor {
 			wrong("%s is %s and %d are left at the gateway", o.ID, o.Status, total.CapturedMinor-total.RefundedMinor)
 		}
-		if total.LeftMinor() != 0 && !left[total.Payment] {
+		if total.LeftMinor() != 0 {
 			wrong("%s is %s and %d are still held: %+v", o.ID, o.Status, total.LeftMinor(), total)
 		}
 	}
