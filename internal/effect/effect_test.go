@@ -324,7 +324,7 @@ func TestGivesUpWithinFiveMinutes(t *testing.T) {
 		calls int64 // of the hold itself
 		early bool  // without a second attempt
 	}{
-		"the gateway cannot be reached": {calls: 10, do: func(context.Context, gateway.Request) (gateway.Answer, error) {
+		"the gateway cannot be reached": {calls: 11, do: func(context.Context, gateway.Request) (gateway.Answer, error) {
 			return gateway.Answer{}, gateway.NotReached(errors.New("no route to host"))
 		}},
 		"it stalls": {calls: 1, do: func(ctx context.Context, _ gateway.Request) (gateway.Answer, error) {
