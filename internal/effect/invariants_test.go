@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -59,6 +60,9 @@ func (w *world) problems(totals []gateway.Total) []string {
 
 // checkLetter: a dead letter is written about a call that was given up or refused, never about one that is well.
 func (w *world) checkLetter(d *state.DeadLetter) {
+	if d.Kind != deadletter.KindEffect {
+		return
+	}
 	e := w.rows[state.Ref{Kind: state.KindEffect, Tenant: d.Tenant, ID: string(d.Payload)}].(*state.Effect)
 	if refused := e.State == state.EffectDone && e.LastError != ""; e.State != state.EffectFailed && !refused {
 		w.violate("a dead letter is written about %s, which is well: %+v", e.ID, *e)

@@ -215,3 +215,34 @@ func TestGivenUpWhileTheAnswerWasOnItsWay(t *testing.T) {
 		s.wantSound()
 	})
 }
+
+// TestExpiryThatIsRefusedForGood: the timer goes, and a letter tells when the order waits for it; of an order that does not, or is not
+// there, nothing is left to tell.
+func TestExpiryThatIsRefusedForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, only)
+		stuck, bought := s.reserved(), s.reserved()
+		s.pay(bought, gateway.TokenOK)
+		time.Sleep(time.Second)
+		gone := flow.Subject{Tenant: tenant, OrderID: "order:gone"}
+		key := func(subject flow.Subject) state.TimerKey {
+			return state.TimerKey{Tenant: tenant, Kind: order.TimerExpire, AggregateID: subject.OrderID}
+		}
+		s.world.mu.Lock()
+		for _, subject := range []flow.Subject{bought, gone} {
+			s.timers[key(subject)] = time.Now()
+		}
+		s.world.mu.Unlock()
+		for _, subject := range []flow.Subject{stuck, bought, gone} {
+			s.must(flow.EndExpiry(subject, "BROKEN: the stock is not as it must be"))
+			s.must(flow.EndExpiry(subject, "BROKEN: again"))
+		}
+		letters := all(s.world, func(*state.DeadLetter) bool { return true })
+		if len(letters) != 1 || letters[0].AggregateID != stuck.OrderID || letters[0].Attempts != 2 {
+			t.Fatalf("letters %+v", letters)
+		}
+		if len(s.timers) != 0 {
+			t.Errorf("timers are left: %v", s.timers)
+		}
+	})
+}

@@ -146,6 +146,50 @@ func TestDeadLetterOfARefusedVoid(t *testing.T) {
 	})
 }
 
+// A timer whose command is refused for good does not fire for ever: the row goes, a letter tells, and the order expires when what
+// stood in the way is mended and the letter replayed. One whose order is not there goes without a letter.
+func TestDeadLetterOfATimer(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, w *world) {
+		w.stock("mug", 10)
+		stuck, gone := w.reserve(draft("c", 1, "mug")), w.create(draft("c", 1, "tea")) // of tea there is none
+		w.await(gone.Id, canceled)
+		w.rest()
+		w.stopAll()
+		past := map[string]string{onSQLite: "_us = %[1]s_us - 86400000000"}[w.kind]
+		if past == "" {
+			past = " = %[1]s - interval '1 day'"
+		}
+		earlier := func(column string) string { return column + fmt.Sprintf(past, column) }
+		w.change("UPDATE items SET reserved = 0 WHERE sku = 'mug'") // releasing the piece would reserve -1
+		w.change("UPDATE orders SET " + earlier("expires_at"))
+		w.change("UPDATE timers SET " + earlier("due_at"))
+		w.change("INSERT INTO timers SELECT tenant_id, kind, '" + strings.Replace(gone.Id, "order:0", "order:f", 1) +
+			"', due_at" + w.micro() + ", leased_until" + w.micro() + " FROM timers")
+		w.startAll()
+		w.eventually("both timers are gone", func() bool { return w.count("SELECT count(*) FROM timers") == 0 })
+		l := w.letter()
+		if l.Kind != "timer" || l.AggregateID != stuck.Id || !strings.Contains(l.Error, "INTERNAL") {
+			t.Errorf("letter %+v", l)
+		}
+		if got := w.get(stuck.Id); got.Status != reserved {
+			t.Errorf("%v", got)
+		}
+		if text, err := w.oms("dlq", "replay", l.ID, "--internal-addr", w.servers[0].inner); err == nil || len(w.letters()) != 1 {
+			t.Errorf("replayed before it can be: %s", text)
+		}
+		w.change("UPDATE items SET reserved = 1 WHERE sku = 'mug'")
+		w.verify()
+		w.pay(stuck.Id, gateway.TokenDeclined) // the order is not parked
+		if got := w.await(stuck.Id, canceled); got.StatusReason != "PAYMENT_DECLINED" {
+			t.Errorf("%v", got)
+		}
+		w.replay(l)
+		w.end(l)
+		w.checkItem("mug", 10, 0, 0)
+	})
+}
+
 // held is what the gateway holds for an order.
 func (w *world) held(orderID string) int64 {
 	w.t.Helper()
@@ -228,23 +272,33 @@ func (w *world) asHex(column string) string {
 // spoil writes the payload of an order's first event.
 func (w *world) spoil(orderID, payload string) {
 	w.t.Helper()
+	text := fmt.Sprintf(`'\x%s'`, payload)
+	if w.kind == onSQLite {
+		text = fmt.Sprintf("x'%s'", payload)
+	}
+	w.change("UPDATE events SET payload = " + text + " WHERE aggregate_id = '" + orderID + "' AND seq = 1")
+}
+
+// change changes the database behind the servers' backs.
+func (w *world) change(query string) {
+	w.t.Helper()
 	var err error
 	if w.kind == onSQLite {
 		var connection *sqlite.Conn
 		if connection, err = sqlite.OpenConn(filepath.Join(w.servers[0].folder, "oms.db"), sqlite.OpenReadWrite|sqlite.OpenWAL); err == nil {
 			defer connection.Close()
-			err = sqlitex.ExecuteTransient(connection, fmt.Sprintf("UPDATE events SET payload = x'%s' WHERE aggregate_id = '%s' AND seq = 1",
-				payload, orderID), nil)
+			connection.SetBlockOnBusy()
+			err = sqlitex.ExecuteTransient(connection, query, nil)
 		}
 	} else {
 		ctx := within(w.t)
 		var connection *pgx.Conn
 		if connection, err = pgx.Connect(ctx, w.url); err == nil {
 			defer connection.Close(ctx)
-			_, err = connection.Exec(ctx, fmt.Sprintf(`UPDATE events SET payload = '\x%s' WHERE aggregate_id = '%s' AND seq = 1`, payload, orderID))
+			_, err = connection.Exec(ctx, query)
 		}
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		w.t.Fatalf("%s: %v", query, err)
 	}
 }

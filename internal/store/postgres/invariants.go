@@ -153,11 +153,13 @@ var invariants = []invariant{
 			WHERE coalesce(b.events, -1) <> coalesce(e.events, 0)`,
 	},
 	{
-		holds: "Every unpaid order without a payment under way has the timer that ends it.",
+		holds: "Every unpaid order without a payment under way has the timer that ends it, or a dead letter of it.",
 		rows:  "SELECT count(*) FROM timers",
 		bad: `SELECT format('%s of %s has no timer', o.order_id, o.tenant_id) FROM orders o
 			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (
-				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
+				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)
+			AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id = o.order_id
+				AND d.kind = 'timer' AND d.replayed_at IS NULL)`,
 	},
 	{
 		holds: "No call is open for a payment that has come to its end, but the void after a refused capture.",

@@ -50,7 +50,7 @@ func (s *suite) wantSound(populated bool) {
 
 // world is a sound database with an order in each situation.
 type world struct {
-	pending, reserved, confirmed, canceled, compensated, refunded *state.Order
+	pending, stuck, reserved, confirmed, canceled, compensated, refunded *state.Order
 }
 
 // shipment is the demand of every order of the world.
@@ -68,6 +68,11 @@ func (s *suite) makeWorld() *world {
 	item := &state.Item{Tenant: tenant, SKU: worldSKU, OnHand: 100, Version: 9, Seq: 1, UpdatedAt: longAgo()}
 	addEvent(changes, item.Ref(), 1, "stock.set")
 	w.pending = addOrder(changes, state.OrderPending)
+	w.stuck = addOrder(changes, state.OrderPending)
+	changes.SetTimers = changes.SetTimers[:len(changes.SetTimers)-1] // its timer was refused for good
+	letter := sampleDeadLetter(w.stuck, longAgo())
+	letter.Kind = "timer"
+	insert(changes, letter)
 	w.reserved = addOrder(changes, state.OrderReserved)
 	addReservation(changes, w.reserved, state.ReservationHeld)
 	w.confirmed = addOrder(changes, state.OrderConfirmed)
@@ -184,6 +189,7 @@ func derived(kind string, pick func(w *world) *state.Order) func(w *world) strin
 }
 
 func pending(w *world) *state.Order     { return w.pending }
+func stuck(w *world) *state.Order       { return w.stuck }
 func reserved(w *world) *state.Order    { return w.reserved }
 func confirmed(w *world) *state.Order   { return w.confirmed }
 func canceled(w *world) *state.Order    { return w.canceled }
@@ -249,6 +255,10 @@ var plants = []plant{
 		sql: `UPDATE batches SET first_position = first_position + 1 WHERE first_position > 1`},
 	{name: "an unpaid order without its timer", about: orderOf(pending),
 		sql: `DELETE FROM timers WHERE aggregate_id = '$id'`},
+	{name: "an unpaid order whose timer was taken away, and nothing tells", about: orderOf(stuck),
+		sql: `DELETE FROM dead_letters WHERE aggregate_id = '$id'`},
+	{name: "an unpaid order without its timer, and a letter of something else", about: orderOf(stuck),
+		sql: `UPDATE dead_letters SET kind = 'effect' WHERE aggregate_id = '$id'`},
 	{name: "a call that nobody closed", about: derived("payment", refunded), mention: "effect:",
 		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
 }
