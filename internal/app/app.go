@@ -220,7 +220,8 @@ func (a *App) makeReactors() error {
 	var err error
 	a.timers, err = timer.New(timer.Options{
 		Store: a.store, Submit: a.pipeline.Submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
-		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire}, Observe: a.timerMetrics(),
+		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire},
+		End:  map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -81,6 +82,23 @@ func (t *table) expire(ctx context.Context, timer state.Timer) (command.Command,
 	}, nil
 }
 
+// endExpiry answers the command that follows an expiry which was refused for good.
+func (t *table) endExpiry(timer state.Timer, refused *fault.Fault) command.Command {
+	subject := flow.Subject{Tenant: timer.Tenant, OrderID: timer.AggregateID}
+	return command.Command{
+		Tenant: timer.Tenant, Principal: "timer", Method: "timer/end", Steps: flow.EndExpiry(subject, storable(refused.Error())),
+	}
+}
+
+// causeLimit bounds the text of an error in a dead letter.
+const causeLimit = 500
+
+// storable makes the text of an error fit to be stored: it may hold a driver's words, or those of a panic.
+func storable(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	return strings.ToValidUTF8(text[:min(len(text), causeLimit)], "")
+}
+
 // letterID names the dead letter of an event.
 func letterID(e *state.Event) string { return "deadletter:" + e.ID.String() }
 
@@ -97,10 +115,17 @@ func park(e state.Event, cause error, attempts int) command.Command {
 
 // replay answers the steps that carry out again what a dead letter tells of, and close it.
 func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error) {
-	if letter.Kind == deadletter.KindEffect {
-		return flow.Replay(letter), nil
-	}
 	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
+	switch letter.Kind {
+	case deadletter.KindEffect:
+		return flow.Replay(letter), nil
+	case deadletter.KindTimer: // there is one kind of timer
+		c, err := t.expire(ctx, state.Timer{TimerKey: state.TimerKey{Tenant: letter.Tenant, AggregateID: letter.AggregateID}})
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the order cannot be read at the moment; try again").Because(err)
+		}
+		return append([]command.Step{end}, c.Steps...), nil
+	}
 	events, err := t.store.Events(ctx, letter.Position, 1)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the log cannot be read at the moment; try again").Because(err)

@@ -80,33 +80,42 @@ func (w *Workers) failed(ctx context.Context, e *state.Effect, err error, called
 		return
 	}
 	w.log(e).Warn("a call to the gateway failed and is tried again", "kind", e.Kind, "may_have_been_made", called, "cause", err)
+	after := w.backoff(e.Attempts)
 	if called {
-		w.putOff(ctx, e, "doubt", w.o.Flow.Doubt(e, w.backoff(e.Attempts), cause))
+		w.putOff(ctx, e, "doubt", after, w.o.Flow.Doubt(e, after, cause))
 		return
 	}
-	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), cause, false))
+	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, cause, false))
 }
 
-// pending puts an effect off of which the gateway knows, but not the outcome.
+// pending puts an effect off of which the gateway knows, but not the outcome. That is no failure, so it is asked again after a time in
+// proportion to how long the effect has waited: what is known a moment later is not waited for much longer, what takes hours is not
+// asked about every second.
 func (w *Workers) pending(ctx context.Context, e *state.Effect) {
 	if int(e.Attempts) >= w.o.Patience {
 		w.abandon(ctx, e, "the gateway says pending, and has said so for long")
 		return
 	}
-	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), "", true))
+	waited := e.UpdatedAt.Sub(e.CreatedAt) // until the claim, both by the database's clock
+	after := jitter(min(max(waited/2, w.o.BackoffMin), w.o.BackoffMax))
+	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, "", true))
 }
 
-// putOff submits a retry. If that fails, the claim ends all the same, and the gateway is asked then.
-func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, steps []command.Step) {
+// putOff gives the claim of an attempt that is over back before its time, so that the next attempt need not wait for the end of the
+// lease: that is for processes that die. If it cannot be stored, the claim ends all the same.
+func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, after time.Duration, steps []command.Step) {
 	if hook := w.o.Observe.Retried; hook != nil {
 		hook(e.Provider, e.Kind)
 	}
-	if result := w.o.Submit(ctx, w.command(e, step, steps)); result.Fault != nil {
-		w.log(e).Warn("an effect could not be put off; the end of its claim brings it back", "cause", result.Fault)
+	if refused := w.persist(ctx, e, step, func() ([]command.Step, error) { return steps, nil }); refused != nil {
+		w.log(e).Warn("an effect could not be put off; the end of its claim brings it back", "cause", refused)
+		return
 	}
+	w.alarm.set(after + time.Millisecond) // the store may round up
 }
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
+// Each try after the first reads the effect again: it may have been given up while its answer was on the way.
 func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer) {
 	if problem := mismatch(e, answer); problem != "" {
 		w.abandon(ctx, e, problem)
@@ -116,15 +125,21 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 	if !outcome.Succeeded {
 		outcome.Reason = clean(answer.Reason)
 	}
-	refused := w.persist(ctx, e, "settle", func() ([]command.Step, error) {
+	current, again := e, false
+	refused := w.persist(ctx, e, "settle", func() (_ []command.Step, err error) {
+		if again {
+			if current, err = w.o.Store.Effect(ctx, e.Tenant, e.ID); err != nil {
+				return nil, fmt.Errorf("read the effect: %w", err)
+			}
+		}
+		again = true
 		var skus []string
-		if w.o.Flow.NeedsStock(e, outcome) {
-			var err error
+		if w.o.Flow.NeedsStock(current, outcome) {
 			if skus, err = w.o.SKUs(ctx, e.Tenant, e.OrderID); err != nil {
 				return nil, err
 			}
 		}
-		return w.o.Flow.Settle(e, skus, outcome), nil
+		return w.o.Flow.Settle(current, skus, outcome), nil
 	})
 	switch {
 	case refused == nil:
@@ -177,7 +192,7 @@ func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, ste
 	for try := int32(1); ; try++ {
 		var refused *fault.Fault
 		if group, err := steps(); err != nil {
-			refused = fault.New(fault.Unavailable, "UNAVAILABLE", "read the order's lines").Because(err)
+			refused = fault.New(fault.Unavailable, "UNAVAILABLE", "read what the step is about").Because(err)
 		} else if refused = w.o.Submit(ctx, w.command(e, step, group)).Fault; refused == nil {
 			return nil
 		}
@@ -198,13 +213,18 @@ func (w *Workers) backoff(attempts int32) time.Duration {
 	return jittered(attempts, w.o.BackoffMin, w.o.BackoffMax)
 }
 
-// jittered doubles a time with each attempt from the first on, up to a limit, and takes off up to a half by chance, so that what
-// failed together does not come back together.
+// jittered doubles a time with each attempt from the first on, up to a limit, with jitter, so that what failed together does not come
+// back together.
 func jittered(attempt int32, first, limit time.Duration) time.Duration {
 	d := limit
 	if shift := max(attempt-1, 0); shift < 30 && first<<shift < limit {
 		d = first << shift
 	}
+	return jitter(d)
+}
+
+// jitter takes off up to a half.
+func jitter(d time.Duration) time.Duration {
 	return d - rand.N(d/2+1) //nolint:gosec // chance, no secret
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/flow"
@@ -180,6 +181,65 @@ func TestNoRoomNoClaim(t *testing.T) {
 		}
 		if left.Owner != "" || left.Attempts != 1 || !left.Called || !left.NextAt.Equal(time.Now().Add(deskFull)) {
 			t.Errorf("left %+v; who had it before may have called", left)
+		}
+	})
+}
+
+// TestLostAnswersAreAskedAboutSoon: who has lost an answer knows that its attempt is over and does not wait for the end of the claim,
+// which is for those who died; nor when giving the claim back needs a second try.
+func TestLostAnswersAreAskedAboutSoon(t *testing.T) {
+	for _, away := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newShop(t, only)
+			s.stop()
+			s.start(only, func(o *Options) {
+				doubt := o.Flow.Doubt
+				o.Flow.Doubt = func(e *state.Effect, after time.Duration, cause string) []command.Step {
+					s.world.mu.Lock()
+					defer s.world.mu.Unlock()
+					for ; away > 0; away-- {
+						s.world.refuse = append(s.world.refuse, refuseBefore)
+					}
+					return doubt(e, after, cause)
+				}
+			})
+			time.Sleep(time.Minute) // the poll is at its slowest
+			subject := s.reserved()
+			s.pay(subject, gateway.TokenTimeout) // the answers to hold and capture are lost
+			time.Sleep(2*s.workers.o.BackoffMin + 50*time.Millisecond)
+			synctest.Wait()
+			if s.status(subject) != state.OrderConfirmed {
+				t.Errorf("the order is %s; the hold %+v", s.status(subject), s.effectOf(subject, "hold/1"))
+			}
+			s.wantSound()
+		})
+	}
+}
+
+// TestAlarm: the earliest time counts, it rings once, and without one the poll comes when it would.
+func TestAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, start := newAlarm(), time.Now()
+		wait := func(d, want time.Duration) {
+			t.Helper()
+			if begun := time.Now(); !a.wait(t.Context(), d) || time.Since(begun) != want {
+				t.Errorf("%v after the start: waited %v, want %v", begun.Sub(start), time.Since(begun), want)
+			}
+		}
+		wait(time.Second, time.Second)
+		a.set(500 * time.Millisecond)
+		a.set(900 * time.Millisecond)
+		wait(time.Second, 500*time.Millisecond)
+		wait(time.Second, time.Second)
+		a.set(5 * time.Second)
+		wait(time.Second, time.Second)
+		time.AfterFunc(100*time.Millisecond, func() { a.set(200 * time.Millisecond) })
+		wait(time.Second, 300*time.Millisecond)
+		wait(0, 0)
+		ended, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if a.wait(ended, time.Minute) || time.Since(start) > 10*time.Second {
+			t.Error("the end of the process was not noticed")
 		}
 	})
 }

@@ -10,8 +10,10 @@
 //  2. After a claim that nobody concluded, the next claimer asks the gateway what became of the call (Lookup) before it calls
 //     again, with the same idempotency key.
 //  3. After an accepted call nothing is stored. The end of the claim is when somebody asks, unless a callback came before.
-//  4. An outcome is decided by the state of the rows, once; the same outcome may come from a call, a callback and an inquiry.
-//  5. What the gateway says of amount and currency must be what was asked for. It is never booked otherwise.
+//  4. An attempt that ends in an error, a time-out or "pending" is over: it gives its claim back and says when somebody may ask, soon
+//     at first. Nobody waits for the end of a claim but for those who died, and for a callback that was lost.
+//  5. An outcome is decided by the state of the rows, once; the same outcome may come from a call, a callback and an inquiry.
+//  6. What the gateway says of amount and currency must be what was asked for. It is never booked otherwise.
 //
 // So a kill costs time, never money: the row is open, it falls due, it is claimed, the gateway is asked.
 //
@@ -84,8 +86,8 @@ type Options struct {
 	PollLimit   int           // effects a poll; 256
 	PollMin     time.Duration // between polls while there is something to do; 250 ms
 	PollMax     time.Duration // and while there is not; 1 s
-	Attempts    int           // failures after which an effect is given up; 10, about four minutes
-	BackoffMin  time.Duration // after the first failure, doubled from there; 1 s
+	Attempts    int           // failures after which an effect is given up; 11, about two minutes, four when each is a time-out
+	BackoffMin  time.Duration // after the first failure, doubled from there; 500 ms
 	BackoffMax  time.Duration // 30 s
 	// Patience is how many attempts an effect has that the gateway says is pending; 1,000, about eight hours.
 	Patience int
@@ -108,8 +110,8 @@ func (o *Options) setDefaults() error {
 	setDefault(&o.PollLimit, 256)
 	setDefault(&o.PollMin, 250*time.Millisecond)
 	setDefault(&o.PollMax, time.Second)
-	setDefault(&o.Attempts, 10)
-	setDefault(&o.BackoffMin, time.Second)
+	setDefault(&o.Attempts, 11)
+	setDefault(&o.BackoffMin, 500*time.Millisecond)
 	setDefault(&o.BackoffMax, 30*time.Second)
 	setDefault(&o.Patience, 1000)
 	setDefault(&o.Grace, 5*time.Second)
@@ -134,6 +136,7 @@ type Workers struct {
 	desks    map[string]*desk
 	absent   *desk // for providers that are not configured here
 	open     *recent
+	alarm    *alarm
 	settling *semaphore.Weighted // callbacks being stored
 
 	hard   context.Context // ends when Run's grace does
@@ -147,7 +150,7 @@ func New(options Options) (*Workers, error) {
 		return nil, err
 	}
 	w := &Workers{
-		o: options, desks: map[string]*desk{}, open: newRecent(recentLimit),
+		o: options, desks: map[string]*desk{}, open: newRecent(recentLimit), alarm: newAlarm(),
 		settling: semaphore.NewWeighted(int64(options.Settlements)), wait: wait,
 	}
 	for provider, g := range options.Gateways {

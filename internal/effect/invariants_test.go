@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -49,11 +50,19 @@ func (w *world) problems(totals []gateway.Total) []string {
 			wrong("%s is given up and no dead letter tells: %+v", e.ID, *e)
 		}
 	}
+	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectDone && e.LastError == "" }) {
+		if w.hasLetter(e) {
+			wrong("%s has succeeded and its dead letter is open: %+v", e.ID, *e)
+		}
+	}
 	return found
 }
 
 // checkLetter: a dead letter is written about a call that was given up or refused, never about one that is well.
 func (w *world) checkLetter(d *state.DeadLetter) {
+	if d.Kind != deadletter.KindEffect {
+		return
+	}
 	e := w.rows[state.Ref{Kind: state.KindEffect, Tenant: d.Tenant, ID: string(d.Payload)}].(*state.Effect)
 	if refused := e.State == state.EffectDone && e.LastError != ""; e.State != state.EffectFailed && !refused {
 		w.violate("a dead letter is written about %s, which is well: %+v", e.ID, *e)
@@ -143,7 +152,7 @@ func checkGateway(p *state.Payment, total gateway.Total, wrong func(string, ...a
 }
 
 // unfinished lists what is not at its end when everything had the time to come there.
-func (w *world) unfinished(totals []gateway.Total, left map[string]bool) []string {
+func (w *world) unfinished(totals []gateway.Total) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var found []string
@@ -165,7 +174,7 @@ func (w *world) unfinished(totals []gateway.Total, left map[string]bool) []strin
 		if o.Status.Terminal() && total.CapturedMinor != total.RefundedMinor {
 			wrong("%s is %s and %d are left at the gateway", o.ID, o.Status, total.CapturedMinor-total.RefundedMinor)
 		}
-		if total.LeftMinor() != 0 && !left[total.Payment] {
+		if total.LeftMinor() != 0 {
 			wrong("%s is %s and %d are still held: %+v", o.ID, o.Status, total.LeftMinor(), total)
 		}
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // pollOnAndOn looks for effects that are due: those whose claim has ended without a conclusion, that were put off, that found
-// no room, or that another process has left behind. New effects come by Wake; the poll is the safety net.
+// no room, or that another process has left behind. New effects come by Wake; the poll is the safety net. It comes at once for what
+// this process has put off itself.
 func (w *Workers) pollOnAndOn(ctx context.Context) {
 	pause := w.o.PollMin
 	for {
@@ -28,7 +29,7 @@ func (w *Workers) pollOnAndOn(ctx context.Context) {
 		default:
 			pause = min(max(2*pause, w.o.PollMin), w.o.PollMax)
 		}
-		if !w.wait(ctx, pause) {
+		if !w.alarm.wait(ctx, pause) {
 			return
 		}
 	}
@@ -60,7 +61,7 @@ const deskFull = 5 * time.Second
 func (w *Workers) claim(ctx context.Context, e *state.Effect) {
 	d := w.desk(e.Provider)
 	if d.full() {
-		w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, deskFull, e.LastError, e.Called || e.Owner != ""))
+		w.putOff(ctx, e, "retry", deskFull, w.o.Flow.Retry(e, deskFull, e.LastError, e.Called || e.Owner != ""))
 		return
 	}
 	start := time.Now()

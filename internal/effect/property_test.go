@@ -38,10 +38,9 @@ type machine struct {
 	journal   string
 	processes [2]*process
 	runs      int
-	mail      []delivery      // callbacks under way, some delivered before
-	receiver  *process        // of the next delivery
-	ids       []string        // of the orders
-	left      map[string]bool // payments of which the gateway refused the capture: their hold expires there
+	mail      []delivery // callbacks under way, some delivered before
+	receiver  *process   // of the next delivery
+	ids       []string   // of the orders
 	attempts  int
 	sums      []gateway.Total // as of journal size read
 	read      int64
@@ -68,7 +67,7 @@ func newMachine(t *rapid.T) *machine {
 	}
 	m := &machine{
 		t: t, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC), journal: filepath.Join(folder, "journal"),
-		left: map[string]bool{}, attempts: rapid.SampledFrom([]int{3, 1000}).Draw(t, "attempts"),
+		attempts: rapid.SampledFrom([]int{3, 1000}).Draw(t, "attempts"),
 	}
 	t.Cleanup(func() {
 		for _, p := range m.processes {
@@ -163,7 +162,7 @@ const (
 	lostAfter     mishap = "done, the answer lost"
 	wrongAmount   mishap = "wrong amount"
 	wrongCurrency mishap = "wrong currency"
-	refused       mishap = "refused" // captures and refunds only
+	refused       mishap = "refused" // all but holds
 	permanent     mishap = "permanent"
 	diesBefore    mishap = "the process dies before the call"
 	diesAfter     mishap = "the process dies after the call"
@@ -327,7 +326,7 @@ func (m *machine) workOne(i int) bool {
 	j := <-d.queue
 	if p.flaky.mishap == refused {
 		p.flaky.mishap = ""
-		if j.effect.Kind == gateway.KindCapture || j.effect.Kind == gateway.KindRefund {
+		if j.effect.Kind != gateway.KindHold {
 			m.refuseKey(p, j.effect)
 		}
 	}
@@ -364,9 +363,6 @@ func (m *machine) refuseKey(p *process, e *state.Effect) {
 		return
 	}
 	m.refusedKeys()[e.ID] = true
-	if e.Kind == gateway.KindCapture {
-		m.left[e.AggregateID] = true
-	}
 }
 
 func (m *machine) poll() {
@@ -506,7 +502,7 @@ func (m *machine) settle() {
 				m.replayOne(m.processes[0], letter)
 			}
 		}
-		if round > 12 && len(m.unfinished(m.totals(), m.left)) == 0 {
+		if round > 12 && len(m.unfinished(m.totals())) == 0 {
 			return
 		}
 		m.now = m.now.Add(lease + time.Second)
@@ -522,7 +518,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 		}
 		m.settle()
 		m.noProblems()
-		if open := m.unfinished(m.totals(), m.left); len(open) > 0 {
+		if open := m.unfinished(m.totals()); len(open) > 0 {
 			t.Fatalf("in the end:\n%s", strings.Join(open, "\n"))
 		}
 	})

@@ -15,9 +15,11 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
+	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -150,6 +152,24 @@ func Cancel(s Subject, cancel order.Cancel) []command.Step {
 // Expire is the timer of an unpaid order.
 func Expire(s Subject) []command.Step {
 	return append([]command.Step{command.Do(order.Expire{Name: s.order()})}, s.unwind()...)
+}
+
+// EndExpiry follows an expiry that was refused for good, so that it is not tried for ever. The timer goes; a dead letter tells when the
+// order waits for it still. Of an order that does not, or is not there, there was nothing to do.
+func EndExpiry(s Subject, cause string) []command.Step {
+	write := deadletter.Write{Letter: state.DeadLetter{
+		Tenant: s.Tenant, ID: id.DeriveStep("deadletter", s.OrderID, "timer/"+order.TimerExpire), AggregateID: s.OrderID,
+		Kind: deadletter.KindTimer, Payload: []byte(order.TimerExpire), Error: cause, Attempts: 1,
+	}}
+	return []command.Step{
+		s.step(func(v view) domain.Command {
+			if !v.order.Expires() {
+				return nil
+			}
+			return write
+		}, write.Refs()),
+		command.Do(order.StopTimer{Name: s.order()}),
+	}
 }
 
 // unwind undoes, in reverse, what was done for an order that is CANCELED: the payment, then the reservation.

@@ -23,9 +23,13 @@ type Outcome struct {
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
-// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same, and when e
-// says that it was, its dead letter is closed. Only groups that release or sell need the subject's SKUs.
+// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same and its dead
+// letter closed. The letter is named when e says that it was given up; when it was given up since e was read, the group is refused as
+// ABORTED, to be made anew from the row as it is. Only groups that release or sell need the subject's SKUs.
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
+	if !outcome.Succeeded && outcome.Reason == "" {
+		outcome.Reason = "refused" // an effect that is done and has no error has succeeded
+	}
 	var steps []command.Step
 	switch e.Kind {
 	case payment.KindHold:
@@ -37,10 +41,12 @@ func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	case payment.KindRefund:
 		steps = s.refundSettled(e, outcome)
 	}
+	finish := effect.Finish{Name: nameOf(e), ExternalID: outcome.ExternalID, Error: outcome.Reason}
 	if e.State == state.EffectFailed {
-		steps = append(steps, closeLetter(e))
+		finish.GivenUp = true
+		steps = append([]command.Step{closeLetter(e)}, steps...) // first, since a refusal may open it again
 	}
-	steps = append(steps, command.Do(effect.Finish{Name: nameOf(e), ExternalID: outcome.ExternalID, Error: outcome.Reason}))
+	steps = append(steps, command.Do(finish))
 	return when(e, func(found *state.Effect) bool { return found.State != state.EffectDone }, steps)
 }
 
@@ -157,11 +163,13 @@ func captured(v view) bool {
 	return v.is(state.OrderPaid) && v.payment != nil && v.payment.Status == state.PaymentCaptured
 }
 
-// voidSettled ends the hold of an order that has ended. A refusal leaves money held that nobody will take: a person must look.
+// voidSettled ends the hold of an order that has ended. A refusal leaves money held that nobody will take, also that of a refused
+// capture: a dead letter tells, and Replay asks for the void anew.
 func (s Subject) voidSettled(e *state.Effect, outcome Outcome) []command.Step {
 	if !outcome.Succeeded {
 		return []command.Step{s.writeLetter(e, "the gateway refused to void the hold: "+outcome.Reason, func(v view) bool {
-			return v.order.Status.Terminal() && v.payment != nil && v.payment.Status == state.PaymentAuthorized
+			return v.order.Status.Terminal() && v.payment != nil &&
+				(v.payment.Status == state.PaymentAuthorized || v.payment.Status == state.PaymentDeclined)
 		})}
 	}
 	return []command.Step{
@@ -243,14 +251,26 @@ func GiveUp(e *state.Effect, cause string) []command.Step {
 }
 
 // Replay carries a dead letter about a call out again, and answers the letter: a call that was given up is open once more, and
-// begins by asking the gateway; a refund that was refused is asked for anew, under a new key.
+// begins by asking the gateway; a refund or a void that was refused is asked for anew, under a new key.
 func Replay(l *state.DeadLetter) []command.Step {
 	s := Subject{Tenant: l.Tenant, OrderID: id.Derive("order", l.AggregateID)}
 	return []command.Step{
 		command.Do(deadletter.Close{Tenant: l.Tenant, ID: l.ID}),
 		command.Do(effect.Reopen{Name: effect.Name{Tenant: l.Tenant, ID: string(l.Payload)}}),
 		s.refundOwed(),
+		s.voidAgain(string(l.Payload)),
 	}
+}
+
+// voidAgain asks for a void that was refused, once more, when the order has ended.
+func (s Subject) voidAgain(effectID string) command.Step {
+	again := payment.VoidAgain{Name: s.payment(), Refused: effectID}
+	return s.step(func(v view) domain.Command {
+		if !v.order.Status.Terminal() {
+			return nil
+		}
+		return again
+	}, again.Refs())
 }
 
 // letter makes the dead letter of an effect; its id derives from the effect's.

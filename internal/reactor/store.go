@@ -17,8 +17,8 @@ type Store interface {
 	Cursor(ctx context.Context, name string) (state.Cursor, error)
 	// SaveCursor stores how far it has come, under the name of the lease; it may lag and never leads. ErrFenced when the lease was lost.
 	SaveCursor(ctx context.Context, lease state.Lease, cursor state.Cursor) error
-	// Parked answers the aggregates with a dead letter of an event that was not replayed yet. Letters of effects do not park: the
-	// events of their order were carried out.
+	// Parked answers the aggregates with a dead letter of an event that was not replayed yet. Letters of effects and timers do
+	// not park: the events of their order were carried out.
 	Parked(ctx context.Context) ([]state.Ref, error)
 	// Epoch names the current history of the database's stream.
 	Epoch(ctx context.Context) (string, error)

@@ -306,7 +306,7 @@ func EffectsOf(payment string) (first, end string) {
 	return prefix + "/", prefix + "0" // the character that follows "/"
 }
 
-// DeadLetter is a step that kept failing. While ReplayedAt is zero its aggregate is parked.
+// DeadLetter is a step that kept failing. While ReplayedAt is zero the aggregate of a letter about an event is parked.
 type DeadLetter struct {
 	Tenant, ID  string
 	AggregateID string

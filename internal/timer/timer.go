@@ -1,7 +1,8 @@
 // Package timer fires what is due: the expiry of unpaid orders, and whatever else a decision has set a timer for. A timer is a
 // row; the service leases those that are due, submits the command of their kind, and that command clears the timer in its own
 // batch. So a timer fires at least once, and firing again is harmless, since decisions look at the state and at the database's
-// time. What could not be carried out (the store was away, it was too early) comes back when the lease ends.
+// time. What could not be carried out (the store was away, it was too early) comes back when the lease ends. What is refused for good
+// would come back for ever: another command takes the timer away and says so where an operator looks.
 //
 // It also purges the answers kept under idempotency keys when they are old (requirement R-6), a few at a time.
 package timer
@@ -21,6 +22,9 @@ import (
 // Fire makes the command of a timer. An error leaves the timer to the end of its lease.
 type Fire func(ctx context.Context, timer state.Timer) (command.Command, error)
 
+// End makes the command that takes a timer away whose own was refused for good.
+type End func(timer state.Timer, refused *fault.Fault) command.Command
+
 // Observe holds the functions that count what happens. Each may be nil.
 type Observe struct {
 	Fired  func(kind string, code fault.Code) // fault.OK after a success
@@ -32,6 +36,7 @@ type Options struct {
 	Store  Store
 	Submit func(ctx context.Context, c command.Command) command.Result
 	Fire   map[string]Fire // by the kind of timer
+	End    map[string]End  // the same; timers of a kind without one are fired again for as long as they are there
 
 	Lease       time.Duration // how long a timer is this process's; 30 s
 	Limit       int           // timers a poll; 256
@@ -151,14 +156,45 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 		log.Warn("a timer cannot fire and will again", "cause", err)
 		return
 	}
-	refused := s.o.Submit(ctx, c).Fault
+	refused, final := s.submit(ctx, c)
 	code := fault.OK
 	if refused != nil {
 		code = refused.Code
-		log.Warn("a timer's command was refused; the end of its lease brings it back", "trace_id", c.TraceID, "cause", refused)
 	}
 	if hook := s.o.Observe.Fired; hook != nil {
 		hook(t.Kind, code)
+	}
+	switch end := s.o.End[t.Kind]; {
+	case refused == nil:
+	case !final || end == nil:
+		log.Warn("a timer's command was refused; the end of its lease brings it back", "trace_id", c.TraceID, "cause", refused)
+	default:
+		log.Error("a timer's command was refused for good; the timer is taken away", "trace_id", c.TraceID, "cause", refused)
+		if failed, _ := s.submit(ctx, end(t, refused)); failed != nil {
+			log.Error("the timer could not be taken away; the end of its lease brings it back", "cause", failed)
+		}
+	}
+}
+
+// defects is how many INTERNAL refusals of one command are taken for bad luck.
+const defects = 3
+
+// submit submits a command and tells whether its refusal is for good. INTERNAL is after some tries: what a defect, or a row that is
+// not as it must be, stands in the way of does not cure itself.
+func (s *Service) submit(ctx context.Context, c command.Command) (refused *fault.Fault, final bool) {
+	for try := 1; ; try++ {
+		refused = s.o.Submit(ctx, c).Fault
+		switch {
+		case refused == nil:
+			return nil, false
+		case refused.Code != fault.Internal:
+			return refused, !refused.Retryable() && refused.Code != fault.Canceled
+		case try == defects:
+			return refused, true
+		}
+		if !wait(ctx, time.Duration(try)*s.o.PollMin) {
+			return refused, false
+		}
 	}
 }
 

@@ -24,7 +24,12 @@ type fake struct {
 	purges  []time.Time
 	fired   []string
 	refuse  map[string]int // by timer: how often its command is refused
+	final   map[string]*fault.Fault
+	ended   []string
+	tries   int // of commands that are refused for good
 	failing bool
+
+	refuseEnds int
 }
 
 func (f *fake) DueTimers(_ context.Context, limit int, lease time.Duration) ([]state.Timer, error) {
@@ -59,6 +64,19 @@ func (f *fake) submit(_ context.Context, c command.Command) command.Result {
 		f.refuse[c.TraceID]--
 		return command.Result{Fault: fault.New(fault.Aborted, "TOO_EARLY", "not yet")}
 	}
+	if c.Method == "end" {
+		if f.refuseEnds > 0 {
+			f.refuseEnds--
+			return command.Result{Fault: fault.New(fault.Unavailable, "UNAVAILABLE", "away")}
+		}
+		f.ended = append(f.ended, c.TraceID)
+		delete(f.due, c.TraceID)
+		return command.Result{}
+	}
+	if refused := f.final[c.TraceID]; refused != nil {
+		f.tries++
+		return command.Result{Fault: refused}
+	}
 	f.fired = append(f.fired, c.TraceID)
 	delete(f.due, c.TraceID)
 	return command.Result{}
@@ -79,6 +97,9 @@ func start(t *testing.T, f *fake, options Options) {
 			return command.Command{}, errors.New("store: away")
 		}
 		return command.Command{TraceID: timer.AggregateID}, nil
+	}}
+	options.End = map[string]End{"order.expire": func(timer state.Timer, _ *fault.Fault) command.Command {
+		return command.Command{Method: "end", TraceID: timer.AggregateID}
 	}}
 	s, err := New(options)
 	if err != nil {
@@ -125,6 +146,48 @@ func TestRefusedTimerComesBackWhenItsLeaseEnds(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if due, fired, _ := f.counts(); due != 1 || fired != 1 {
 			t.Errorf("%d timers are left and %d fired; the unreadable one alone should be left", due, fired)
+		}
+	})
+}
+
+// What is refused for good is taken away; what may pass is not; INTERNAL is tried a few times at once.
+func TestTimerThatIsRefusedForGoodEnds(t *testing.T) {
+	for code, test := range map[fault.Code]struct {
+		tries int
+		ends  bool
+	}{
+		fault.NotFound: {1, true}, fault.FailedPrecondition: {1, true}, fault.InvalidArgument: {1, true}, fault.Internal: {3, true},
+		fault.Aborted: {3, false}, fault.Unavailable: {3, false}, fault.DeadlineExceeded: {3, false}, fault.ResourceExhausted: {3, false},
+		fault.Canceled: {3, false},
+	} {
+		t.Run(code.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{due: map[string]time.Time{"a": time.Now()}, final: map[string]*fault.Fault{"a": fault.New(code, "REASON", "words")}}
+				start(t, f, Options{Lease: 10 * time.Second})
+				time.Sleep(25 * time.Second)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if ends := len(f.ended) == 1 && len(f.due) == 0; ends != test.ends || len(f.ended) > 1 || f.tries != test.tries {
+					t.Errorf("ended %v after %d tries, want %v after %d", f.ended, f.tries, test.ends, test.tries)
+				}
+			})
+		})
+	}
+}
+
+// The end of a timer may be refused as well: it comes with the next lease.
+func TestEndThatIsRefusedComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{due: map[string]time.Time{"a": time.Now()}, final: map[string]*fault.Fault{"a": fault.NotFoundf("order", "a")}}
+		f.refuseEnds = 2
+		start(t, f, Options{Lease: 10 * time.Second})
+		time.Sleep(15 * time.Second)
+		if due, _, _ := f.counts(); due != 1 {
+			t.Fatal("the timer went although its end was refused")
+		}
+		time.Sleep(10 * time.Second)
+		if due, _, _ := f.counts(); due != 0 {
+			t.Error("the timer is there still")
 		}
 	})
 }

@@ -24,16 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// DeadLetter is a step that kept failing; its aggregate is parked until the letter is replayed.
+// DeadLetter is a step that kept failing. The aggregate of a letter about an event is parked until the letter is replayed.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "deadletter:<uuid>".
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Tenant of the aggregate.
 	TenantId string `protobuf:"bytes,2,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
-	// The aggregate that is parked.
+	// The aggregate that it is about: an order, a payment or an item.
 	AggregateId string `protobuf:"bytes,3,opt,name=aggregate_id,json=aggregateId,proto3" json:"aggregate_id,omitempty"`
-	// What failed, such as "order.status_changed" or "gateway.capture".
+	// What failed: an event, by its type such as "order.status_changed"; "effect", a call to the outside; "timer".
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The last error.
 	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
@@ -43,7 +43,7 @@ type DeadLetter struct {
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was replayed with success; absent before.
 	ReplayedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=replayed_at,json=replayedAt,proto3" json:"replayed_at,omitempty"`
-	// The event or the effect, as stored.
+	// The event as stored, the id of the effect, or the kind of the timer.
 	Payload       []byte `protobuf:"bytes,9,opt,name=payload,proto3" json:"payload,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -34,7 +34,8 @@ const (
 // InventoryService keeps stock and reserves it for orders. It is internal: it listens on the internal port; stock keeping is
 // offered over REST too.
 type InventoryServiceClient interface {
-	// Reserve sets aside all of an order's items or none. Repeating it for the same order changes nothing (requirements S-4).
+	// Reserve sets aside all of an order's items or none. A shortage is no error: it ends the order, and the answered reservation is
+	// REJECTED and names the SKU. Repeating it for the same order changes nothing (requirements S-4).
 	Reserve(ctx context.Context, in *ReserveRequest, opts ...grpc.CallOption) (*ReserveResponse, error)
 	// Release gives an order's reserved items back.
 	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error)
@@ -123,7 +124,8 @@ func (c *inventoryServiceClient) ListStock(ctx context.Context, in *ListStockReq
 // InventoryService keeps stock and reserves it for orders. It is internal: it listens on the internal port; stock keeping is
 // offered over REST too.
 type InventoryServiceServer interface {
-	// Reserve sets aside all of an order's items or none. Repeating it for the same order changes nothing (requirements S-4).
+	// Reserve sets aside all of an order's items or none. A shortage is no error: it ends the order, and the answered reservation is
+	// REJECTED and names the SKU. Repeating it for the same order changes nothing (requirements S-4).
 	Reserve(context.Context, *ReserveRequest) (*ReserveResponse, error)
 	// Release gives an order's reserved items back.
 	Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error)

@@ -581,7 +581,7 @@ var MethodInventoryServiceReserve = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"inventory:write"},
-	Reasons:       []string{"OUT_OF_STOCK", "ILLEGAL_TRANSITION"},
+	Reasons:       []string{"DEMAND_MISMATCH", "ILLEGAL_TRANSITION"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

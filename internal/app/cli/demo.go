@@ -2,13 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/demo"
-	"github.com/seed-255eabaa/oms/internal/load"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -40,28 +37,14 @@ func (d *demoRun) Run(c *console, ctx *contextOf) error {
 	return run(ctx, d.Config, log, func(a *app.App) (bool, error) {
 		api, grpc, internal, ops := a.Addresses()
 		at := addresses{reachable(api), reachable(grpc), reachable(internal), reachable(ops)}
-		if err := d.show(ctx, d.options(c, at)); err != nil {
-			return false, err
+		if err := demo.Run(ctx, d.options(c, at)); err != nil {
+			return false, err //nolint:wrapcheck // says what it is
 		}
 		if d.Keep {
 			banner(c.out, &d.Config, at)
 		}
 		return d.Keep, nil
 	})
-}
-
-// feedTime is how long the feed of orders may take to start; commands are accepted a little earlier.
-const feedTime = 5 * time.Second
-
-// show runs the demo. It follows the orders before it sends any, so nothing is sent twice when the feed was not there yet.
-func (d *demoRun) show(ctx context.Context, options demo.Options) error {
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := demo.Run(ctx, options)
-		var refusal *load.Refusal
-		if !errors.As(err, &refusal) || refusal.Reason != "FEED_UNAVAILABLE" || time.Since(start) > feedTime {
-			return err //nolint:wrapcheck // says what it is
-		}
-	}
 }
 
 func (d *demoRun) options(c *console, at addresses) demo.Options {

@@ -9,8 +9,12 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// KindEffect is the kind of letters about calls to the outside; letters about events carry the event's type.
-const KindEffect = "effect"
+// Kinds of letters that are not about events; those carry the event's type. They park nothing: the events of their order were
+// carried out.
+const (
+	KindEffect = "effect" // a call to the outside; the payload is the effect's id
+	KindTimer  = "timer"  // a timer whose command was refused for good; the payload is the timer's kind
+)
 
 // Write stores a letter. Its id derives from what failed, so a step is written down once.
 type Write struct{ Letter state.DeadLetter }

@@ -80,9 +80,10 @@ type Finish struct {
 	Name
 	ExternalID string
 	Error      string // the refusal of the other side; empty after a success
+	GivenUp    bool   // the group closes the dead letter of an effect that was given up
 }
 
-// Decide implements domain.Command.
+// Decide implements domain.Command. ABORTED says that the effect was given up and the group, made before, leaves its letter open.
 func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
 	if e == nil {
@@ -90,6 +91,9 @@ func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	}
 	if e.State == state.EffectDone {
 		return domain.Decision{Answer: c.Ref()}, nil
+	}
+	if e.State == state.EffectFailed && !c.GivenUp {
+		return domain.Decision{}, fault.New(fault.Aborted, "GIVEN_UP", "the effect was given up meanwhile; read it again")
 	}
 	after := *e
 	after.State, after.Owner, after.LastError, after.UpdatedAt = state.EffectDone, "", c.Error, now

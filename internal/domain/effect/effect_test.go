@@ -122,15 +122,19 @@ func TestFinish(t *testing.T) {
 	for _, before := range []state.EffectState{state.EffectOpen, state.EffectFailed} {
 		e := open()
 		e.State, e.Owner, e.ExternalID = before, "me", "old"
-		after, _ := decide(t, e, Finish{Name: name, ExternalID: "ext", Error: "declined"})
+		after, _ := decide(t, e, Finish{Name: name, ExternalID: "ext", Error: "declined", GivenUp: before == state.EffectFailed})
 		if after.State != state.EffectDone || after.Owner != "" || after.ExternalID != "ext" || after.LastError != "declined" {
 			t.Errorf("finished %+v", after)
 		}
-		if kept, _ := decide(t, e, Finish{Name: name}); kept.ExternalID != "old" {
+		if kept, _ := decide(t, e, Finish{Name: name, GivenUp: true}); kept.ExternalID != "old" {
 			t.Errorf("the gateway's number is lost: %+v", kept)
 		}
 	}
 	e := open()
+	e.State = state.EffectFailed
+	if left, code := decide(t, e, Finish{Name: name}); left != e || code != fault.Aborted {
+		t.Errorf("given up meanwhile, and its letter is left open: code %d, %+v", code, left)
+	}
 	e.State = state.EffectDone
 	if again, _ := decide(t, e, Finish{Name: name, Error: "other"}); again != e {
 		t.Error("an outcome was replaced by another")

@@ -68,13 +68,11 @@ func (o Order) Refs() []state.Ref {
 	return refs
 }
 
-// Reserve sets aside all of an order's demand or none of it.
+// Reserve sets aside all of an order's demand or none of it. A shortage is stored as a REJECTED reservation, so that the step is done
+// and never done again.
 type Reserve struct {
 	Order
 	Items []state.Demand // as Sum answers it
-	// Refuse answers a shortage as a refusal and stores nothing; without it the reservation is stored as REJECTED, so that
-	// the step is done and never done again.
-	Refuse bool
 }
 
 // Decide implements domain.Command. A reservation that exists is the answer, whatever became of it.
@@ -91,26 +89,12 @@ func (c Reserve) Decide(states domain.States, now time.Time) (domain.Decision, *
 	for _, demand := range c.Items {
 		item := domain.Find[state.Item](states, ItemRef(c.Tenant, demand.SKU))
 		if item == nil || item.OnHand-item.Reserved < demand.Quantity {
-			if c.Refuse {
-				return domain.Decision{}, outOfStock(demand, item)
-			}
 			reservation.Status, reservation.RejectedSKU = state.ReservationRejected, demand.SKU
 			return domain.Decision{Changes: changes[:1], Answer: ref}, nil
 		}
 		changes = append(changes, move(item, now, 0, demand.Quantity, 0))
 	}
 	return domain.Decision{Changes: changes, Answer: ref}, nil
-}
-
-func outOfStock(demand state.Demand, item *state.Item) *fault.Fault {
-	available := int64(0)
-	if item != nil {
-		available = item.OnHand - item.Reserved
-	}
-	return fault.New(fault.FailedPrecondition, "OUT_OF_STOCK", "%d pieces of %q are wanted, %d are available",
-		demand.Quantity, demand.SKU, available).
-		With("sku", demand.SKU).With("available", strconv.FormatInt(available, 10)).
-		Needing("STOCK", demand.SKU, "available "+strconv.FormatInt(available, 10))
 }
 
 // move is a change of an item by differences.

@@ -149,6 +149,16 @@ func (c Expire) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	return end(o, next(o, now), "EXPIRED", ""), nil
 }
 
+// StopTimer takes the order's timer away, whatever the order says; a dead letter of the same group tells of an order that needs it. The
+// order need not exist.
+type StopTimer struct{ Name }
+
+// Decide implements domain.Command.
+func (c StopTimer) Decide(domain.States, time.Time) (domain.Decision, *fault.Fault) {
+	about := &state.Order{Tenant: c.Tenant, ID: c.OrderID}
+	return domain.Decision{Timers: []domain.TimerChange{expiry(about, time.Time{})}}, nil
+}
+
 // Cancel ends an unpaid order; a PAID one is marked, compensated and ends REFUNDED (requirement O-5).
 type Cancel struct {
 	Name

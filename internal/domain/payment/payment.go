@@ -6,6 +6,7 @@ package payment
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -266,6 +267,65 @@ func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	after.CancelRequested = true
 	decision := became(p, after, "VOID_REQUESTED")
 	call(&decision, after, now, KindVoid, "void/"+strconv.Itoa(int(p.Attempt)), p.AmountMinor)
+	return decision, nil
+}
+
+// VoidAgain asks for a void once more that the gateway has refused. It is another call with a key of its own, since the gateway has
+// answered the first for good. Its id follows from the refused one's, so a refusal is followed by one void at most, however often
+// this is asked for.
+type VoidAgain struct {
+	Name
+	Refused string // id of the refused effect
+}
+
+// next is the step of the void that follows the refused one: void/1, void/1/2, void/1/3 … Empty when what was refused is no void of
+// this payment.
+func (c VoidAgain) next() string {
+	attempt, is := strings.CutPrefix(c.Refused, id.Derive("effect", c.OrderID)+"/void/")
+	attempt, number, again := strings.Cut(attempt, "/")
+	switch n, err := strconv.Atoi(number); {
+	case !is:
+		return ""
+	case !again:
+		return "void/" + attempt + "/2"
+	case err != nil:
+		return ""
+	default:
+		return "void/" + attempt + "/" + strconv.Itoa(n+1)
+	}
+}
+
+func (c VoidAgain) effectRef(effectID string) state.Ref {
+	return state.Ref{Kind: state.KindEffect, Tenant: c.Tenant, ID: effectID}
+}
+
+// nextRef is the row of the void that follows.
+func (c VoidAgain) nextRef() state.Ref {
+	return c.effectRef(id.Derive("effect", c.OrderID) + "/" + c.next())
+}
+
+// Refs implements domain.Command.
+func (c VoidAgain) Refs() []state.Ref {
+	if c.next() == "" {
+		return c.Name.Refs()
+	}
+	return []state.Ref{c.Ref(), c.effectRef(c.Refused), c.nextRef()}
+}
+
+// Decide implements domain.Command. It does nothing unless the void was refused and its money may be held still: also after a refused
+// capture, whose payment is DECLINED by then.
+func (c VoidAgain) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil || c.next() == "" || states.Get(c.nextRef()) != nil {
+		return domain.Decision{}, refusal
+	}
+	e := domain.Find[state.Effect](states, c.effectRef(c.Refused))
+	refused := e != nil && e.State == state.EffectDone && e.LastError != ""
+	if !refused || p.Status != state.PaymentDeclined && (p.Status != state.PaymentAuthorized || !p.CancelRequested) {
+		return domain.Decision{}, nil
+	}
+	var decision domain.Decision
+	call(&decision, p, now, KindVoid, c.next(), e.AmountMinor)
 	return decision, nil
 }
 

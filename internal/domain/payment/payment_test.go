@@ -158,6 +158,54 @@ func TestVoidByHand(t *testing.T) {
 	)
 }
 
+// A refused void is asked for again under the next key, once, for as long as money may be held.
+func TestVoidAgain(t *testing.T) {
+	t.Parallel()
+	again := func(step string) VoidAgain { return VoidAgain{Name: name, Refused: "effect:x/" + step} }
+	r := history(t,
+		again("void/1"), "NOT_FOUND",
+		start, "PROCESSING, call hold/1 1000EUR",
+		Abandon{name}, "PROCESSING",
+		Held{Name: name, Attempt: 1, ExternalID: "ext"}, "AUTHORIZED, call void/1 1000EUR",
+		again("void/1"), "", // it is under way
+	)
+	finish := func(step, refusal string) {
+		e := *r[state.Ref{Kind: state.KindEffect, Tenant: "t", ID: "effect:x/" + step}].(*state.Effect)
+		e.State, e.LastError = state.EffectDone, refusal
+		r[e.Ref()] = &e
+	}
+	want := func(what string, c domain.Command) {
+		t.Helper()
+		if got := r.do(t, c); got != what {
+			t.Errorf("%+v: %q, want %q", c, got, what)
+		}
+	}
+	finish("hold/1", "declined")
+	for _, step := range []string{"hold/1", "void/2", "void/1/x", "void", "refund/1"} {
+		want("", again(step))
+	}
+	finish("void/1", "")
+	want("", again("void/1"))
+	finish("void/1", "try_later")
+	want("call void/1/2 1000EUR", again("void/1"))
+	want("", again("void/1"))
+	want("", again("void/1/2"))
+	finish("void/1/2", "try_later")
+	want("call void/1/3 1000EUR", again("void/1/2"))
+	if e := r[again("void/1/2").nextRef()].(*state.Effect); e.Kind != KindVoid || e.ExternalID != "ext" || e.State != state.EffectOpen {
+		t.Errorf("the next void is %+v", e)
+	}
+	finish("void/1/3", "try_later")
+	want("VOIDED", Voided{name})
+	want("", again("void/1/3")) // nothing is held any more
+	history(t,
+		again("void/2"), "NOT_FOUND",
+		start, "PROCESSING, call hold/1 1000EUR",
+		Held{Name: name, Attempt: 1}, "AUTHORIZED",
+		again("void/1"), "", // nobody wants it voided
+	)
+}
+
 func TestNothingToDecideOn(t *testing.T) {
 	t.Parallel()
 	for _, c := range []domain.Command{

@@ -136,6 +136,9 @@ func (s *Orders) WatchOrders(request *omsv1.WatchOrdersRequest, stream grpc.Serv
 	}
 	defer leave()
 	subscription, err := s.Feed.Subscribe(ctx, follow)
+	if errors.Is(err, feed.ErrEpoch) && request.ResumeToken == "" {
+		err = feed.ErrUnready // the history began after Now was asked; the caller has no token that could be wrong
+	}
 	if err != nil {
 		return feedFault(err)
 	}

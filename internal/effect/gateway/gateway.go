@@ -76,7 +76,8 @@ type Gateway interface {
 	Hold(ctx context.Context, request Request) (Answer, error)
 	// Capture takes money that is held.
 	Capture(ctx context.Context, request Request) (Answer, error)
-	// Void gives a hold up that was not captured.
+	// Void gives a hold up that was not captured. One that has gone by itself, as holds expire, is given up: Succeeded. Declined means
+	// that money may be held still, and somebody has to see to it.
 	Void(ctx context.Context, request Request) (Answer, error)
 	// Refund gives captured money back.
 	Refund(ctx context.Context, request Request) (Answer, error)

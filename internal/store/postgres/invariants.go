@@ -153,18 +153,20 @@ var invariants = []invariant{
 			WHERE coalesce(b.events, -1) <> coalesce(e.events, 0)`,
 	},
 	{
-		holds: "Every unpaid order without a payment under way has the timer that ends it.",
+		holds: "Every unpaid order without a payment under way has the timer that ends it, or a dead letter of it.",
 		rows:  "SELECT count(*) FROM timers",
 		bad: `SELECT format('%s of %s has no timer', o.order_id, o.tenant_id) FROM orders o
 			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (
-				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
+				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)
+			AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id = o.order_id
+				AND d.kind = 'timer' AND d.replayed_at IS NULL)`,
 	},
 	{
-		holds: "No call is open for a payment that has come to its end.",
+		holds: "No call is open for a payment that has come to its end, but the void after a refused capture.",
 		rows:  "SELECT count(*) FROM effects",
 		bad: `SELECT format('%s of %s is open, its payment is in status %s', e.effect_id, e.tenant_id, p.status)
 			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
-			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND p.` + settled,
+			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void') AND p.` + settled,
 	},
 }
 

@@ -194,19 +194,21 @@ var invariants = []invariant{
 			WHERE first <> 1 OR last <> n OR last <> next_position - 1`,
 	},
 	{
-		sentence: "every unpaid order without a payment under way has an expiry timer",
+		sentence: "every unpaid order without a payment under way has an expiry timer, or a dead letter of it",
 		checked:  "SELECT count(*) FROM orders WHERE status IN (1, 2) AND payment_status IN (0, 5)",
 		violated: `SELECT format('%s %s: no timer', o.tenant_id, o.order_id) FROM orders o
 			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (SELECT 1 FROM timers t
-				WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)`,
+				WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)
+				AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id = o.order_id
+					AND d.kind = 'timer' AND d.replayed_at_us IS NULL)`,
 	},
 	{
-		sentence: "no call is open of a payment that was declined, voided or refunded in full",
+		sentence: "no call but the void after a refused capture is open of a payment that was declined, voided or refunded in full",
 		checked:  "SELECT count(*) FROM effects",
 		violated: `SELECT format('%s %s: open, and %s is %s', e.tenant_id, e.effect_id, p.payment_id, s.name)
 			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
 				JOIN payment_statuses s ON s.status = p.status
-			WHERE e.state = 1 AND p.status IN (5, 6, 8)`,
+			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void')`,
 	},
 }
 

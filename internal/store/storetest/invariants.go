@@ -50,7 +50,7 @@ func (s *suite) wantSound(populated bool) {
 
 // world is a sound database with an order in each situation.
 type world struct {
-	pending, reserved, confirmed, canceled, compensated, refunded *state.Order
+	pending, stuck, reserved, confirmed, canceled, compensated, refunded *state.Order
 }
 
 // shipment is the demand of every order of the world.
@@ -68,6 +68,11 @@ func (s *suite) makeWorld() *world {
 	item := &state.Item{Tenant: tenant, SKU: worldSKU, OnHand: 100, Version: 9, Seq: 1, UpdatedAt: longAgo()}
 	addEvent(changes, item.Ref(), 1, "stock.set")
 	w.pending = addOrder(changes, state.OrderPending)
+	w.stuck = addOrder(changes, state.OrderPending)
+	changes.SetTimers = changes.SetTimers[:len(changes.SetTimers)-1] // its timer was refused for good
+	letter := sampleDeadLetter(w.stuck, longAgo())
+	letter.Kind = "timer"
+	insert(changes, letter)
 	w.reserved = addOrder(changes, state.OrderReserved)
 	addReservation(changes, w.reserved, state.ReservationHeld)
 	w.confirmed = addOrder(changes, state.OrderConfirmed)
@@ -78,6 +83,7 @@ func (s *suite) makeWorld() *world {
 	w.compensated = addOrder(changes, state.OrderCanceled)
 	addReservation(changes, w.compensated, state.ReservationReleased)
 	addPayment(changes, w.compensated, worldAmount)
+	addRefusedCapture(changes, addOrder(changes, state.OrderCanceled))
 	w.refunded = addOrder(changes, state.OrderRefunded)
 	addReservation(changes, w.refunded, state.ReservationSold)
 	addPayment(changes, w.refunded, worldAmount)
@@ -149,6 +155,20 @@ func addPayment(changes *state.Changes, order *state.Order, refunded int64) {
 	}
 }
 
+// addRefusedCapture adds the payment of a canceled order whose capture was refused: what was held is being given up.
+func addRefusedCapture(changes *state.Changes, order *state.Order) {
+	payment := &state.Payment{
+		Tenant: tenant, ID: id.Derive("payment", order.ID), OrderID: order.ID, Status: state.PaymentDeclined, Currency: order.Currency,
+		AmountMinor: worldAmount, Provider: "simulator", Version: 1, CreatedAt: order.CreatedAt, UpdatedAt: order.UpdatedAt,
+	}
+	order.PaymentStatus = payment.Status
+	void := sampleEffect(order, "void/1")
+	void.Kind = "gateway.void"
+	addReservation(changes, order, state.ReservationReleased)
+	insert(changes, payment, void)
+	addEvent(changes, payment.Ref(), 1, "payment.status_changed")
+}
+
 // plant is a violation: a statement that breaks the world, and what the finding must mention.
 type plant struct {
 	name  string
@@ -169,6 +189,7 @@ func derived(kind string, pick func(w *world) *state.Order) func(w *world) strin
 }
 
 func pending(w *world) *state.Order     { return w.pending }
+func stuck(w *world) *state.Order       { return w.stuck }
 func reserved(w *world) *state.Order    { return w.reserved }
 func confirmed(w *world) *state.Order   { return w.confirmed }
 func canceled(w *world) *state.Order    { return w.canceled }
@@ -234,6 +255,10 @@ var plants = []plant{
 		sql: `UPDATE batches SET first_position = first_position + 1 WHERE first_position > 1`},
 	{name: "an unpaid order without its timer", about: orderOf(pending),
 		sql: `DELETE FROM timers WHERE aggregate_id = '$id'`},
+	{name: "an unpaid order whose timer was taken away, and nothing tells", about: orderOf(stuck),
+		sql: `DELETE FROM dead_letters WHERE aggregate_id = '$id'`},
+	{name: "an unpaid order without its timer, and a letter of something else", about: orderOf(stuck),
+		sql: `UPDATE dead_letters SET kind = 'effect' WHERE aggregate_id = '$id'`},
 	{name: "a call that nobody closed", about: derived("payment", refunded), mention: "effect:",
 		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
 }

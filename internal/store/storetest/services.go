@@ -114,6 +114,7 @@ var serviceTests = []test{
 	{name: "timers come when they are due, once a lease", run: testTimers},
 	{name: "setting a timer again replaces it, clearing removes it", run: testTimerReplaced},
 	{name: "timers come oldest first, at most as many as asked for", run: testTimerOrder},
+	{name: "a timer is taken away together with the letter that tells", run: testTimerEnded},
 	{name: "two processes get different timers", concurrent: true, run: testTimerShares},
 	{name: "open effects come when they are due, oldest first", run: testDueEffects},
 	{name: "aggregates with an open dead letter are parked", run: testParked},
@@ -167,6 +168,23 @@ func testTimerReplaced(s *suite) {
 	s.same("due", s.due(100, time.Minute), []state.Timer{other})
 	s.setTimers(moved) // cleared, so it can be set again
 	s.same("due", s.due(100, time.Minute), []state.Timer{moved})
+}
+
+func testTimerEnded(s *suite) {
+	order := sampleOrder(longAgo())
+	stuck, other := timerAt(order.ID, longAgo()), timerAt("other", longAgo())
+	s.setTimers(stuck, other)
+	s.same("number due", len(s.due(100, time.Millisecond)), 2)
+	letter := sampleDeadLetter(order, longAgo())
+	letter.Kind = "timer"
+	changes := insert(newBatch(), letter)
+	changes.ClearTimers = []state.TimerKey{stuck.TimerKey} // while it is leased
+	s.put(changes)
+	time.Sleep(50 * time.Millisecond)
+	s.same("due after the lease", s.due(100, time.Minute), []state.Timer{other})
+	told, err := s.store.DeadLetter(s.context(), tenant, letter.ID)
+	s.must(err)
+	s.same("letter", told, letter)
 }
 
 func testTimerOrder(s *suite) {
@@ -260,7 +278,9 @@ func testParked(s *suite) {
 	replayed.ReplayedAt = at
 	ofPayment := sampleDeadLetter(order, at)
 	ofPayment.AggregateID = payment.ID
-	s.put(insert(newBatch(), open, double, replayed, ofPayment))
+	ofCall, ofTimer := sampleDeadLetter(sampleOrder(at), at), sampleDeadLetter(sampleOrder(at), at) // they park nothing
+	ofCall.Kind, ofTimer.Kind = "effect", "timer"
+	s.put(insert(newBatch(), open, double, replayed, ofPayment, ofCall, ofTimer))
 	parked := func(want ...state.Ref) {
 		s.Helper()
 		got, err := s.store.Parked(s.context())
