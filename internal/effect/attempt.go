@@ -22,30 +22,42 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	defer cancel()
 	if j.ask {
 		answer, err := w.observed(e, "ask", func() (gateway.Answer, error) { return d.gateway.Lookup(limited, request(e)) })
+		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
 		switch {
 		case err != nil:
-			w.failed(ctx, e, err, true)
+			w.failed(ctx, e, asked, err, true)
 			return
 		case answer.Final():
-			w.settle(ctx, e, answer)
+			w.settle(ctx, e, answer, asked)
 			return
 		case answer.Status != gateway.NotFound:
-			w.pending(ctx, e)
+			w.pending(ctx, e, asked)
 			return
 		}
+		w.note(ctx, e, asked)
 	}
+	called := state.EffectAttempt{By: state.PartyWorker}
 	answer, err := w.observed(e, e.Kind, func() (gateway.Answer, error) {
 		return gateway.Call(limited, d.gateway, e.Kind, request(e))
 	})
 	switch {
 	case err != nil:
-		w.failed(ctx, e, err, gateway.ClassOf(err) != gateway.ClassNotReached)
+		w.failed(ctx, e, called, err, gateway.ClassOf(err) != gateway.ClassNotReached)
 	case answer.Final():
-		w.settle(ctx, e, answer)
+		w.settle(ctx, e, answer, called)
 	case answer.Status == gateway.Accepted || answer.Status == gateway.Pending:
 		// Nothing is stored: the callback settles it, or the end of the claim has somebody ask.
 	default:
-		w.failed(ctx, e, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+		w.failed(ctx, e, called, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+	}
+}
+
+// note writes down that the gateway was asked and knew of no call. The call that follows may be answered by a callback, which
+// could not tell. If it cannot be written, the call is made all the same: the history is told, it is not acted upon.
+func (w *Workers) note(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	did.Result = state.ResultNotFound
+	if result := w.o.Submit(ctx, w.command(e, "note", w.o.Flow.Note(e, did))); result.Fault != nil {
+		w.log(e).Warn("the answer to an inquiry is missing in the history", "cause", result.Fault)
 	}
 }
 
@@ -72,28 +84,33 @@ func request(e *state.Effect) gateway.Request {
 
 // failed puts an effect off after an error, or gives it up: at once when trying again is futile, else when the attempts are used
 // up and the one before failed too. An effect that was pending for long, and so has many attempts, thereby survives one error.
-func (w *Workers) failed(ctx context.Context, e *state.Effect, err error, called bool) {
-	cause := clean(err.Error())
+func (w *Workers) failed(ctx context.Context, e *state.Effect, did state.EffectAttempt, err error, called bool) {
+	did.Result, did.Reason = state.ResultUnknown, clean(err.Error())
+	if gateway.ClassOf(err) == gateway.ClassNotReached {
+		did.Result = state.ResultNotReached
+	}
 	usedUp := int(e.Attempts) >= w.o.Attempts && (e.LastError != "" || w.o.Attempts == 1)
 	if usedUp || gateway.ClassOf(err) == gateway.ClassPermanent {
-		w.abandon(ctx, e, cause)
+		w.abandon(ctx, e, did)
 		return
 	}
 	w.log(e).Warn("a call to the gateway failed and is tried again", "kind", e.Kind, "may_have_been_made", called, "cause", err)
 	if called {
-		w.putOff(ctx, e, "doubt", w.o.Flow.Doubt(e, w.backoff(e.Attempts), cause))
+		w.putOff(ctx, e, "doubt", w.o.Flow.Doubt(e, w.backoff(e.Attempts), did))
 		return
 	}
-	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), cause, false))
+	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), did, false))
 }
 
 // pending puts an effect off of which the gateway knows, but not the outcome.
-func (w *Workers) pending(ctx context.Context, e *state.Effect) {
+func (w *Workers) pending(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	did.Result = state.ResultPending
 	if int(e.Attempts) >= w.o.Patience {
-		w.abandon(ctx, e, "the gateway says pending, and has said so for long")
+		did.Reason = "the gateway says pending, and has said so for long"
+		w.abandon(ctx, e, did)
 		return
 	}
-	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), "", true))
+	w.putOff(ctx, e, "retry", w.o.Flow.Retry(e, w.backoff(e.Attempts), did, true))
 }
 
 // putOff submits a retry. If that fails, the claim ends all the same, and the gateway is asked then.
@@ -107,12 +124,15 @@ func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, step
 }
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
-func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer) {
+func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer, did state.EffectAttempt) {
 	if problem := mismatch(e, answer); problem != "" {
-		w.abandon(ctx, e, problem)
+		did.Result, did.Reason = state.ResultUnusable, problem
+		w.abandon(ctx, e, did)
 		return
 	}
-	outcome := Outcome{Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID)}
+	outcome := Outcome{
+		Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID), By: did.By, Asked: did.Asked,
+	}
 	if !outcome.Succeeded {
 		outcome.Reason = clean(answer.Reason)
 	}
@@ -134,7 +154,9 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 		}
 	case errors.Is(refused, context.Canceled):
 	default:
-		w.abandon(ctx, e, clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused)))
+		did.Result = state.ResultUnusable
+		did.Reason = clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused))
+		w.abandon(ctx, e, did)
 	}
 }
 
@@ -148,10 +170,10 @@ func mismatch(e *state.Effect, answer gateway.Answer) string {
 		answer.AmountMinor, answer.Currency, e.AmountMinor, e.Currency))
 }
 
-// abandon gives an effect up.
-func (w *Workers) abandon(ctx context.Context, e *state.Effect, cause string) {
-	w.log(e).Error("a call to the gateway is given up; it is in the dead letters", "kind", e.Kind, "cause", cause)
-	refused := w.persist(ctx, e, "give-up", func() ([]command.Step, error) { return w.o.Flow.GiveUp(e, cause), nil })
+// abandon gives an effect up, for the reason of what was done last.
+func (w *Workers) abandon(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	w.log(e).Error("a call to the gateway is given up; it is in the dead letters", "kind", e.Kind, "cause", did.Reason)
+	refused := w.persist(ctx, e, "give-up", func() ([]command.Step, error) { return w.o.Flow.GiveUp(e, did), nil })
 	if refused != nil {
 		w.log(e).Error("a dead letter could not be written; the end of the claim brings the effect back", "cause", refused)
 		return
