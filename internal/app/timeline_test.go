@@ -302,7 +302,9 @@ func (s *stage) read(size int32) []*omsv1.TimelineEntry {
 		if n := len(page.Entries); size > 0 && (n > int(size)+1 || n < int(size) && page.NextPageToken != "") {
 			s.Errorf("a page of %d has %d entries", size, n)
 		}
-		entries = append(entries, page.Entries...)
+		if entries = append(entries, page.Entries...); len(entries) > 5000 {
+			s.Fatalf("pages of %d do not come to an end", size)
+		}
 		if token = page.NextPageToken; token == "" {
 			return entries
 		}
@@ -407,6 +409,22 @@ var timelines = []struct {
 		close(canceled)
 		s.awaitStatus(state.OrderRefunded)
 	}},
+	{"canceled unpaid", func(s *stage) {
+		s.create(10, time.Hour)
+		s.client(flow.Cancel(s.subject, order.Cancel{Name: s.name(), Words: "wrong size"}))
+	}},
+	{"canceled while held", func(s *stage) {
+		canceled := make(chan struct{})
+		s.script.lines[gateway.KindHold] = append(s.script.lines[gateway.KindHold], func(r gateway.Request) (gateway.Answer, error) {
+			<-canceled
+			return done(r), nil
+		})
+		s.create(10, time.Hour)
+		s.pay()
+		s.client(flow.Cancel(s.subject, order.Cancel{Name: s.name(), Words: "too late"}))
+		close(canceled)
+		s.awaitPayment(state.PaymentVoided)
+	}},
 	{"lost answer", func(s *stage) {
 		s.script.lines[gateway.KindHold] = append(s.script.lines[gateway.KindHold], fails(errors.New("connection reset by peer")))
 		s.script.lines["lookup"] = append(s.script.lines["lookup"], answers(gateway.Pending, ""), answers(gateway.NotFound, ""))
@@ -432,7 +450,8 @@ var timelines = []struct {
 	}},
 	{"given up and replayed", func(s *stage) {
 		down := fails(gateway.NotReached(errors.New("dial: connection refused")))
-		s.script.lines[gateway.KindCapture] = append(s.script.lines[gateway.KindCapture], down, down)
+		s.script.lines[gateway.KindCapture] = append(s.script.lines[gateway.KindCapture], down)
+		s.script.lines[gateway.KindCapture] = append(s.script.lines[gateway.KindCapture], down)
 		s.script.lines["lookup"] = append(s.script.lines["lookup"], answers(gateway.NotFound, ""))
 		s.create(10, time.Hour)
 		s.pay()

@@ -62,6 +62,9 @@ func orderWords(to state.OrderStatus, reason string, free bool) string {
 	case state.OrderConfirmed:
 		return "The order is paid and its stock is sold."
 	case state.OrderCanceled:
+		if reason == reasonClient {
+			return "The order was canceled by a caller."
+		}
 		return "The order ended, since " + because(reason) + "."
 	case state.OrderRefunded:
 		if reason == reasonClient {

@@ -796,7 +796,8 @@ type TimelineEntry struct {
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Number of the attempt at a call, counted from 1, and anew after a replay; 0 for what is no attempt.
 	Attempts int32 `protobuf:"varint,8,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// Trace in whose course it happened.
+	// Trace in whose course it happened; empty for stock that was rejected, released or sold and for dead letters, where the events of
+	// the same time have it.
 	TraceId string `protobuf:"bytes,9,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	// What kind of thing it tells of.
 	Type TimelineEntryType `protobuf:"varint,10,opt,name=type,proto3,enum=oms.v1.TimelineEntryType" json:"type,omitempty"`

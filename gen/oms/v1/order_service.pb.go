@@ -1137,7 +1137,7 @@ func (x *GetTimelineRequest) GetPageToken() string {
 type GetTimelineResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Oldest first. Of what happened at the same time, in one transaction, causes come before consequences, and events in their order.
-	// An event is never torn from the stock and the timer that belong to it, so a page may hold a few entries more than asked for.
+	// An event is never torn from the stock and the timer that belong to it, so a page may hold one entry more than asked for.
 	Entries []*TimelineEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token of the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
