@@ -17,8 +17,9 @@ func effectFlow() effect.Flow {
 	return effect.Flow{
 		Claim: flow.Claim,
 		Retry: flow.Retry,
-		Doubt: func(e *state.Effect, after time.Duration, cause string) []command.Step {
-			return flow.Doubt(subject(e, nil), e, after, cause)
+		Note:  flow.Note,
+		Doubt: func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
+			return flow.Doubt(subject(e, nil), e, after, did)
 		},
 		GiveUp:     flow.GiveUp,
 		NeedsStock: func(e *state.Effect, outcome effect.Outcome) bool { return flow.NeedsStock(e, flow.Outcome(outcome)) },

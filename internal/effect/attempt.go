@@ -22,30 +22,42 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	defer cancel()
 	if j.ask {
 		answer, err := w.observed(e, "ask", func() (gateway.Answer, error) { return d.gateway.Lookup(limited, request(e)) })
+		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
 		switch {
 		case err != nil:
-			w.failed(ctx, e, err, true)
+			w.failed(ctx, e, asked, err, true)
 			return
 		case answer.Final():
-			w.settle(ctx, e, answer)
+			w.settle(ctx, e, answer, asked)
 			return
 		case answer.Status != gateway.NotFound:
-			w.pending(ctx, e)
+			w.pending(ctx, e, asked)
 			return
 		}
+		w.note(ctx, e, asked)
 	}
+	called := state.EffectAttempt{By: state.PartyWorker}
 	answer, err := w.observed(e, e.Kind, func() (gateway.Answer, error) {
 		return gateway.Call(limited, d.gateway, e.Kind, request(e))
 	})
 	switch {
 	case err != nil:
-		w.failed(ctx, e, err, gateway.ClassOf(err) != gateway.ClassNotReached)
+		w.failed(ctx, e, called, err, gateway.ClassOf(err) != gateway.ClassNotReached)
 	case answer.Final():
-		w.settle(ctx, e, answer)
+		w.settle(ctx, e, answer, called)
 	case answer.Status == gateway.Accepted || answer.Status == gateway.Pending:
 		// Nothing is stored: the callback settles it, or the end of the claim has somebody ask.
 	default:
-		w.failed(ctx, e, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+		w.failed(ctx, e, called, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+	}
+}
+
+// note writes down that the gateway was asked and knew of no call. The call that follows may be answered by a callback, which
+// could not tell. If it cannot be written, the call is made all the same: the history is told, it is not acted upon.
+func (w *Workers) note(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	did.Result = state.ResultNotFound
+	if result := w.o.Submit(ctx, w.command(e, "note", w.o.Flow.Note(e, did))); result.Fault != nil {
+		w.log(e).Warn("the answer to an inquiry is missing in the history", "cause", result.Fault)
 	}
 }
 
@@ -72,33 +84,38 @@ func request(e *state.Effect) gateway.Request {
 
 // failed puts an effect off after an error, or gives it up: at once when trying again is futile, else when the attempts are used
 // up and the one before failed too. An effect that was pending for long, and so has many attempts, thereby survives one error.
-func (w *Workers) failed(ctx context.Context, e *state.Effect, err error, called bool) {
-	cause := clean(err.Error())
+func (w *Workers) failed(ctx context.Context, e *state.Effect, did state.EffectAttempt, err error, called bool) {
+	did.Result, did.Reason = state.ResultUnknown, clean(err.Error())
+	if gateway.ClassOf(err) == gateway.ClassNotReached {
+		did.Result = state.ResultNotReached
+	}
 	usedUp := int(e.Attempts) >= w.o.Attempts && (e.LastError != "" || w.o.Attempts == 1)
 	if usedUp || gateway.ClassOf(err) == gateway.ClassPermanent {
-		w.abandon(ctx, e, cause)
+		w.abandon(ctx, e, did)
 		return
 	}
 	w.log(e).Warn("a call to the gateway failed and is tried again", "kind", e.Kind, "may_have_been_made", called, "cause", err)
 	after := w.backoff(e.Attempts)
 	if called {
-		w.putOff(ctx, e, "doubt", after, w.o.Flow.Doubt(e, after, cause))
+		w.putOff(ctx, e, "doubt", after, w.o.Flow.Doubt(e, after, did))
 		return
 	}
-	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, cause, false))
+	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, did, false))
 }
 
 // pending puts an effect off of which the gateway knows, but not the outcome. That is no failure, so it is asked again after a time in
 // proportion to how long the effect has waited: what is known a moment later is not waited for much longer, what takes hours is not
 // asked about every second.
-func (w *Workers) pending(ctx context.Context, e *state.Effect) {
+func (w *Workers) pending(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	did.Result = state.ResultPending
 	if int(e.Attempts) >= w.o.Patience {
-		w.abandon(ctx, e, "the gateway says pending, and has said so for long")
+		did.Reason = "the gateway says pending, and has said so for long"
+		w.abandon(ctx, e, did)
 		return
 	}
 	waited := e.UpdatedAt.Sub(e.CreatedAt) // until the claim, both by the database's clock
 	after := jitter(min(max(waited/2, w.o.BackoffMin), w.o.BackoffMax))
-	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, "", true))
+	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, did, true))
 }
 
 // putOff gives the claim of an attempt that is over back before its time, so that the next attempt need not wait for the end of the
@@ -116,12 +133,15 @@ func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, afte
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
 // Each try after the first reads the effect again: it may have been given up while its answer was on the way.
-func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer) {
+func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer, did state.EffectAttempt) {
 	if problem := mismatch(e, answer); problem != "" {
-		w.abandon(ctx, e, problem)
+		did.Result, did.Reason = state.ResultUnusable, problem
+		w.abandon(ctx, e, did)
 		return
 	}
-	outcome := Outcome{Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID)}
+	outcome := Outcome{
+		Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID), By: did.By, Asked: did.Asked,
+	}
 	if !outcome.Succeeded {
 		outcome.Reason = clean(answer.Reason)
 	}
@@ -149,7 +169,9 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 		}
 	case errors.Is(refused, context.Canceled):
 	default:
-		w.abandon(ctx, e, clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused)))
+		did.Result = state.ResultUnusable
+		did.Reason = clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused))
+		w.abandon(ctx, e, did)
 	}
 }
 
@@ -163,10 +185,10 @@ func mismatch(e *state.Effect, answer gateway.Answer) string {
 		answer.AmountMinor, answer.Currency, e.AmountMinor, e.Currency))
 }
 
-// abandon gives an effect up.
-func (w *Workers) abandon(ctx context.Context, e *state.Effect, cause string) {
-	w.log(e).Error("a call to the gateway is given up; it is in the dead letters", "kind", e.Kind, "cause", cause)
-	refused := w.persist(ctx, e, "give-up", func() ([]command.Step, error) { return w.o.Flow.GiveUp(e, cause), nil })
+// abandon gives an effect up, for the reason of what was done last.
+func (w *Workers) abandon(ctx context.Context, e *state.Effect, did state.EffectAttempt) {
+	w.log(e).Error("a call to the gateway is given up; it is in the dead letters", "kind", e.Kind, "cause", did.Reason)
+	refused := w.persist(ctx, e, "give-up", func() ([]command.Step, error) { return w.o.Flow.GiveUp(e, did), nil })
 	if refused != nil {
 		w.log(e).Error("a dead letter could not be written; the end of the claim brings the effect back", "cause", refused)
 		return

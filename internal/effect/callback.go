@@ -51,7 +51,7 @@ func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.A
 			return
 		}
 	}
-	w.settle(ctx, e, answer)
+	w.settle(ctx, e, answer, state.EffectAttempt{By: state.PartyCallback})
 }
 
 // recentLimit is how many open effects are remembered.

@@ -122,14 +122,14 @@ func TestStaleDoubtLeavesTheNextAttemptAlone(t *testing.T) {
 		s.must(flow.Pay(subject, order.Pay{Name: name(subject), Token: gateway.TokenDeclined, KeepOnDecline: true}, "sim"))
 		time.Sleep(time.Second)
 		s.pay(subject, gateway.TokenLate)
-		stale := *s.effectOf(subject, "hold/1")
-		s.must(flow.Doubt(subject, &stale, time.Second, "the answer to the first call was lost"))
+		stale, lost := *s.effectOf(subject, "hold/1"), state.EffectAttempt{Result: state.ResultUnknown, By: state.PartyWorker}
+		s.must(flow.Doubt(subject, &stale, time.Second, lost))
 		if p := s.paymentOf(subject); p.Status != state.PaymentProcessing || p.Attempt != 2 {
 			t.Errorf("attempt %d is %s", p.Attempt, p.Status)
 		}
 		second := *s.effectOf(subject, "hold/2")
 		second.Attempts-- // as an earlier owner had it
-		s.must(flow.Doubt(subject, &second, time.Second, "an earlier claim"))
+		s.must(flow.Doubt(subject, &second, time.Second, lost))
 		if p := s.paymentOf(subject); p.Status != state.PaymentProcessing {
 			t.Errorf("a doubt of an earlier claim made attempt 2 %s", p.Status)
 		}
@@ -194,13 +194,13 @@ func TestLostAnswersAreAskedAboutSoon(t *testing.T) {
 			s.stop()
 			s.start(only, func(o *Options) {
 				doubt := o.Flow.Doubt
-				o.Flow.Doubt = func(e *state.Effect, after time.Duration, cause string) []command.Step {
+				o.Flow.Doubt = func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
 					s.world.mu.Lock()
 					defer s.world.mu.Unlock()
 					for ; away > 0; away-- {
 						s.world.refuse = append(s.world.refuse, refuseBefore)
 					}
-					return doubt(e, after, cause)
+					return doubt(e, after, did)
 				}
 			})
 			time.Sleep(time.Minute) // the poll is at its slowest

@@ -40,18 +40,22 @@ type Outcome struct {
 	Succeeded  bool
 	Reason     string // of a refusal, such as "insufficient_funds"
 	ExternalID string
+	By         state.EffectParty // through whom it is known
+	Asked      bool              // it is the answer to an inquiry
 }
 
 // Flow makes the groups of steps that follow from what happens to an effect. Its functions are called by many goroutines.
 type Flow struct {
 	// Claim gives the effect to the owner for the lease. The row that it answers tells in Called whether to ask first.
 	Claim func(e *state.Effect, owner string, lease time.Duration) []command.Step
-	// Retry puts the effect off; called says that a call may have reached the gateway.
-	Retry func(e *state.Effect, after time.Duration, cause string, called bool) []command.Step
+	// Retry puts the effect off; called says that a call may have reached the gateway. What was done goes into the effect's history.
+	Retry func(e *state.Effect, after time.Duration, did state.EffectAttempt, called bool) []command.Step
+	// Note writes into the history what the claim has come to know, and goes on.
+	Note func(e *state.Effect, did state.EffectAttempt) []command.Step
 	// Doubt puts the effect off since the answer to a call was lost.
-	Doubt func(e *state.Effect, after time.Duration, cause string) []command.Step
-	// GiveUp ends the effect with a dead letter.
-	GiveUp func(e *state.Effect, cause string) []command.Step
+	Doubt func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step
+	// GiveUp ends the effect with a dead letter; the reason of what was done last is why.
+	GiveUp func(e *state.Effect, did state.EffectAttempt) []command.Step
 	// NeedsStock tells whether Settle needs the SKUs of the order.
 	NeedsStock func(e *state.Effect, outcome Outcome) bool
 	// Settle ends the effect with its outcome.

@@ -496,12 +496,13 @@ func TestOutcomeIsTakenOnce(t *testing.T) {
 				for _, e := range effects {
 					stale := *e
 					stale.State = state.EffectOpen
+					lost := state.EffectAttempt{Result: state.ResultUnknown, By: state.PartyWorker, Reason: "lost"}
 					for _, outcome := range []flow.Outcome{{Succeeded: true, ExternalID: "x"}, {Reason: "insufficient_funds"}} {
 						s.must(flow.Settle(subject, &stale, outcome))
 					}
-					s.must(flow.Doubt(subject, &stale, time.Second, "lost"))
-					s.must(flow.GiveUp(&stale, "late"))
-					s.must(flow.Retry(&stale, time.Second, "late", false))
+					s.must(flow.Doubt(subject, &stale, time.Second, lost))
+					s.must(flow.GiveUp(&stale, lost))
+					s.must(flow.Retry(&stale, time.Second, lost, false))
 					answer := gateway.Answer{Status: gateway.Succeeded, Currency: e.Currency, AmountMinor: e.AmountMinor}
 					if err := s.workers.Callback(t.Context(), tenant, e.ID, answer); err != nil {
 						t.Error(err)

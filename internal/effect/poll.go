@@ -61,7 +61,11 @@ const deskFull = 5 * time.Second
 func (w *Workers) claim(ctx context.Context, e *state.Effect) {
 	d := w.desk(e.Provider)
 	if d.full() {
-		w.putOff(ctx, e, "retry", deskFull, w.o.Flow.Retry(e, deskFull, e.LastError, e.Called || e.Owner != ""))
+		var did state.EffectAttempt
+		if e.Owner != "" {
+			did = state.EffectAttempt{Result: state.ResultUnanswered, By: state.PartyReconciler}
+		}
+		w.putOff(ctx, e, "retry", deskFull, w.o.Flow.Retry(e, deskFull, did, e.Called || e.Owner != ""))
 		return
 	}
 	start := time.Now()

@@ -174,7 +174,7 @@ func TestRefusedWithoutAReason(t *testing.T) {
 			s.stop() // nobody calls the gateway any more
 			s.must(flow.Settle(subject, s.effectOf(subject, "hold/1"), flow.Outcome{Succeeded: true, ExternalID: "x"}))
 			if givenUp {
-				s.must(flow.GiveUp(s.effectOf(subject, "void/1"), "nobody answers"))
+				s.must(flow.GiveUp(s.effectOf(subject, "void/1"), state.EffectAttempt{Result: state.ResultUnanswered, Reason: "nobody answers"}))
 			}
 			s.must(flow.Settle(subject, s.effectOf(subject, "void/1"), flow.Outcome{}))
 			letters := s.open()
@@ -197,7 +197,7 @@ func TestGivenUpWhileTheAnswerWasOnItsWay(t *testing.T) {
 		subject := s.reserved()
 		s.pay(subject, gateway.TokenLate)
 		before := s.effectOf(subject, "hold/1")
-		s.must(flow.GiveUp(before, "nobody answers"))
+		s.must(flow.GiveUp(before, state.EffectAttempt{Result: state.ResultUnanswered, Reason: "nobody answers"}))
 		outcome := flow.Outcome{Succeeded: true, ExternalID: "x"}
 		result := s.submit(t.Context(), command.Command{Tenant: tenant, Steps: flow.Settle(subject, before, outcome)})
 		if result.Fault == nil || result.Fault.Code != fault.Aborted || !result.Fault.Retryable() {

@@ -327,9 +327,9 @@ func testFlow() Flow {
 		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, SKUs: skus}
 	}
 	return Flow{
-		Claim: flow.Claim, Retry: flow.Retry, GiveUp: flow.GiveUp,
-		Doubt: func(e *state.Effect, after time.Duration, cause string) []command.Step {
-			return flow.Doubt(subject(e, nil), e, after, cause)
+		Claim: flow.Claim, Retry: flow.Retry, Note: flow.Note, GiveUp: flow.GiveUp,
+		Doubt: func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
+			return flow.Doubt(subject(e, nil), e, after, did)
 		},
 		NeedsStock: func(e *state.Effect, outcome Outcome) bool { return flow.NeedsStock(e, flow.Outcome(outcome)) },
 		Settle: func(e *state.Effect, skus []string, outcome Outcome) []command.Step {

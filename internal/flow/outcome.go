@@ -20,6 +20,8 @@ type Outcome struct {
 	Succeeded  bool
 	Reason     string // of a refusal, such as "insufficient_funds"
 	ExternalID string
+	By         state.EffectParty // through whom it is known
+	Asked      bool              // it is the answer to an inquiry
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
@@ -41,7 +43,9 @@ func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	case payment.KindRefund:
 		steps = s.refundSettled(e, outcome)
 	}
-	finish := effect.Finish{Name: nameOf(e), ExternalID: outcome.ExternalID, Error: outcome.Reason}
+	finish := effect.Finish{
+		Name: nameOf(e), ExternalID: outcome.ExternalID, Error: outcome.Reason, By: outcome.By, Asked: outcome.Asked,
+	}
 	if e.State == state.EffectFailed {
 		finish.GivenUp = true
 		steps = append([]command.Step{closeLetter(e)}, steps...) // first, since a refusal may open it again
@@ -215,16 +219,21 @@ func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
 }
 
 // Retry ends a claim without an outcome. called says that a call may have reached the gateway.
-func Retry(e *state.Effect, after time.Duration, cause string, called bool) []command.Step {
+func Retry(e *state.Effect, after time.Duration, did state.EffectAttempt, called bool) []command.Step {
 	return []command.Step{command.Do(effect.Retry{
-		Name: nameOf(e), Attempts: e.Attempts, After: after, Error: cause, Called: called,
+		Name: nameOf(e), Attempts: e.Attempts, After: after, Did: did, Called: called,
 	})}
+}
+
+// Note writes down what a claim has come to know while it goes on.
+func Note(e *state.Effect, did state.EffectAttempt) []command.Step {
+	return []command.Step{command.Do(effect.Note{Name: nameOf(e), Attempts: e.Attempts, Did: did})}
 }
 
 // Doubt is the group of a call whose answer was lost: it is asked about before anything else happens. It changes nothing when an
 // outcome, or another claim, was there first.
-func Doubt(s Subject, e *state.Effect, after time.Duration, cause string) []command.Step {
-	steps := Retry(e, after, cause, true)
+func Doubt(s Subject, e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
+	steps := Retry(e, after, did, true)
 	if e.Kind == payment.KindHold {
 		steps = append([]command.Step{
 			command.Do(payment.Doubt{Name: s.payment(), Reason: "OUTCOME_UNKNOWN"}),
@@ -243,10 +252,10 @@ func Doubt(s Subject, e *state.Effect, after time.Duration, cause string) []comm
 
 // GiveUp is the group of a call that could not be carried out: a dead letter tells, and the order is parked. It changes nothing
 // when the effect is over.
-func GiveUp(e *state.Effect, cause string) []command.Step {
+func GiveUp(e *state.Effect, did state.EffectAttempt) []command.Step {
 	return when(e, func(found *state.Effect) bool { return found.State == state.EffectOpen }, []command.Step{
-		command.Do(deadletter.Write{Letter: letter(e, cause)}),
-		command.Do(effect.GiveUp{Name: nameOf(e), Error: cause}),
+		command.Do(deadletter.Write{Letter: letter(e, did.Reason)}),
+		command.Do(effect.GiveUp{Name: nameOf(e), Did: did}),
 	})
 }
 

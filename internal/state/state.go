@@ -291,6 +291,9 @@ type Effect struct {
 	TraceID   string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	SettledBy EffectParty     // who brought the outcome; 0 while there is none
+	History   []EffectAttempt // what did not simply succeed at the first attempt, the last HistoryLimit of it; oldest first
 }
 
 // Ref implements Row.
@@ -298,6 +301,57 @@ func (e *Effect) Ref() Ref { return Ref{KindEffect, e.Tenant, e.ID} }
 
 // EventSeq implements Row; effects have no events.
 func (e *Effect) EventSeq() int64 { return 0 }
+
+// HistoryLimit is how many entries of its history an effect keeps, the latest ones.
+const HistoryLimit = 32
+
+// EffectResult is what came of one attempt at an effect.
+type EffectResult int16
+
+// What comes of attempts. The last two are about the effect as a whole.
+const (
+	ResultNone       EffectResult = iota
+	ResultSucceeded               // done
+	ResultRefused                 // the gateway refused it, for the reason told
+	ResultNotReached              // the call did not get to the gateway
+	ResultUnknown                 // the answer was lost: the call may have taken place
+	ResultPending                 // asked, the gateway said that it has not decided yet
+	ResultNotFound                // asked, the gateway said that it knows of no such call
+	ResultUnanswered              // the claim ended without a word: no callback came, or the process died
+	ResultUnusable                // the gateway answered what cannot be booked
+	ResultGivenUp                 // no further attempt is made; a dead letter tells
+	ResultReopened                // an operator has it tried again
+)
+
+// String writes the result as clients see it.
+func (r EffectResult) String() string {
+	return [...]string{"", "SUCCEEDED", "REFUSED", "NOT_REACHED", "UNKNOWN", "PENDING", "NOT_FOUND", "UNANSWERED", "UNUSABLE",
+		"GIVEN_UP", "REOPENED"}[r]
+}
+
+// EffectParty says through whom something became known about an effect.
+type EffectParty int16
+
+// The parties.
+const (
+	PartyNone       EffectParty = iota
+	PartyWorker                 // the answer to the call itself
+	PartyReconciler             // whoever looks after calls without an answer
+	PartyCallback               // the gateway called back
+	PartyOperator
+)
+
+// EffectAttempt is one entry of an effect's history.
+type EffectAttempt struct {
+	Number    int32        `json:"number"`  // counts the entries of the effect from 1, those no longer kept too
+	Attempt   int32        `json:"attempt"` // the claim it belongs to; claims count from 1 again after a replay
+	Result    EffectResult `json:"result"`
+	Asked     bool         `json:"asked,omitempty"` // the gateway was asked what became of the call; otherwise it was called
+	By        EffectParty  `json:"by"`
+	Reason    string       `json:"reason,omitempty"` // of a refusal as the gateway names it; of a failure the error
+	StartedAt time.Time    `json:"started_at"`       // of the claim
+	At        time.Time    `json:"at"`               // when the result was stored
+}
 
 // EffectsOf bounds the ids of a payment's effects, both exclusive: they are "effect:", the payment's UUID, "/" and the step, so
 // the primary key finds them.

@@ -13,8 +13,8 @@ type Store interface {
 	Order(ctx context.Context, tenant, id string) (*state.Order, error)
 	// Orders answers a page of orders with their lines.
 	Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error)
-	// AggregateEvents answers the events of the aggregates with seq above after, by time, batch and ordinal.
-	AggregateEvents(ctx context.Context, tenant string, aggregates []string, after int64) ([]state.Event, error)
+	// AggregateEvents answers the events of an aggregate with seq above after, by seq, at most limit of them; 0 for all.
+	AggregateEvents(ctx context.Context, tenant, aggregate string, after int64, limit int) ([]state.Event, error)
 	// Effects answers the calls of a payment, oldest first.
 	Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error)
 	// Payment answers a payment.
@@ -29,6 +29,8 @@ type Store interface {
 	Answer(ctx context.Context, key state.Key) (*state.Answer, error)
 	// DeadLetter answers one dead letter.
 	DeadLetter(ctx context.Context, tenant, id string) (*state.DeadLetter, error)
+	// DeadLettersOf answers the dead letters of some aggregates without their payloads, oldest first, at most limit of them.
+	DeadLettersOf(ctx context.Context, tenant string, aggregates []string, limit int) ([]*state.DeadLetter, error)
 	// DeadLetters answers a page of dead letters without their payloads.
 	DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
-	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -142,52 +141,10 @@ func Change(e *state.Event) (*omsv1.OrderChange, error) {
 	}, nil
 }
 
-// Timeline writes an event or a call to a gateway as an entry of an order's timeline.
-func Timeline(e *state.Event) (*omsv1.TimelineEntry, error) {
-	entry := &omsv1.TimelineEntry{
-		OccurredAt: stamp(e.At), Kind: e.Type, SubjectId: e.AggregateID, Seq: e.Seq, TraceId: e.TraceID,
-	}
-	switch e.Type {
-	case order.EventStatusChanged:
-		var message omsv1.OrderStatusChanged
-		if err := proto.Unmarshal(e.Payload, &message); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
-		}
-		entry.From, entry.To = name(state.OrderStatus(message.PrevStatus)), name(state.OrderStatus(message.NewStatus)) //nolint:gosec // few
-		entry.Reason = message.Reason
-	case order.EventUpdated:
-		var message omsv1.OrderUpdated
-		if err := proto.Unmarshal(e.Payload, &message); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
-		}
-		entry.Reason = message.Reason
-	case payment.EventStatusChanged:
-		var message omsv1.PaymentStatusChanged
-		if err := proto.Unmarshal(e.Payload, &message); err != nil {
-			return nil, fmt.Errorf("decode %s: %w", e.Type, err)
-		}
-		if message.PrevStatus != omsv1.PaymentStatus_PAYMENT_STATUS_UNSPECIFIED {
-			entry.From = state.PaymentStatus(message.PrevStatus).String() //nolint:gosec // few
-		}
-		entry.To = state.PaymentStatus(message.NewStatus).String() //nolint:gosec // few
-		entry.Reason = message.Reason
-	}
-	return entry, nil
-}
-
 // name writes a status, and nothing for none.
 func name(status state.OrderStatus) string {
 	if status == state.OrderUnspecified {
 		return ""
 	}
 	return status.String()
-}
-
-// TimelineOfEffect writes a call to a gateway as an entry of an order's timeline.
-func TimelineOfEffect(e *state.Effect) *omsv1.TimelineEntry {
-	to := [...]string{"", "OPEN", "DONE", "FAILED"}[e.State]
-	return &omsv1.TimelineEntry{
-		OccurredAt: stamp(e.CreatedAt), Kind: e.Kind, SubjectId: e.ID, To: to, Reason: e.LastError, Attempts: e.Attempts,
-		TraceId: e.TraceID,
-	}
 }

@@ -174,6 +174,149 @@ func (PaymentStatus) EnumDescriptor() ([]byte, []int) {
 	return file_oms_v1_order_proto_rawDescGZIP(), []int{1}
 }
 
+// TimelineEntryType says what kind of thing an entry of a timeline tells of.
+type TimelineEntryType int32
+
+const (
+	// Unknown to this client.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_UNSPECIFIED TimelineEntryType = 0
+	// The order, its payment or its stock went on, or a call to the gateway was asked for.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_STEP TimelineEntryType = 1
+	// What came of one call to the gateway, or of asking the gateway about one.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_ATTEMPT TimelineEntryType = 2
+	// Something done before is undone: stock is released, a hold is voided, captured money is given back. The reason is that of the
+	// undoing, such as EXPIRED, PAYMENT_DECLINED, PAYMENT_FAILED or CANCELED_BY_CLIENT.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_COMPENSATION TimelineEntryType = 3
+	// A timer fired, and it had a consequence.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_TIMER TimelineEntryType = 4
+	// A step could not be carried out and waits for an operator.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_DEAD_LETTER TimelineEntryType = 5
+	// A dead letter came to its end: an operator had it carried out again, or its outcome arrived after all.
+	TimelineEntryType_TIMELINE_ENTRY_TYPE_REPLAY TimelineEntryType = 6
+)
+
+// Enum value maps for TimelineEntryType.
+var (
+	TimelineEntryType_name = map[int32]string{
+		0: "TIMELINE_ENTRY_TYPE_UNSPECIFIED",
+		1: "TIMELINE_ENTRY_TYPE_STEP",
+		2: "TIMELINE_ENTRY_TYPE_ATTEMPT",
+		3: "TIMELINE_ENTRY_TYPE_COMPENSATION",
+		4: "TIMELINE_ENTRY_TYPE_TIMER",
+		5: "TIMELINE_ENTRY_TYPE_DEAD_LETTER",
+		6: "TIMELINE_ENTRY_TYPE_REPLAY",
+	}
+	TimelineEntryType_value = map[string]int32{
+		"TIMELINE_ENTRY_TYPE_UNSPECIFIED":  0,
+		"TIMELINE_ENTRY_TYPE_STEP":         1,
+		"TIMELINE_ENTRY_TYPE_ATTEMPT":      2,
+		"TIMELINE_ENTRY_TYPE_COMPENSATION": 3,
+		"TIMELINE_ENTRY_TYPE_TIMER":        4,
+		"TIMELINE_ENTRY_TYPE_DEAD_LETTER":  5,
+		"TIMELINE_ENTRY_TYPE_REPLAY":       6,
+	}
+)
+
+func (x TimelineEntryType) Enum() *TimelineEntryType {
+	p := new(TimelineEntryType)
+	*p = x
+	return p
+}
+
+func (x TimelineEntryType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TimelineEntryType) Descriptor() protoreflect.EnumDescriptor {
+	return file_oms_v1_order_proto_enumTypes[2].Descriptor()
+}
+
+func (TimelineEntryType) Type() protoreflect.EnumType {
+	return &file_oms_v1_order_proto_enumTypes[2]
+}
+
+func (x TimelineEntryType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TimelineEntryType.Descriptor instead.
+func (TimelineEntryType) EnumDescriptor() ([]byte, []int) {
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{2}
+}
+
+// TimelineParty says through whom something happened.
+type TimelineParty int32
+
+const (
+	// Unknown to this client.
+	TimelineParty_TIMELINE_PARTY_UNSPECIFIED TimelineParty = 0
+	// A caller's command, which came with an idempotency key.
+	TimelineParty_TIMELINE_PARTY_CLIENT TimelineParty = 1
+	// What follows by itself from what happened before.
+	TimelineParty_TIMELINE_PARTY_FLOW TimelineParty = 2
+	// A timer.
+	TimelineParty_TIMELINE_PARTY_TIMER TimelineParty = 3
+	// The process that called the gateway, by the gateway's answer to that very call.
+	TimelineParty_TIMELINE_PARTY_WORKER TimelineParty = 4
+	// The process that looks after calls of unknown outcome: it asks the gateway before it calls again.
+	TimelineParty_TIMELINE_PARTY_RECONCILER TimelineParty = 5
+	// The gateway, by a callback.
+	TimelineParty_TIMELINE_PARTY_CALLBACK TimelineParty = 6
+	// An operator who had a dead letter carried out again.
+	TimelineParty_TIMELINE_PARTY_OPERATOR TimelineParty = 7
+)
+
+// Enum value maps for TimelineParty.
+var (
+	TimelineParty_name = map[int32]string{
+		0: "TIMELINE_PARTY_UNSPECIFIED",
+		1: "TIMELINE_PARTY_CLIENT",
+		2: "TIMELINE_PARTY_FLOW",
+		3: "TIMELINE_PARTY_TIMER",
+		4: "TIMELINE_PARTY_WORKER",
+		5: "TIMELINE_PARTY_RECONCILER",
+		6: "TIMELINE_PARTY_CALLBACK",
+		7: "TIMELINE_PARTY_OPERATOR",
+	}
+	TimelineParty_value = map[string]int32{
+		"TIMELINE_PARTY_UNSPECIFIED": 0,
+		"TIMELINE_PARTY_CLIENT":      1,
+		"TIMELINE_PARTY_FLOW":        2,
+		"TIMELINE_PARTY_TIMER":       3,
+		"TIMELINE_PARTY_WORKER":      4,
+		"TIMELINE_PARTY_RECONCILER":  5,
+		"TIMELINE_PARTY_CALLBACK":    6,
+		"TIMELINE_PARTY_OPERATOR":    7,
+	}
+)
+
+func (x TimelineParty) Enum() *TimelineParty {
+	p := new(TimelineParty)
+	*p = x
+	return p
+}
+
+func (x TimelineParty) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TimelineParty) Descriptor() protoreflect.EnumDescriptor {
+	return file_oms_v1_order_proto_enumTypes[3].Descriptor()
+}
+
+func (TimelineParty) Type() protoreflect.EnumType {
+	return &file_oms_v1_order_proto_enumTypes[3]
+}
+
+func (x TimelineParty) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TimelineParty.Descriptor instead.
+func (TimelineParty) EnumDescriptor() ([]byte, []int) {
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{3}
+}
+
 // OrderItem is one line of an order.
 type OrderItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -574,34 +717,109 @@ func (x *Order) GetStatusDetail() string {
 	return ""
 }
 
+// TimelineStock is a number of pieces of one SKU.
+type TimelineStock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stock keeping unit.
+	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
+	// Pieces.
+	Qty           int64 `protobuf:"varint,2,opt,name=qty,proto3" json:"qty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimelineStock) Reset() {
+	*x = TimelineStock{}
+	mi := &file_oms_v1_order_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimelineStock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimelineStock) ProtoMessage() {}
+
+func (x *TimelineStock) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimelineStock.ProtoReflect.Descriptor instead.
+func (*TimelineStock) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TimelineStock) GetSku() string {
+	if x != nil {
+		return x.Sku
+	}
+	return ""
+}
+
+func (x *TimelineStock) GetQty() int64 {
+	if x != nil {
+		return x.Qty
+	}
+	return 0
+}
+
 // TimelineEntry is one step, attempt or compensation in the life of an order.
 type TimelineEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it happened.
+	// When it happened, by the database's clock: of an attempt, when its result was stored.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
-	// What happened, such as "order.status_changed", "payment.status_changed" or "gateway.capture".
+	// What it is about: "order.status_changed", "order.updated", "payment.status_changed"; "stock.reserved", "stock.rejected",
+	// "stock.released", "stock.sold"; "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", both for a call that is asked
+	// for and for the attempts at it; "timer.order.expire"; "deadletter.written", "deadletter.closed".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The aggregate it happened to.
+	// What it happened to: "order:…", "payment:…", "reservation:…", "deadletter:…", or "effect:…/hold/1" for a call to a gateway, which
+	// is the idempotency key that the gateway is given.
 	SubjectId string `protobuf:"bytes,3,opt,name=subject_id,json=subjectId,proto3" json:"subject_id,omitempty"`
-	// Number of the event in its aggregate; 0 for attempts.
+	// Number of the event in its aggregate, for entries that are events; 0 for all others.
 	Seq int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	// State before; empty where there was none.
 	From string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
-	// State after.
+	// State after: of orders, payments and stock their status. A call is REQUESTED; an attempt at it is UNDER_WAY or ended as SUCCEEDED,
+	// REFUSED (the gateway gave a reason), NOT_REACHED (the call did not get there), UNKNOWN (the answer was lost), UNANSWERED (no
+	// callback came in time), UNUSABLE (the answer cannot be booked), or, when the gateway was asked about it, PENDING or NOT_FOUND.
 	To string `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
-	// Why, where there is a reason.
+	// Machine reason, where there is one: of the change, of the refusal as the gateway names it, or of the compensation.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Number of attempts so far, for calls to a gateway.
+	// Number of the attempt at a call, counted from 1, and anew after a replay; 0 for what is no attempt.
 	Attempts int32 `protobuf:"varint,8,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// Trace in whose course it happened.
-	TraceId       string `protobuf:"bytes,9,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Trace in whose course it happened; empty for stock that was rejected, released or sold and for dead letters, where the events of
+	// the same time have it.
+	TraceId string `protobuf:"bytes,9,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// What kind of thing it tells of.
+	Type TimelineEntryType `protobuf:"varint,10,opt,name=type,proto3,enum=oms.v1.TimelineEntryType" json:"type,omitempty"`
+	// The same in words, for people. The wording may change; programs read the other fields.
+	Message string `protobuf:"bytes,11,opt,name=message,proto3" json:"message,omitempty"`
+	// Words of others: the client's reason of a cancellation or a refund, or the error of a failed attempt.
+	Detail string `protobuf:"bytes,12,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Through whom it happened.
+	By TimelineParty `protobuf:"varint,13,opt,name=by,proto3,enum=oms.v1.TimelineParty" json:"by,omitempty"`
+	// When the attempt began; absent for all others.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// What a call to the gateway is about.
+	Amount *Money `protobuf:"bytes,15,opt,name=amount,proto3" json:"amount,omitempty"`
+	// The stock that was moved, or the SKU that ran out with the pieces wanted of it.
+	Stock         []*TimelineStock `protobuf:"bytes,16,rep,name=stock,proto3" json:"stock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TimelineEntry) Reset() {
 	*x = TimelineEntry{}
-	mi := &file_oms_v1_order_proto_msgTypes[4]
+	mi := &file_oms_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +831,7 @@ func (x *TimelineEntry) String() string {
 func (*TimelineEntry) ProtoMessage() {}
 
 func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_proto_msgTypes[4]
+	mi := &file_oms_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +844,7 @@ func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineEntry.ProtoReflect.Descriptor instead.
 func (*TimelineEntry) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TimelineEntry) GetOccurredAt() *timestamppb.Timestamp {
@@ -692,6 +910,55 @@ func (x *TimelineEntry) GetTraceId() string {
 	return ""
 }
 
+func (x *TimelineEntry) GetType() TimelineEntryType {
+	if x != nil {
+		return x.Type
+	}
+	return TimelineEntryType_TIMELINE_ENTRY_TYPE_UNSPECIFIED
+}
+
+func (x *TimelineEntry) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *TimelineEntry) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *TimelineEntry) GetBy() TimelineParty {
+	if x != nil {
+		return x.By
+	}
+	return TimelineParty_TIMELINE_PARTY_UNSPECIFIED
+}
+
+func (x *TimelineEntry) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *TimelineEntry) GetAmount() *Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *TimelineEntry) GetStock() []*TimelineStock {
+	if x != nil {
+		return x.Stock
+	}
+	return nil
+}
+
 var File_oms_v1_order_proto protoreflect.FileDescriptor
 
 const file_oms_v1_order_proto_rawDesc = "" +
@@ -739,7 +1006,10 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\rstatus_detail\x18\x12 \x01(\tR\fstatusDetail\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x05\x10\x06\"\x84\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x05\x10\x06\"3\n" +
+	"\rTimelineStock\x12\x10\n" +
+	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x10\n" +
+	"\x03qty\x18\x02 \x01(\x03R\x03qty\"\x9b\x04\n" +
 	"\rTimelineEntry\x12;\n" +
 	"\voccurred_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x12\x12\n" +
@@ -751,7 +1021,16 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\x02to\x18\x06 \x01(\tR\x02to\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1a\n" +
 	"\battempts\x18\b \x01(\x05R\battempts\x12\x19\n" +
-	"\btrace_id\x18\t \x01(\tR\atraceId*\xc9\x01\n" +
+	"\btrace_id\x18\t \x01(\tR\atraceId\x12-\n" +
+	"\x04type\x18\n" +
+	" \x01(\x0e2\x19.oms.v1.TimelineEntryTypeR\x04type\x12\x18\n" +
+	"\amessage\x18\v \x01(\tR\amessage\x12\x16\n" +
+	"\x06detail\x18\f \x01(\tR\x06detail\x12%\n" +
+	"\x02by\x18\r \x01(\x0e2\x15.oms.v1.TimelinePartyR\x02by\x129\n" +
+	"\n" +
+	"started_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12%\n" +
+	"\x06amount\x18\x0f \x01(\v2\r.oms.v1.MoneyR\x06amount\x12+\n" +
+	"\x05stock\x18\x10 \x03(\v2\x15.oms.v1.TimelineStockR\x05stock*\xc9\x01\n" +
 	"\vOrderStatus\x12\x1c\n" +
 	"\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ORDER_STATUS_PENDING\x10\x01\x12\x19\n" +
@@ -770,7 +1049,24 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\x15PAYMENT_STATUS_VOIDED\x10\x06\x12%\n" +
 	"!PAYMENT_STATUS_PARTIALLY_REFUNDED\x10\a\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_REFUNDED\x10\b\x12\x1a\n" +
-	"\x16PAYMENT_STATUS_UNKNOWN\x10\tB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\x16PAYMENT_STATUS_UNKNOWN\x10\t*\x81\x02\n" +
+	"\x11TimelineEntryType\x12#\n" +
+	"\x1fTIMELINE_ENTRY_TYPE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18TIMELINE_ENTRY_TYPE_STEP\x10\x01\x12\x1f\n" +
+	"\x1bTIMELINE_ENTRY_TYPE_ATTEMPT\x10\x02\x12$\n" +
+	" TIMELINE_ENTRY_TYPE_COMPENSATION\x10\x03\x12\x1d\n" +
+	"\x19TIMELINE_ENTRY_TYPE_TIMER\x10\x04\x12#\n" +
+	"\x1fTIMELINE_ENTRY_TYPE_DEAD_LETTER\x10\x05\x12\x1e\n" +
+	"\x1aTIMELINE_ENTRY_TYPE_REPLAY\x10\x06*\xf1\x01\n" +
+	"\rTimelineParty\x12\x1e\n" +
+	"\x1aTIMELINE_PARTY_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15TIMELINE_PARTY_CLIENT\x10\x01\x12\x17\n" +
+	"\x13TIMELINE_PARTY_FLOW\x10\x02\x12\x18\n" +
+	"\x14TIMELINE_PARTY_TIMER\x10\x03\x12\x19\n" +
+	"\x15TIMELINE_PARTY_WORKER\x10\x04\x12\x1d\n" +
+	"\x19TIMELINE_PARTY_RECONCILER\x10\x05\x12\x1b\n" +
+	"\x17TIMELINE_PARTY_CALLBACK\x10\x06\x12\x1b\n" +
+	"\x17TIMELINE_PARTY_OPERATOR\x10\aB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_order_proto_rawDescOnce sync.Once
@@ -784,40 +1080,48 @@ func file_oms_v1_order_proto_rawDescGZIP() []byte {
 	return file_oms_v1_order_proto_rawDescData
 }
 
-var file_oms_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_oms_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_oms_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_oms_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_oms_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: oms.v1.OrderStatus
 	(PaymentStatus)(0),            // 1: oms.v1.PaymentStatus
-	(*OrderItem)(nil),             // 2: oms.v1.OrderItem
-	(*Adjustment)(nil),            // 3: oms.v1.Adjustment
-	(*OrderPayment)(nil),          // 4: oms.v1.OrderPayment
-	(*Order)(nil),                 // 5: oms.v1.Order
-	(*TimelineEntry)(nil),         // 6: oms.v1.TimelineEntry
-	nil,                           // 7: oms.v1.Order.MetadataEntry
-	(*Money)(nil),                 // 8: oms.v1.Money
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(TimelineEntryType)(0),        // 2: oms.v1.TimelineEntryType
+	(TimelineParty)(0),            // 3: oms.v1.TimelineParty
+	(*OrderItem)(nil),             // 4: oms.v1.OrderItem
+	(*Adjustment)(nil),            // 5: oms.v1.Adjustment
+	(*OrderPayment)(nil),          // 6: oms.v1.OrderPayment
+	(*Order)(nil),                 // 7: oms.v1.Order
+	(*TimelineStock)(nil),         // 8: oms.v1.TimelineStock
+	(*TimelineEntry)(nil),         // 9: oms.v1.TimelineEntry
+	nil,                           // 10: oms.v1.Order.MetadataEntry
+	(*Money)(nil),                 // 11: oms.v1.Money
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_oms_v1_order_proto_depIdxs = []int32{
-	8,  // 0: oms.v1.OrderItem.price:type_name -> oms.v1.Money
-	8,  // 1: oms.v1.Adjustment.amount:type_name -> oms.v1.Money
+	11, // 0: oms.v1.OrderItem.price:type_name -> oms.v1.Money
+	11, // 1: oms.v1.Adjustment.amount:type_name -> oms.v1.Money
 	1,  // 2: oms.v1.OrderPayment.status:type_name -> oms.v1.PaymentStatus
 	0,  // 3: oms.v1.Order.status:type_name -> oms.v1.OrderStatus
-	8,  // 4: oms.v1.Order.amount:type_name -> oms.v1.Money
-	2,  // 5: oms.v1.Order.items:type_name -> oms.v1.OrderItem
-	9,  // 6: oms.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	9,  // 7: oms.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
-	4,  // 8: oms.v1.Order.payment:type_name -> oms.v1.OrderPayment
-	8,  // 9: oms.v1.Order.refunded:type_name -> oms.v1.Money
-	3,  // 10: oms.v1.Order.adjustments:type_name -> oms.v1.Adjustment
-	7,  // 11: oms.v1.Order.metadata:type_name -> oms.v1.Order.MetadataEntry
-	9,  // 12: oms.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
-	9,  // 13: oms.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 4: oms.v1.Order.amount:type_name -> oms.v1.Money
+	4,  // 5: oms.v1.Order.items:type_name -> oms.v1.OrderItem
+	12, // 6: oms.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	12, // 7: oms.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	6,  // 8: oms.v1.Order.payment:type_name -> oms.v1.OrderPayment
+	11, // 9: oms.v1.Order.refunded:type_name -> oms.v1.Money
+	5,  // 10: oms.v1.Order.adjustments:type_name -> oms.v1.Adjustment
+	10, // 11: oms.v1.Order.metadata:type_name -> oms.v1.Order.MetadataEntry
+	12, // 12: oms.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 13: oms.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	2,  // 14: oms.v1.TimelineEntry.type:type_name -> oms.v1.TimelineEntryType
+	3,  // 15: oms.v1.TimelineEntry.by:type_name -> oms.v1.TimelineParty
+	12, // 16: oms.v1.TimelineEntry.started_at:type_name -> google.protobuf.Timestamp
+	11, // 17: oms.v1.TimelineEntry.amount:type_name -> oms.v1.Money
+	8,  // 18: oms.v1.TimelineEntry.stock:type_name -> oms.v1.TimelineStock
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_order_proto_init() }
@@ -831,8 +1135,8 @@ func file_oms_v1_order_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_order_proto_rawDesc), len(file_oms_v1_order_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   6,
+			NumEnums:      4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -314,6 +314,38 @@ func (x *Order) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *TimelineStock) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"sku":`...)
+	b = codec.AppendString(b, x.Sku)
+	b = append(b, `,"qty":`...)
+	b = codec.AppendInt(b, x.Qty)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *TimelineStock) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "sku":
+			if r.Enter("sku", &seen, 0) {
+				x.Sku = r.Text()
+			}
+		case "qty":
+			if r.Enter("qty", &seen, 1) {
+				x.Qty = r.Int64()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *TimelineEntry) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -340,6 +372,31 @@ func (x *TimelineEntry) AppendJSON(b []byte) []byte {
 	b = codec.AppendInt(b, x.Attempts)
 	b = append(b, `,"trace_id":`...)
 	b = codec.AppendString(b, x.TraceId)
+	b = append(b, `,"type":`...)
+	b = codec.AppendEnum(b, x.Type, namesTimelineEntryType)
+	b = append(b, `,"message":`...)
+	b = codec.AppendString(b, x.Message)
+	b = append(b, `,"detail":`...)
+	b = codec.AppendString(b, x.Detail)
+	b = append(b, `,"by":`...)
+	b = codec.AppendEnum(b, x.By, namesTimelineParty)
+	if x.StartedAt != nil {
+		b = append(b, `,"started_at":`...)
+		b = codec.AppendTimestamp(b, x.StartedAt)
+	}
+	if x.Amount != nil {
+		b = append(b, `,"amount":`...)
+		b = x.Amount.AppendJSON(b)
+	}
+	b = append(b, `,"stock":`...)
+	b = append(b, '[')
+	for i, element := range x.Stock {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }
 
@@ -384,6 +441,39 @@ func (x *TimelineEntry) DecodeJSON(r *codec.Reader) {
 			if r.Enter("trace_id", &seen, 8) {
 				x.TraceId = r.Text()
 			}
+		case "type":
+			if r.Enter("type", &seen, 9) {
+				x.Type = codec.ReadEnum[TimelineEntryType](r, namesTimelineEntryType)
+			}
+		case "message":
+			if r.Enter("message", &seen, 10) {
+				x.Message = r.Text()
+			}
+		case "detail":
+			if r.Enter("detail", &seen, 11) {
+				x.Detail = r.Text()
+			}
+		case "by":
+			if r.Enter("by", &seen, 12) {
+				x.By = codec.ReadEnum[TimelineParty](r, namesTimelineParty)
+			}
+		case "started_at":
+			if r.Enter("started_at", &seen, 13) {
+				x.StartedAt = r.Timestamp()
+			}
+		case "amount":
+			if r.Enter("amount", &seen, 14) {
+				x.Amount = new(Money)
+				x.Amount.DecodeJSON(r)
+			}
+		case "stock":
+			if r.Enter("stock", &seen, 15) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(TimelineStock)
+					value.DecodeJSON(r)
+					x.Stock = append(x.Stock, value)
+				}
+			}
 		default:
 			r.Unknown()
 		}
@@ -393,3 +483,7 @@ func (x *TimelineEntry) DecodeJSON(r *codec.Reader) {
 var namesOrderStatus = codec.NewEnum(OrderStatus_name, OrderStatus_value)
 
 var namesPaymentStatus = codec.NewEnum(PaymentStatus_name, PaymentStatus_value)
+
+var namesTimelineEntryType = codec.NewEnum(TimelineEntryType_name, TimelineEntryType_value)
+
+var namesTimelineParty = codec.NewEnum(TimelineParty_name, TimelineParty_value)

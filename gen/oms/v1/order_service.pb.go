@@ -1073,7 +1073,11 @@ func (x *OrderChange) GetRefundedMinor() int64 {
 type GetTimelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "order:<uuid>".
-	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// 1 to 1,000; absent or 0 is 200, enough for all but orders with dozens of refunds.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before; bound to the caller and to the order.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,11 +1119,28 @@ func (x *GetTimelineRequest) GetOrderId() string {
 	return ""
 }
 
-// GetTimelineResponse is the life of an order so far.
+func (x *GetTimelineRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *GetTimelineRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// GetTimelineResponse is a page of the life of an order so far.
 type GetTimelineResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Oldest first.
-	Entries       []*TimelineEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Oldest first. Of what happened at the same time, in one transaction, causes come before consequences, and events in their order.
+	// An event is never torn from the stock and the timer that belong to it, so a page may hold one entry more than asked for.
+	Entries []*TimelineEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1159,6 +1180,13 @@ func (x *GetTimelineResponse) GetEntries() []*TimelineEntry {
 		return x.Entries
 	}
 	return nil
+}
+
+func (x *GetTimelineResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // GetOperationRequest names a command of the caller's.
@@ -1386,11 +1414,17 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x0epayment_status\x18\x06 \x01(\x0e2\x15.oms.v1.PaymentStatusR\rpaymentStatus\x12;\n" +
 	"\voccurred_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x12%\n" +
-	"\x0erefunded_minor\x18\b \x01(\x03R\rrefundedMinor\"/\n" +
+	"\x0erefunded_minor\x18\b \x01(\x03R\rrefundedMinor\"\x8d\x01\n" +
 	"\x12GetTimelineRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"F\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x123\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
+	"^[^\\x00]*$R\tpageToken\"n\n" +
 	"\x13GetTimelineResponse\x12/\n" +
-	"\aentries\x18\x01 \x03(\v2\x15.oms.v1.TimelineEntryR\aentries\"V\n" +
+	"\aentries\x18\x01 \x03(\v2\x15.oms.v1.TimelineEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n" +
 	"\x13GetOperationRequest\x12?\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\xff\x012\n" +
 	"^[^\\x00]*$R\x0eidempotencyKey\"\xe5\x01\n" +
@@ -1401,7 +1435,7 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x88\x0e\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x9c\x0e\n" +
 	"\fOrderService\x12\xb0\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"h\xaa\xd4\x18H\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\x84\x01\n" +
@@ -1416,8 +1450,8 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"r\xaa\xd4\x18D\x1a\vorders:read*\x0eorder_id=order2%\n" +
 	"\x05order\x12\rorder.version\x1a\rafter_version\x82\xd3\xe4\x93\x02$b\x05order\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\xb0\x01\n" +
 	"\vWatchOrders\x12\x1a.oms.v1.WatchOrdersRequest\x1a\x1b.oms.v1.WatchOrdersResponse\"f\xaa\xd4\x18J\x1a\vorders:read\"\x14RESUME_TOKEN_INVALID2%\n" +
-	"\achanges\x12\fresume_token\x1a\fresume_token\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/orders:watch0\x01\x12\x8f\x01\n" +
-	"\vGetTimeline\x12\x1a.oms.v1.GetTimelineRequest\x1a\x1b.oms.v1.GetTimelineResponse\"G\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\x84\x01\n" +
+	"\achanges\x12\fresume_token\x1a\fresume_token\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/orders:watch0\x01\x12\xa3\x01\n" +
+	"\vGetTimeline\x12\x1a.oms.v1.GetTimelineRequest\x1a\x1b.oms.v1.GetTimelineResponse\"[\xaa\xd4\x181\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02 \x12\x1e/v1/orders/{order_id}/timeline\x12\x84\x01\n" +
 	"\fGetOperation\x12\x1b.oms.v1.GetOperationRequest\x1a\x1c.oms.v1.GetOperationResponse\"9\xaa\xd4\x18\r\x1a\vorders:read\x82\xd3\xe4\x93\x02\"\x12 /v1/operations/{idempotency_key}B/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (

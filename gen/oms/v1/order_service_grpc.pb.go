@@ -57,7 +57,10 @@ type OrderServiceClient interface {
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 	// WatchOrders is a feed of the changes of all the caller's orders, resumable after the last resume_token seen.
 	WatchOrders(ctx context.Context, in *WatchOrdersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrdersResponse], error)
-	// GetTimeline answers every step, attempt and compensation of an order, oldest first.
+	// GetTimeline answers every step, attempt and compensation of an order with time and reason, oldest first, a page at a time.
+	//
+	// An attempt that simply succeeded is told as surely as one that failed. Of a call with more than 32 attempts and inquiries the
+	// latest 32 are kept; the message of the first of them says how many came before.
 	GetTimeline(ctx context.Context, in *GetTimelineRequest, opts ...grpc.CallOption) (*GetTimelineResponse, error)
 	// GetOperation tells what became of a command whose answer was lost, by its idempotency key (requirements X-1).
 	// NOT_FOUND means "not committed yet".
@@ -216,7 +219,10 @@ type OrderServiceServer interface {
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	// WatchOrders is a feed of the changes of all the caller's orders, resumable after the last resume_token seen.
 	WatchOrders(*WatchOrdersRequest, grpc.ServerStreamingServer[WatchOrdersResponse]) error
-	// GetTimeline answers every step, attempt and compensation of an order, oldest first.
+	// GetTimeline answers every step, attempt and compensation of an order with time and reason, oldest first, a page at a time.
+	//
+	// An attempt that simply succeeded is told as surely as one that failed. Of a call with more than 32 attempts and inquiries the
+	// latest 32 are kept; the message of the first of them says how many came before.
 	GetTimeline(context.Context, *GetTimelineRequest) (*GetTimelineResponse, error)
 	// GetOperation tells what became of a command whose answer was lost, by its idempotency key (requirements X-1).
 	// NOT_FOUND means "not committed yet".

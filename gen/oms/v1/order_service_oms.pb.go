@@ -730,6 +730,10 @@ func (x *GetTimelineRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"order_id":`...)
 	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"page_size":`...)
+	b = codec.AppendInt(b, x.PageSize)
+	b = append(b, `,"page_token":`...)
+	b = codec.AppendString(b, x.PageToken)
 	return append(b, '}')
 }
 
@@ -741,6 +745,14 @@ func (x *GetTimelineRequest) DecodeJSON(r *codec.Reader) {
 		case "order_id":
 			if r.Enter("order_id", &seen, 0) {
 				x.OrderId = r.Text()
+			}
+		case "page_size":
+			if r.Enter("page_size", &seen, 1) {
+				x.PageSize = r.Int32()
+			}
+		case "page_token":
+			if r.Enter("page_token", &seen, 2) {
+				x.PageToken = r.Text()
 			}
 		default:
 			r.Unknown()
@@ -763,6 +775,8 @@ func (x *GetTimelineResponse) AppendJSON(b []byte) []byte {
 		b = element.AppendJSON(b)
 	}
 	b = append(b, ']')
+	b = append(b, `,"next_page_token":`...)
+	b = codec.AppendString(b, x.NextPageToken)
 	return append(b, '}')
 }
 
@@ -778,6 +792,10 @@ func (x *GetTimelineResponse) DecodeJSON(r *codec.Reader) {
 					value.DecodeJSON(r)
 					x.Entries = append(x.Entries, value)
 				}
+			}
+		case "next_page_token":
+			if r.Enter("next_page_token", &seen, 1) {
+				x.NextPageToken = r.Text()
 			}
 		default:
 			r.Unknown()
@@ -1023,7 +1041,7 @@ var MethodOrderServiceGetTimeline = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:read"},
-	Reasons:       nil,
+	Reasons:       []string{"PAGE_TOKEN_INVALID"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",
@@ -1403,8 +1421,20 @@ func readOrderServiceWatchOrders0(in *contract.Input) proto.Message {
 func readOrderServiceGetTimeline0(in *contract.Input) proto.Message {
 	m := new(GetTimelineRequest)
 	in.PathText(0, "order_id", "order", &m.OrderId)
+	var seen contract.Seen
 	for in.NextQuery() {
-		in.UnknownQuery()
+		switch in.Name() {
+		case "page_size":
+			if in.Once(&seen, 0) {
+				m.PageSize = in.Int32()
+			}
+		case "page_token":
+			if in.Once(&seen, 1) {
+				m.PageToken = in.Text()
+			}
+		default:
+			in.UnknownQuery()
+		}
 	}
 	return m
 }

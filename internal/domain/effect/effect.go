@@ -3,6 +3,7 @@
 package effect
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -34,6 +35,23 @@ func (n Name) change(states domain.States, now time.Time, change func(*state.Eff
 	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: n.Ref()}, nil
 }
 
+// remember adds to the history of an effect's changed copy what came of an attempt at the effect before. Zero adds nothing. The
+// times and numbers are filled in here. The list is copied: rows are never changed in place.
+func remember(before, after *state.Effect, did state.EffectAttempt, now time.Time) {
+	if did.Result == state.ResultNone {
+		return
+	}
+	did.Number, did.Attempt, did.At, did.StartedAt = 1, before.Attempts, now, before.CreatedAt
+	if kept := len(after.History); kept > 0 {
+		did.Number, did.StartedAt = after.History[kept-1].Number+1, after.History[kept-1].StartedAt
+	}
+	if before.Owner != "" {
+		did.StartedAt = before.UpdatedAt // nothing but a claim makes an owner, and nothing changes the time while there is one
+	}
+	first := max(len(after.History)+1-state.HistoryLimit, 0)
+	after.History = append(slices.Clone(after.History[first:]), did)
+}
+
 // Claim gives an open effect that is due to one process for a time.
 type Claim struct {
 	Name
@@ -43,13 +61,16 @@ type Claim struct {
 
 // Decide implements domain.Command. ABORTED says that another process has it or that it is over. The answered row tells in
 // Called whether the claimer must ask first: it must as well when the claim before was never concluded, since whoever had it may
-// have called and died.
+// have called and died. The history tells of such a claim.
 func (c Claim) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
 	if e == nil || e.State != state.EffectOpen || now.Before(e.NextAt) {
 		return domain.Decision{}, fault.New(fault.Aborted, "NOT_CLAIMED", "the effect is claimed or over")
 	}
 	return c.change(states, now, func(after *state.Effect) {
+		if e.Owner != "" {
+			remember(e, after, state.EffectAttempt{Result: state.ResultUnanswered, By: state.PartyReconciler}, now)
+		}
 		after.Called = after.Called || after.Owner != ""
 		after.Owner, after.NextAt = c.Owner, now.Add(c.Lease)
 		after.Attempts++
@@ -61,18 +82,41 @@ type Retry struct {
 	Name
 	Attempts int32 // of the effect as it was claimed; a claim that came later is left alone
 	After    time.Duration
-	Error    string // empty when nothing went wrong
-	Called   bool   // a call may have reached the other side
+	Did      state.EffectAttempt // what came of the attempt; the zero value when none was made
+	Called   bool                // a call may have reached the other side
 }
 
 // Decide implements domain.Command.
 func (c Retry) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
-	if e := domain.Find[state.Effect](states, c.Ref()); e != nil && e.Attempts != c.Attempts {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e != nil && e.Attempts != c.Attempts {
 		return domain.Decision{Answer: c.Ref()}, nil
 	}
 	return c.change(states, now, func(after *state.Effect) {
-		after.Owner, after.NextAt, after.LastError, after.Called = "", now.Add(c.After), c.Error, c.Called
+		remember(e, after, c.Did, now)
+		after.Owner, after.NextAt, after.Called = "", now.Add(c.After), c.Called
+		if c.Did.Result != state.ResultNone && c.Did.Result != state.ResultUnanswered {
+			after.LastError = c.Did.Reason
+		}
 	})
+}
+
+// Note tells in the history what a claim has come to know while it goes on: the answer to an inquiry.
+type Note struct {
+	Name
+	Attempts int32 // of the effect as it was claimed
+	Did      state.EffectAttempt
+}
+
+// Decide implements domain.Command. The claim is left as it is, its time too.
+func (c Note) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil || e.State != state.EffectOpen || e.Attempts != c.Attempts || e.Owner == "" {
+		return domain.Decision{}, nil
+	}
+	after := *e
+	remember(e, &after, c.Did, now)
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
 }
 
 // Finish closes an effect whose result is known, also one that was given up before.
@@ -81,9 +125,12 @@ type Finish struct {
 	ExternalID string
 	Error      string // the refusal of the other side; empty after a success
 	GivenUp    bool   // the group closes the dead letter of an effect that was given up
+	By         state.EffectParty
+	Asked      bool // the outcome is the answer to an inquiry
 }
 
-// Decide implements domain.Command. ABORTED says that the effect was given up and the group, made before, leaves its letter open.
+// Decide implements domain.Command. ABORTED says that the effect was given up and the group, made before, leaves its letter open. A
+// success at the first attempt, the way of nearly all calls, adds nothing to the history: the row tells it all.
 func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
 	if e == nil {
@@ -96,7 +143,14 @@ func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, fault.New(fault.Aborted, "GIVEN_UP", "the effect was given up meanwhile; read it again")
 	}
 	after := *e
-	after.State, after.Owner, after.LastError, after.UpdatedAt = state.EffectDone, "", c.Error, now
+	did := state.EffectAttempt{Result: state.ResultSucceeded, By: c.By, Asked: c.Asked, Reason: c.Error}
+	if c.Error != "" {
+		did.Result = state.ResultRefused
+	}
+	if did.Result != state.ResultSucceeded || e.Attempts > 1 || len(e.History) > 0 {
+		remember(e, &after, did, now)
+	}
+	after.State, after.Owner, after.LastError, after.UpdatedAt, after.SettledBy = state.EffectDone, "", c.Error, now, c.By
 	if c.ExternalID != "" {
 		after.ExternalID = c.ExternalID
 	}
@@ -106,14 +160,17 @@ func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *f
 // GiveUp closes an effect that could not be carried out; a dead letter of the same group tells.
 type GiveUp struct {
 	Name
-	Error string
+	Did state.EffectAttempt // the last attempt; its reason is why
 }
 
 // Decide implements domain.Command.
 func (c GiveUp) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
 	return c.change(states, now, func(after *state.Effect) {
+		remember(e, after, c.Did, now)
+		remember(e, after, state.EffectAttempt{Result: state.ResultGivenUp, By: c.Did.By, Reason: c.Did.Reason}, now)
 		after.Called = after.Called || after.Owner != "" // whoever tries again has to ask first
-		after.State, after.Owner, after.LastError = state.EffectFailed, "", c.Error
+		after.State, after.Owner, after.LastError = state.EffectFailed, "", c.Did.Reason
 	})
 }
 
@@ -127,6 +184,7 @@ func (c Reopen) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, nil
 	}
 	after := *e
+	remember(e, &after, state.EffectAttempt{Result: state.ResultReopened, By: state.PartyOperator}, now)
 	after.State, after.NextAt, after.UpdatedAt, after.Attempts = state.EffectOpen, now, now, 0
 	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
 }

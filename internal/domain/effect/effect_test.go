@@ -1,6 +1,7 @@
 package effect
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func decide(t *testing.T, e *state.Effect, c domain.Command) (*state.Effect, fau
 		*before = *e
 	}
 	decision, refusal := c.Decide(given, now)
-	if e != nil && *e != *before {
+	if e != nil && !reflect.DeepEqual(e, before) {
 		t.Error("the decision changed the row that it was given")
 	}
 	if refusal != nil {
@@ -101,7 +102,7 @@ func TestRetryConcludesItsOwnClaimOnly(t *testing.T) {
 	t.Parallel()
 	claimed := open()
 	claimed.Owner, claimed.Attempts, claimed.NextAt = "me", 2, now.Add(time.Minute)
-	after, _ := decide(t, claimed, Retry{Name: name, Attempts: 2, After: time.Second, Error: "reset", Called: true})
+	after, _ := decide(t, claimed, Retry{Name: name, Attempts: 2, After: time.Second, Did: failure("reset"), Called: true})
 	if after.Owner != "" || !after.NextAt.Equal(now.Add(time.Second)) || after.LastError != "reset" || !after.Called {
 		t.Errorf("put off %+v", after)
 	}
@@ -148,7 +149,7 @@ func TestGiveUpAndReopen(t *testing.T) {
 	t.Parallel()
 	e := open()
 	e.Owner, e.Attempts = "me", 9
-	given, _ := decide(t, e, GiveUp{Name: name, Error: "no route"})
+	given, _ := decide(t, e, GiveUp{Name: name, Did: failure("no route")})
 	if given.State != state.EffectFailed || given.Owner != "" || given.LastError != "no route" {
 		t.Errorf("given up %+v", given)
 	}
@@ -167,5 +168,80 @@ func TestGiveUpAndReopen(t *testing.T) {
 	}
 	if _, code := decide(t, nil, Reopen{name}); code != fault.OK {
 		t.Errorf("opening what is not there: code %d", code)
+	}
+}
+
+// failure is an attempt whose answer was lost.
+func failure(reason string) state.EffectAttempt {
+	return state.EffectAttempt{Result: state.ResultUnknown, By: state.PartyWorker, Reason: reason}
+}
+
+// claimed is an effect as the commit that brings it leaves it.
+func claimed() *state.Effect {
+	e := open()
+	e.Owner, e.Attempts, e.Called, e.CreatedAt, e.NextAt = "me", 1, true, e.UpdatedAt, now
+	return e
+}
+
+func TestASuccessAtOnceHasNoHistory(t *testing.T) {
+	t.Parallel()
+	after, _ := decide(t, claimed(), Finish{Name: name, By: state.PartyCallback})
+	if after.History != nil || after.SettledBy != state.PartyCallback {
+		t.Errorf("finished %+v", after)
+	}
+}
+
+func TestHistoryTellsWhatCameOfEachAttempt(t *testing.T) {
+	t.Parallel()
+	e := claimed()
+	first := e.CreatedAt
+	step := func(c domain.Command) {
+		t.Helper()
+		after, code := decide(t, e, c)
+		if code != fault.OK || after == e {
+			t.Fatalf("%T changed nothing, code %d", c, code)
+		}
+		e = after
+	}
+	step(Claim{Name: name, Owner: "other", Lease: 0}) // the first claim was never concluded
+	step(Retry{Name: name, Attempts: 2, Did: failure("reset"), Called: true})
+	step(Claim{Name: name, Owner: "me"})
+	note := Note{Name: name, Attempts: 3, Did: state.EffectAttempt{Result: state.ResultNotFound, Asked: true, By: state.PartyReconciler}}
+	step(note)
+	step(GiveUp{Name: name, Did: failure("no route")})
+	step(Reopen{name})
+	step(Finish{Name: name, Error: "declined", By: state.PartyCallback})
+	want := []state.EffectAttempt{
+		{Attempt: 1, Result: state.ResultUnanswered, By: state.PartyReconciler, StartedAt: first},
+		{Attempt: 2, Result: state.ResultUnknown, By: state.PartyWorker, Reason: "reset"},
+		{Attempt: 3, Result: state.ResultNotFound, Asked: true, By: state.PartyReconciler},
+		{Attempt: 3, Result: state.ResultUnknown, By: state.PartyWorker, Reason: "no route"},
+		{Attempt: 3, Result: state.ResultGivenUp, By: state.PartyWorker, Reason: "no route"},
+		{Attempt: 3, Result: state.ResultReopened, By: state.PartyOperator},
+		{Attempt: 0, Result: state.ResultRefused, By: state.PartyCallback, Reason: "declined"},
+	}
+	for i := range want {
+		want[i].Number, want[i].At = int32(i+1), now
+		if want[i].StartedAt.IsZero() {
+			want[i].StartedAt = now
+		}
+	}
+	if !reflect.DeepEqual(e.History, want) {
+		t.Errorf("history\n%+v, want\n%+v", e.History, want)
+	}
+	if decision, _ := note.Decide(rows{e.Ref(): e}, now); len(decision.Changes) > 0 {
+		t.Error("a note changed an effect that is done")
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	e := claimed()
+	for range 3 * state.HistoryLimit {
+		e, _ = decide(t, e, Claim{Name: name, Owner: "me", Lease: 0})
+	}
+	first, last := e.History[0].Number, e.History[len(e.History)-1].Number
+	if len(e.History) != state.HistoryLimit || last != 3*state.HistoryLimit || first != last-state.HistoryLimit+1 {
+		t.Errorf("%d entries, %d to %d", len(e.History), first, last)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
-	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/wire"
 )
@@ -205,37 +204,6 @@ func refundOf(subject flow.Subject, amount *omsv1.Money, version int64) (order.R
 	}
 	refund.Amount = &wanted
 	return refund, nil
-}
-
-// GetTimeline implements the contract: the events of the order and of its payment, and the calls to the gateway.
-func (s *Orders) GetTimeline(ctx context.Context, request *omsv1.GetTimelineRequest) (*omsv1.GetTimelineResponse, error) {
-	tenant, paymentID := edge.ScopeOf(ctx).Caller.Tenant, id.Derive("payment", request.OrderId)
-	events, err := s.View.AggregateEvents(ctx, tenant, []string{request.OrderId, paymentID}, 0)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if len(events) == 0 {
-		return nil, fault.NotFoundf("order", request.OrderId)
-	}
-	effects, err := s.View.Effects(ctx, tenant, paymentID)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	response := &omsv1.GetTimelineResponse{}
-	for i := range events {
-		entry, err := wire.Timeline(&events[i])
-		if err != nil {
-			return nil, fault.From(err)
-		}
-		response.Entries = append(response.Entries, entry)
-	}
-	for _, e := range effects {
-		response.Entries = append(response.Entries, wire.TimelineOfEffect(e))
-	}
-	sort.SliceStable(response.Entries, func(i, j int) bool {
-		return response.Entries[i].OccurredAt.AsTime().Before(response.Entries[j].OccurredAt.AsTime())
-	})
-	return response, nil
 }
 
 // GetOperation implements the contract (requirement X-1).

@@ -76,7 +76,7 @@ func (w *watch) begin(ctx context.Context, s *Orders, tenant string) error {
 	if w.version == 0 {
 		return w.sendOrder(w.snapshot)
 	}
-	missed, err := s.View.AggregateEvents(ctx, tenant, []string{w.snapshot.Id}, w.version)
+	missed, err := s.View.AggregateEvents(ctx, tenant, w.snapshot.Id, w.version, 0)
 	if err != nil {
 		return unavailable(err)
 	}

@@ -20,7 +20,7 @@ func encodeRow(set *rowset, row state.Row) error {
 	case *state.Payment:
 		return encodePayment(set, row)
 	case *state.Effect:
-		encodeEffect(set, row)
+		return encodeEffect(set, row)
 	case *state.DeadLetter:
 		encodeDeadLetter(set, row)
 	case *state.Item:
@@ -41,7 +41,7 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 	case state.KindPayment:
 		return decodePayment(f)
 	case state.KindEffect:
-		return decodeEffect(f), nil
+		return decodeEffect(f)
 	case state.KindDeadLetter:
 		return decodeDeadLetter(f), nil
 	case state.KindItem:
@@ -218,7 +218,7 @@ func decodePayment(f *fields) (*state.Payment, error) {
 	return p, nil
 }
 
-func encodeEffect(set *rowset, e *state.Effect) {
+func encodeEffect(set *rowset, e *state.Effect) error {
 	set.text(e.Tenant)
 	set.text(e.ID)
 	set.text(e.Kind)
@@ -238,15 +238,21 @@ func encodeEffect(set *rowset, e *state.Effect) {
 	set.text(e.TraceID)
 	set.time(e.CreatedAt)
 	set.time(e.UpdatedAt)
+	set.int16(int16(e.SettledBy))
+	return encodeJSON(set, len(e.History), e.History)
 }
 
-func decodeEffect(f *fields) *state.Effect {
-	return &state.Effect{
+func decodeEffect(f *fields) (*state.Effect, error) {
+	e := &state.Effect{
 		Tenant: f.text(), ID: f.text(), Kind: f.text(), AggregateID: f.text(), OrderID: f.text(), Provider: f.text(), Token: f.text(),
 		ExternalID: f.text(), Currency: f.text(), AmountMinor: f.int64(), State: state.EffectState(f.int16()), Owner: f.text(),
 		NextAt: f.time(), Attempts: f.int32(), Called: f.bool(), LastError: f.text(), TraceID: f.text(), CreatedAt: f.time(),
-		UpdatedAt: f.time(),
+		UpdatedAt: f.time(), SettledBy: state.EffectParty(f.int16()),
 	}
+	if err := decodeJSON(f, &e.History); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 func encodeDeadLetter(set *rowset, d *state.DeadLetter) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -95,16 +94,13 @@ func (s *Store) Events(ctx context.Context, from int64, limit int) ([]state.Even
 }
 
 // AggregateEvents implements view.Store.
-func (s *Store) AggregateEvents(ctx context.Context, tenant string, aggregates []string, after int64) ([]state.Event, error) {
-	names := slices.Clone(aggregates)
-	for i, name := range names {
-		if kind, _ := aggregate(name); kind == state.KindItem {
-			names[i] = itemPrefix + name
-		}
+func (s *Store) AggregateEvents(ctx context.Context, tenant, name string, after int64, limit int) ([]state.Event, error) {
+	if kind, _ := aggregate(name); kind == state.KindItem {
+		name = itemPrefix + name
 	}
-	return read(ctx, s, "events of aggregates", decodeEvent, selectEvents+`
-		WHERE e.tenant_id = $1 AND e.aggregate_id = ANY ($2) AND e.seq > $3 ORDER BY e.occurred_at, e.batch_id, e.ordinal`,
-		tenant, names, after)
+	return read(ctx, s, "events of an aggregate", decodeEvent, selectEvents+`
+		WHERE e.tenant_id = $1 AND e.aggregate_id = $2 AND e.seq > $3 ORDER BY e.seq LIMIT NULLIF($4, 0)`,
+		tenant, name, after, int64(limit))
 }
 
 // LastPosition implements outbox.Store.

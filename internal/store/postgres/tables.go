@@ -64,6 +64,7 @@ var (
 		{"provider", kindText}, {"token", kindText}, {"external_id", kindText}, {"currency", kindText}, {"amount_minor", kindInt8},
 		{"state", kindInt2}, {"owner", kindText}, {"next_at", kindTime}, {"attempts", kindInt4}, {"called", kindBool},
 		{"last_error", kindText}, {"trace_id", kindText}, {"created_at", kindTime}, {"updated_at", kindTime},
+		{"settled_by", kindInt2}, {"history", kindJSON},
 	}
 	deadLetterFields = []field{
 		{"tenant_id", kindText}, {"dead_letter_id", kindText}, {"aggregate_id", kindText}, {"kind", kindText}, {"payload", kindBytes},

@@ -171,18 +171,18 @@ func (s *Store) Reservation(ctx context.Context, tenant, name string) (*state.Re
 // Effects implements view.Store.
 func (s *Store) Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error) {
 	first, end := state.EffectsOf(aggregate)
-	return read(ctx, s, "effects", plain(decodeEffect),
+	return read(ctx, s, "effects", decodeEffect,
 		selectEffects+"WHERE tenant_id = $1 AND effect_id > $2 AND effect_id < $3 ORDER BY created_at, effect_id", tenant, first, end)
 }
 
 // Effect implements effect.Store.
 func (s *Store) Effect(ctx context.Context, tenant, name string) (*state.Effect, error) {
-	return only(read(ctx, s, "effect", plain(decodeEffect), selectEffects+"WHERE tenant_id = $1 AND effect_id = $2", tenant, name))
+	return only(read(ctx, s, "effect", decodeEffect, selectEffects+"WHERE tenant_id = $1 AND effect_id = $2", tenant, name))
 }
 
 // DueEffects implements effect.Store.
 func (s *Store) DueEffects(ctx context.Context, limit int) ([]*state.Effect, error) {
-	return read(ctx, s, "due effects", plain(decodeEffect),
+	return read(ctx, s, "due effects", decodeEffect,
 		selectEffects+"WHERE state = 1 AND next_at <= (SELECT "+clockNow+") ORDER BY next_at LIMIT $1", limit)
 }
 
@@ -200,15 +200,23 @@ func (s *Store) DeadLetter(ctx context.Context, tenant, name string) (*state.Dea
 		tenant, name))
 }
 
+// DeadLettersOf implements view.Store.
+func (s *Store) DeadLettersOf(ctx context.Context, tenant string, aggregates []string, limit int) ([]*state.DeadLetter, error) {
+	return read(ctx, s, "dead letters of aggregates", plain(decodeDeadLetter), lettersWithoutPayload+
+		"WHERE tenant_id = $1 AND aggregate_id = ANY ($2) ORDER BY created_at, dead_letter_id LIMIT $3", tenant, aggregates, limit)
+}
+
+// lettersWithoutPayload selects dead letters for lists.
+var lettersWithoutPayload = fmt.Sprintf("SELECT %s, ''::bytea AS payload, %s FROM dead_letters ",
+	list("", deadLetterFields[:4]), list("", deadLetterFields[5:]))
+
 // DeadLetters implements view.Store.
 func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error) {
 	before := query.BeforeID
 	if before == "" {
 		before = "deadletter;" // ';' follows ':'
 	}
-	columns := fmt.Sprintf("SELECT %s, ''::bytea AS payload, %s FROM dead_letters ",
-		list("", deadLetterFields[:4]), list("", deadLetterFields[5:]))
-	return read(ctx, s, "dead letters", plain(decodeDeadLetter), columns+
+	return read(ctx, s, "dead letters", plain(decodeDeadLetter), lettersWithoutPayload+
 		"WHERE tenant_id = $1 AND dead_letter_id < $2 AND ($3 OR replayed_at IS NULL) ORDER BY dead_letter_id DESC LIMIT $4",
 		query.Tenant, before, query.IncludeReplayed, query.Limit)
 }

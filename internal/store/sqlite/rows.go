@@ -71,7 +71,7 @@ var tables = [kinds]table{
 	state.KindEffect: {
 		name: "effects",
 		columns: "tenant_id, effect_id, kind, aggregate_id, order_id, provider, token, external_id, currency, amount_minor, " +
-			"state, owner, next_at_us, attempts, called, last_error, trace_id, created_at_us, updated_at_us",
+			"state, owner, next_at_us, attempts, called, last_error, trace_id, created_at_us, updated_at_us, settled_by, history",
 		fixed: []string{"aggregate_id", "order_id", "created_at_us"},
 		bind:  bindEffect, scan: func(c *columns) state.Row { return scanEffect(c) },
 	},
@@ -202,6 +202,8 @@ func bindEffect(r *row, value state.Row) {
 	r.text(e.TraceID)
 	r.instant(e.CreatedAt)
 	r.instant(e.UpdatedAt)
+	r.integer(int64(e.SettledBy))
+	r.optional(listJSON(e.History))
 }
 
 func scanEffect(c *columns) *state.Effect {
@@ -210,6 +212,7 @@ func scanEffect(c *columns) *state.Effect {
 		Token: c.text(), ExternalID: c.text(), Currency: c.text(), AmountMinor: c.integer(),
 		State: small[state.EffectState](c), Owner: c.text(), NextAt: c.instant(), Attempts: small[int32](c),
 		Called: c.flag(), LastError: c.text(), TraceID: c.text(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
+		SettledBy: small[state.EffectParty](c), History: list[[]state.EffectAttempt](c),
 	}
 }
 

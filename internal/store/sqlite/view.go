@@ -142,29 +142,19 @@ func kindOf(aggregate string) state.Kind {
 	return state.KindItem
 }
 
-// AggregateEvents implements view.Store. The order of positions is that of the commits.
-func (s *Store) AggregateEvents(ctx context.Context, tenant string, aggregates []string, after int64) ([]state.Event, error) {
-	var events []state.Event
-	err := s.read(ctx, "aggregate events", func(reader *session) error {
-		for _, aggregate := range aggregates {
-			err := reader.query("SELECT "+eventColumns+" FROM events "+
-				"WHERE tenant_id = ?1 AND aggregate_id = ?2 AND aggregate_kind = ?3 AND seq > ?4", func(r *row) {
-				r.text(tenant)
-				r.text(aggregate)
-				r.integer(int64(kindOf(aggregate)))
-				r.integer(after)
-			}, func(c *columns) bool {
-				events = append(events, scanEvent(c))
-				return true
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	slices.SortFunc(events, func(a, b state.Event) int { return cmp.Compare(a.Position, b.Position) })
-	return events, err
+// AggregateEvents implements view.Store.
+func (s *Store) AggregateEvents(ctx context.Context, tenant, aggregate string, after int64, limit int) ([]state.Event, error) {
+	if limit == 0 {
+		limit = -1
+	}
+	return collect(ctx, s, "aggregate events", "SELECT "+eventColumns+" FROM events WHERE tenant_id = ?1 AND aggregate_id = ?2 "+
+		"AND aggregate_kind = ?3 AND seq > ?4 ORDER BY seq LIMIT ?5", func(r *row) {
+		r.text(tenant)
+		r.text(aggregate)
+		r.integer(int64(kindOf(aggregate)))
+		r.integer(after)
+		r.integer(int64(limit))
+	}, scanEvent)
 }
 
 func scanEvent(c *columns) state.Event {
@@ -233,10 +223,22 @@ func (s *Store) DeadLetter(ctx context.Context, tenant, name string) (*state.Dea
 	return readRow[*state.DeadLetter](ctx, s, state.Ref{Kind: state.KindDeadLetter, Tenant: tenant, ID: name})
 }
 
+// lettersWithoutPayload selects dead letters for lists.
+var lettersWithoutPayload = "SELECT " + strings.Replace(tables[state.KindDeadLetter].columns, "payload", "NULL", 1) + " FROM dead_letters "
+
+// DeadLettersOf implements view.Store.
+func (s *Store) DeadLettersOf(ctx context.Context, tenant string, aggregates []string, limit int) ([]*state.DeadLetter, error) {
+	return collect(ctx, s, "dead letters of aggregates", lettersWithoutPayload+"WHERE tenant_id = ?1 "+
+		"AND aggregate_id IN (SELECT value FROM json_each(?2)) ORDER BY created_at_us, dead_letter_id LIMIT ?3", func(r *row) {
+		r.text(tenant)
+		r.text(string(listJSON(aggregates)))
+		r.integer(int64(limit))
+	}, scanDeadLetter)
+}
+
 // DeadLetters implements view.Store.
 func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error) {
-	columns := strings.Replace(tables[state.KindDeadLetter].columns, "payload", "NULL", 1)
-	text := "SELECT " + columns + " FROM dead_letters WHERE tenant_id = ?1 AND dead_letter_id < ?2 "
+	text := lettersWithoutPayload + "WHERE tenant_id = ?1 AND dead_letter_id < ?2 "
 	if !query.IncludeReplayed {
 		text += "AND replayed_at_us IS NULL "
 	}

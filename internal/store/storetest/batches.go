@@ -204,7 +204,7 @@ func (s *suite) nothingOf(changes *state.Changes) {
 	}
 	b.rollback()
 	for _, event := range changes.Events {
-		events, err := s.store.AggregateEvents(s.context(), event.Tenant, []string{event.AggregateID}, 0)
+		events, err := s.store.AggregateEvents(s.context(), event.Tenant, event.AggregateID, 0, 0)
 		s.must(err)
 		s.same("events", len(events), 0)
 	}
@@ -323,7 +323,7 @@ func testItemNamedAsOrder(s *suite) {
 	addEvent(changes, order.Ref(), 1, "order.created")
 	addEvent(changes, item.Ref(), 1, "stock.set")
 	s.put(changes)
-	events, err := s.store.AggregateEvents(s.context(), tenant, []string{order.ID}, 0)
+	events, err := s.store.AggregateEvents(s.context(), tenant, order.ID, 0, 0)
 	s.must(err)
 	for _, event := range events {
 		if event.AggregateKind != state.KindOrder {

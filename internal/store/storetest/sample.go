@@ -133,7 +133,17 @@ func sampleEffect(order *state.Order, step string) *state.Effect {
 		OrderID: order.ID, Provider: "simulator", Token: "token-1", ExternalID: "ext-1", Currency: "EUR", AmountMinor: 1460,
 		State: state.EffectOpen, Owner: "process-1", NextAt: order.UpdatedAt, Attempts: 2, Called: true,
 		LastError: "time-out", TraceID: "0af7651916cd43dd8448eb211c80319c", CreatedAt: order.UpdatedAt,
-		UpdatedAt: order.UpdatedAt.Add(time.Second),
+		UpdatedAt: order.UpdatedAt.Add(time.Second), SettledBy: state.PartyCallback,
+		History: []state.EffectAttempt{
+			{
+				Number: 41, Attempt: 1, Result: state.ResultUnknown, By: state.PartyWorker, Reason: "a \"time-out\"",
+				StartedAt: order.UpdatedAt, At: order.UpdatedAt.Add(time.Millisecond),
+			},
+			{
+				Number: 42, Attempt: 2, Result: state.ResultPending, Asked: true, By: state.PartyReconciler,
+				StartedAt: order.UpdatedAt.Add(time.Second), At: order.UpdatedAt.Add(2 * time.Second),
+			},
+		},
 	}
 }
 

@@ -18,7 +18,9 @@ var viewTests = []test{
 	{name: "one order, payment, item, dead letter", run: testViewOne},
 	{name: "nothing is found of another tenant", run: testViewTenant},
 	{name: "calls of a payment, oldest first", run: testViewEffects},
+	{name: "attempts as rows", run: testAttemptsAsRows},
 	{name: "items by SKU in byte order, page by page", run: testViewItems},
+	{name: "dead letters of some aggregates, oldest first", run: testViewDeadLettersOf},
 	{name: "dead letters newest first, without payloads, page by page", run: testViewDeadLetters},
 }
 
@@ -91,6 +93,21 @@ func testViewEffects(s *suite) {
 	s.same("effects of another tenant", len(got), 0)
 }
 
+// testAttemptsAsRows holds the view for analysts against the rows; a statement that finds nothing to delete fails.
+func testAttemptsAsRows(s *suite) {
+	effect, plain := sampleEffect(sampleOrder(longAgo()), "hold/1"), sampleEffect(sampleOrder(longAgo()), "hold/1")
+	plain.History = nil
+	s.put(insert(newBatch(), effect, plain))
+	s.options.Execute(s.T, s.store, "an attempt as a row", `DELETE FROM effects WHERE (
+		SELECT count(*) FROM effect_attempts a WHERE a.effect_id = effects.effect_id AND a.attempt = 2 AND a.number = 42
+			AND a.result = 5 AND a.result_name = 'PENDING' AND a.asked AND a.by_name = 'RECONCILER' AND a.reason = ''
+			AND a.started_at IS NOT NULL AND a.at IS NOT NULL) = 1`)
+	_, err := s.store.Effect(s.context(), tenant, plain.ID)
+	s.must(err)
+	_, err = s.store.Effect(s.context(), tenant, effect.ID)
+	s.wantError(err, state.ErrNotFound)
+}
+
 func testViewItems(s *suite) {
 	names := []string{"B", "a", "A", "a b", "a-b", "ab", "a.b", "b", "Z", "0", "~"}
 	changes := newBatch()
@@ -143,6 +160,29 @@ func testViewDeadLetters(s *suite) {
 			}
 		}
 		s.same("dead letters", got, want)
+	}
+}
+
+func testViewDeadLettersOf(s *suite) {
+	order, payment := sampleOrder(longAgo()), samplePayment(sampleOrder(longAgo()))
+	var want []*state.DeadLetter
+	for i, aggregate := range []string{payment.ID, order.ID, payment.ID, "order:other"} {
+		letter := sampleDeadLetter(order, longAgo().Add(time.Duration(i)*time.Second))
+		letter.AggregateID = aggregate
+		if i == 1 {
+			letter.ReplayedAt = longAgo()
+		}
+		foreign := *letter
+		foreign.Tenant = "other"
+		s.put(insert(newBatch(), letter, &foreign))
+		without := *letter
+		without.Payload = nil
+		want = append(want, &without)
+	}
+	for limit := 1; limit <= 4; limit++ {
+		got, err := s.store.DeadLettersOf(s.context(), tenant, []string{order.ID, payment.ID}, limit)
+		s.must(err)
+		s.same("dead letters", got, want[:min(limit, 3)])
 	}
 }
 

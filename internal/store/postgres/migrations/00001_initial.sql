@@ -164,11 +164,28 @@ CREATE TABLE effects (
     trace_id     text COLLATE "C" NOT NULL,
     created_at   timestamptz NOT NULL,
     updated_at   timestamptz NOT NULL,
+    settled_by   smallint NOT NULL CHECK (settled_by BETWEEN 0 AND 4),
+    history      jsonb CHECK (jsonb_array_length(history) BETWEEN 1 AND 32),
     PRIMARY KEY (tenant_id, effect_id)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE effects IS 'calls to the outside, such as a gateway''s';
 COMMENT ON COLUMN effects.state IS '1 OPEN, 2 DONE, 3 FAILED (given up; a dead letter tells)';
+COMMENT ON COLUMN effects.settled_by IS '0 NONE, 1 WORKER (the answer to the call), 2 RECONCILER (an inquiry), 3 CALLBACK';
+COMMENT ON COLUMN effects.history IS 'the last 32 attempts; null when the first succeeded. The view effect_attempts shows it as rows';
 CREATE INDEX effects_due ON effects (next_at) WHERE state = 1;
+
+-- The attempts that did not simply succeed at once, a row each. They are kept in the effect's own row, so that a call that goes well
+-- costs no row and no statement more.
+CREATE VIEW effect_attempts AS
+SELECT e.tenant_id, e.effect_id, e.kind, e.order_id, a.number, a.attempt, a.result,
+    (ARRAY['SUCCEEDED', 'REFUSED', 'NOT_REACHED', 'UNKNOWN', 'PENDING', 'NOT_FOUND', 'UNANSWERED', 'UNUSABLE', 'GIVEN_UP',
+        'REOPENED'])[a.result] AS result_name,
+    coalesce(a.asked, false) AS asked, (ARRAY['WORKER', 'RECONCILER', 'CALLBACK', 'OPERATOR'])[a.by] AS by_name,
+    coalesce(a.reason, '') AS reason, a.started_at, a.at
+FROM effects e CROSS JOIN LATERAL jsonb_to_recordset(e.history) AS a (
+    number integer, attempt integer, result smallint, asked boolean, by smallint, reason text, started_at timestamptz, at timestamptz);
+COMMENT ON COLUMN effect_attempts.number IS 'counts the entries of an effect from 1; those before the last 32 are not kept';
+COMMENT ON COLUMN effect_attempts.asked IS 'the gateway was asked what became of a call; otherwise it was called';
 
 CREATE TABLE dead_letters (
     tenant_id      text COLLATE "C" NOT NULL,
@@ -185,6 +202,7 @@ CREATE TABLE dead_letters (
 );
 COMMENT ON TABLE dead_letters IS 'steps that kept failing; while replayed_at is null the aggregate is parked';
 CREATE INDEX dead_letters_parked ON dead_letters (aggregate_id, tenant_id) WHERE replayed_at IS NULL;
+CREATE INDEX dead_letters_aggregate ON dead_letters (aggregate_id, tenant_id);
 
 CREATE TABLE items (
     tenant_id  text COLLATE "C" NOT NULL,
@@ -269,6 +287,7 @@ $$;
 
 -- +goose Down
 DROP FUNCTION expect;
+DROP VIEW effect_attempts;
 DROP TABLE stream, cursors, leases, ledger_entries, ledger_transfers, timers, items, dead_letters, effects, payments, reservations,
     order_lines, orders, idempotency_keys, events, batches;
 DROP SEQUENCE batch_seq;

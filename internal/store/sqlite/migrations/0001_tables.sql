@@ -3,7 +3,8 @@
 -- Times are microseconds since 1970 in UTC (columns *_us): datetime(created_at_us / 1e6, 'unixepoch') writes one out. An integer
 -- of 8 bytes is stored and compared without being formatted or parsed; a text would take 27. NULL is "none".
 -- Amounts are minor units of the row's currency (columns *_minor). Enumerations are the numbers of the contract; the tables
--- order_statuses, payment_statuses, reservation_statuses, effect_states and kinds name them.
+-- order_statuses, payment_statuses, reservation_statuses, effect_states, effect_results, effect_parties and kinds
+-- name them.
 --
 -- Every key holds the tenant. What is listed by tenant (orders, items) has it first. Everywhere else the identifier stands first: it
 -- is what tells rows apart, so that most comparisons on the way down a b-tree end at the first column.
@@ -133,9 +134,27 @@ CREATE TABLE effects (
   trace_id      TEXT    NOT NULL,
   created_at_us INTEGER NOT NULL,
   updated_at_us INTEGER NOT NULL,
+  settled_by    INTEGER NOT NULL CHECK (settled_by BETWEEN 0 AND 4),
+  history       TEXT CHECK (json_array_length(history) BETWEEN 1 AND 32), -- JSON; the view effect_attempts shows it as rows
   PRIMARY KEY (effect_id, tenant_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX effects_open ON effects (next_at_us) WHERE state = 1;
+
+CREATE TABLE effect_results (result INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+INSERT INTO effect_results VALUES (1, 'SUCCEEDED'), (2, 'REFUSED'), (3, 'NOT_REACHED'), (4, 'UNKNOWN'), (5, 'PENDING'),
+  (6, 'NOT_FOUND'), (7, 'UNANSWERED'), (8, 'UNUSABLE'), (9, 'GIVEN_UP'), (10, 'REOPENED');
+
+CREATE TABLE effect_parties (party INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+INSERT INTO effect_parties VALUES (1, 'WORKER'), (2, 'RECONCILER'), (3, 'CALLBACK'), (4, 'OPERATOR');
+
+-- The attempts that did not simply succeed at once, a row each, the last 32 of an effect; number counts on. They are kept in the
+-- effect's own row, so that a call that goes well costs no row and no statement more. Times are texts in UTC.
+CREATE VIEW effect_attempts AS
+SELECT e.tenant_id, e.effect_id, e.kind, e.order_id, a.value ->> 'number' AS number, a.value ->> 'attempt' AS attempt,
+  a.value ->> 'result' AS result, r.name AS result_name, coalesce(a.value ->> 'asked', 0) AS asked, p.name AS by_name,
+  coalesce(a.value ->> 'reason', '') AS reason, a.value ->> 'started_at' AS started_at, a.value ->> 'at' AS at
+FROM effects e, json_each(e.history) a
+  JOIN effect_results r ON r.result = a.value ->> 'result' JOIN effect_parties p ON p.party = a.value ->> 'by';
 
 CREATE TABLE dead_letters (
   tenant_id      TEXT    NOT NULL,
@@ -151,6 +170,7 @@ CREATE TABLE dead_letters (
   PRIMARY KEY (tenant_id, dead_letter_id)
 ) STRICT;
 CREATE INDEX dead_letters_parked ON dead_letters (tenant_id, aggregate_id) WHERE replayed_at_us IS NULL;
+CREATE INDEX dead_letters_aggregate ON dead_letters (aggregate_id, tenant_id);
 
 CREATE TABLE timers (
   tenant_id       TEXT    NOT NULL,
