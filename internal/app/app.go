@@ -27,6 +27,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/outbox"
 	"github.com/seed-255eabaa/oms/internal/pipeline"
+	"github.com/seed-255eabaa/oms/internal/public"
 	"github.com/seed-255eabaa/oms/internal/reactor"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/telemetry"
@@ -49,6 +50,7 @@ type App struct {
 	pipeline  *pipeline.Pipeline
 	relay     *outbox.Relay
 	reactor   *reactor.Reactor
+	public    *public.Publisher // nil when switched off
 	timers    *timer.Service
 	effects   *effect.Workers
 	feed      *feed.Feed
@@ -94,6 +96,9 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.makeReactors(); err != nil {
 		return err
 	}
+	if err := a.makePublic(); err != nil {
+		return err
+	}
 	return a.openEdges(ctx)
 }
 
@@ -112,6 +117,7 @@ func (a *App) openBus(ctx context.Context) error {
 			}
 			a.closers = append(a.closers, release)
 		}
+		options.Outside = a.outside()
 		a.bus, err = nats.Embedded(filepath.Join(a.config.DataDir, "bus"), options)
 	} else {
 		a.bus, err = nats.Connect(string(a.config.Bus), options)
@@ -259,6 +265,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	run(keeping, "pipeline", true, a.pipeline.Run)
 	run(keeping, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
+	run(keeping, "public stream", a.public != nil, a.publicRun)
 	run(working, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
 	run(working, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
 	run(working, "effects", a.config.Has(config.RoleEffect), a.effectsRun)

@@ -60,6 +60,14 @@ type Config struct {
 	OpsAddr      string `default:"127.0.0.1:9092" group:"Listeners" help:"/metrics, /healthz, /readyz, profiles."`
 	ExposeOps    bool   `group:"Listeners" help:"Let --ops-addr listen beyond loopback, where it asks nobody for credentials."`
 
+	PublicStream      bool          `group:"Public stream" help:"Publish each event on its own for outside consumers; see docs/events.md."`
+	PublicStreamName  string        `default:"OMS_EVENTS" group:"Public stream" help:"JetStream stream of the public events; one a database."`
+	PublicStreamAge   time.Duration `default:"72h" group:"Public stream" help:"Time for which public events are kept."`
+	PublicStreamBytes int64         `default:"1073741824" group:"Public stream" help:"Size to which public events are kept; the oldest go first."`
+	Region            string        `default:"local" group:"Public stream" help:"Region that this database serves, as public events tell it."`
+	BusListen         string        `group:"Public stream" placeholder:"HOST:PORT" help:"Where consumers reach the embedded bus; nowhere by default."`
+	BusToken          Secret        `group:"Public stream" placeholder:"SECRET" help:"Password of the user consumer at --bus-listen."`
+
 	Auth            string `group:"Security" placeholder:"WHOM" help:"Who may call: credentials (those of the file) or none (all)."`
 	CredentialsFile string `group:"Security" placeholder:"FILE" help:"Callers: a JSON list of name, token_sha256, tenant, scopes."`
 	PageTokenKey    Secret `group:"Security" placeholder:"SECRET" help:"Signs page tokens; one for all processes of a database."`

@@ -156,6 +156,9 @@ func production(t *testing.T) Config {
 	return c
 }
 
+// listenBus has the embedded bus let consumers in.
+func listenBus(c *Config, addr string) { c.Bus, c.PublicStream, c.BusListen = Embedded, true, addr }
+
 func TestValidate(t *testing.T) {
 	right := production(t)
 	if err := right.Validate(); err != nil {
@@ -211,6 +214,21 @@ func TestValidate(t *testing.T) {
 		"ops outside":                  {func(c *Config) { c.OpsAddr = "0.0.0.0:9092" }, "--expose-ops"},
 		"ops outside on purpose":       {func(c *Config) { c.OpsAddr, c.ExposeOps = "0.0.0.0:9092", true }, ""},
 		"dev outside":                  {func(c *Config) { c.Dev = true }, "oms dev"},
+		"region":                       {func(c *Config) { c.Region = "eu.1" }, "--region=\"eu.1\" is no name"},
+		"public stream's name":         {func(c *Config) { c.PublicStreamName = "" }, "--public-stream-name"},
+		"public stream's age":          {func(c *Config) { c.PublicStreamAge = 0 }, "--public-stream-age"},
+		"public stream's size":         {func(c *Config) { c.PublicStreamBytes = -1 }, "--public-stream-bytes"},
+		"public stream, external":      {func(c *Config) { c.PublicStream = true }, ""},
+		"listener, external":           {func(c *Config) { c.PublicStream, c.BusListen = true, "127.0.0.1:4222" }, "where that listens"},
+		"listener of nothing":          {func(c *Config) { c.Bus, c.BusListen = Embedded, "127.0.0.1:4222" }, "which is off"},
+		"listener":                     {func(c *Config) { listenBus(c, "127.0.0.1:4222") }, ""},
+		"listener is no address":       {func(c *Config) { listenBus(c, "localhost") }, "--bus-listen=localhost is no address"},
+		"listener takes a port":        {func(c *Config) { listenBus(c, c.APIAddr); c.BusToken = key }, "--api-addr and --bus-listen are both"},
+		"listener outside":             {func(c *Config) { listenBus(c, "0.0.0.0:4222") }, "set OMS_BUS_TOKEN to 32 characters"},
+		"listener outside, everybody":  {func(c *Config) { listenBus(c, ":4222"); c.CredentialsFile, c.Auth = "", None }, "set OMS_BUS_TOKEN"},
+		"listener outside, token":      {func(c *Config) { listenBus(c, "0.0.0.0:4222"); c.BusToken = key }, ""},
+		"listener, short token":        {func(c *Config) { listenBus(c, "127.0.0.1:4222"); c.BusToken = "geheim" }, "OMS_BUS_TOKEN) is too short"},
+		"listener of dev":              {func(c *Config) { *c = Default(); c.Dev = true; listenBus(c, ":4222") }, "oms dev"},
 		"ops outside, loopback server": {func(c *Config) { *c = Default(); c.OpsAddr = ":9092" }, "--expose-ops"},
 		"trial on loopback":            {func(c *Config) { *c = Default(); c.Store = postgres }, ""},
 	} {
@@ -414,7 +432,7 @@ func TestExampleFile(t *testing.T) {
 			continue
 		}
 		shown = append(shown, name)
-		if isComment && name != "expose-ops" && value != defaults[name] {
+		if isComment && name != "expose-ops" && name != "public-stream" && value != defaults[name] {
 			t.Errorf("%s is shown as %q, the default is %q", name, value, defaults[name])
 		}
 	}

@@ -57,6 +57,7 @@ func (c *Config) Validate() error {
 	c.check(&p)
 	c.checkAddresses(&p)
 	c.checkBus(&p)
+	c.checkPublic(&p)
 	c.checkRoles(&p)
 	c.checkNumbers(&p)
 	c.checkTelemetry(&p)
@@ -301,10 +302,13 @@ func (c *Config) listeners() []listener {
 	all := []listener{
 		{"api-addr", c.APIAddr}, {"grpc-addr", c.GRPCAddr}, {"internal-addr", c.InternalAddr}, {"ops-addr", c.OpsAddr},
 	}
-	if c.Has(RoleAPI) {
-		return all
+	if !c.Has(RoleAPI) {
+		all = all[2:]
 	}
-	return all[2:]
+	if c.BusListen != "" {
+		all = append(all, listener{"bus-listen", c.BusListen})
+	}
+	return all
 }
 
 // Reachable names the listeners, but for that of operations, which can be reached from outside of the machine.

@@ -118,6 +118,10 @@ var Rooms = []Room{
 		Name: "reactor", May: with(leaves, "command", "bus", "lease"), Libs: []string{"golang.org/x/sync"},
 		Why: "what follows an event is flow's to say",
 	},
+	{
+		Name: "public", May: with(leaves, "bus", "lease"), Libs: []string{"golang.org/x/sync"},
+		Why: "what an event's envelope says is the contract's, and its way is the bus's",
+	},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
 	{Name: "effect", May: with(leaves, "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
 

@@ -13,13 +13,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// logChunk is how many events are read from the log at once.
-const logChunk = 1024
-
-var (
-	errEpoch   = errors.New("a new epoch has begun")
-	errHistory = errors.New("the bus tells another history than the log")
-)
+var errEpoch = errors.New("a new epoch has begun")
 
 // term is one time as the holder of the lease. It ends with an error of the database or with the context; all that is known in
 // memory ends with it, for behind the next connection may stand another copy of the database.
@@ -46,7 +40,8 @@ func (r *Reactor) term(ctx context.Context, held state.Lease) error {
 	d.park(parked)
 
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.feed(running, d, epoch, position) })
+	reader := bus.Reader{Log: r.Store, Subscriber: r.Subscriber, Logger: r.Logger, FromLog: r.Metrics.FromLog}
+	group.Go(func() error { return reader.Run(running, epoch, position, d.take) })
 	group.Go(func() error { return r.save(running, d, held, epoch) })
 	group.Go(func() error { return r.watch(running, d, epoch) })
 	err = group.Wait()
@@ -71,82 +66,6 @@ func (r *Reactor) drain(ctx context.Context, d *dispatcher, stop func(), why err
 	timer := time.AfterFunc(r.Drain, stop)
 	defer timer.Stop()
 	d.close()
-}
-
-// feed takes in the log to its end and then follows the bus, again and again: whatever ends the following, the log has what is
-// missing.
-func (r *Reactor) feed(ctx context.Context, d *dispatcher, epoch string, position int64) error {
-	for wait := time.Millisecond; ; {
-		from := position
-		var err error
-		if position, err = r.catchUp(ctx, d, position); err != nil {
-			return err
-		}
-		verified := false
-		err = r.Subscriber.Follow(ctx, epoch, position, func(f bus.Frame) error {
-			if !verified {
-				if err := r.verify(ctx, f); err != nil {
-					return err
-				}
-				verified = true
-			}
-			position = f.Last()
-			return d.take(ctx, f.Events)
-		})
-		var broken storeError
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case errors.As(err, &broken):
-			return err
-		}
-		wait = min(2*wait, time.Second)
-		if position > from {
-			wait = time.Millisecond
-		}
-		r.Logger.Debug("going to the log", "after", position, "error", err)
-		lease.Pause(ctx, wait)
-	}
-}
-
-// storeError is an error of the database inside a handler of the bus.
-type storeError struct{ error }
-
-func (e storeError) Unwrap() error { return e.error }
-
-// catchUp takes in the log from the position to its end.
-func (r *Reactor) catchUp(ctx context.Context, d *dispatcher, position int64) (int64, error) {
-	for {
-		events, err := r.Store.Events(ctx, position+1, logChunk)
-		if err != nil {
-			return position, fmt.Errorf("read events after %d: %w", position, err)
-		}
-		if len(events) == 0 {
-			return position, nil
-		}
-		if events[0].Position != position+1 {
-			return position, fmt.Errorf("the log goes on at %d instead of %d", events[0].Position, position+1)
-		}
-		if r.Metrics.FromLog != nil {
-			r.Metrics.FromLog(len(events))
-		}
-		if err := d.take(ctx, events); err != nil {
-			return position, err
-		}
-		position = events[len(events)-1].Position
-	}
-}
-
-// verify holds a frame against the log.
-func (r *Reactor) verify(ctx context.Context, f bus.Frame) error {
-	events, err := r.Store.Events(ctx, f.Last(), 1)
-	if err != nil {
-		return storeError{fmt.Errorf("read the event at %d: %w", f.Last(), err)}
-	}
-	if !bus.Agrees(events, f) {
-		return fmt.Errorf("%w: position %d", errHistory, f.Last())
-	}
-	return nil
 }
 
 // save moves the cursor behind the finished events.

@@ -74,13 +74,19 @@ var worlds atomic.Int64
 // newWorld makes an empty one whose servers have not started.
 func newWorld(t testing.TB, kind string, flags ...string) *world {
 	t.Helper()
+	return newWorldOn(t, postgrestest.Shared, kind, flags...)
+}
+
+// newWorldOn makes one on a cluster of PostgreSQL.
+func newWorldOn(t testing.TB, cluster func(testing.TB) *postgrestest.Cluster, kind string, flags ...string) *world {
+	t.Helper()
 	w := &world{t: t, kind: kind, folder: t.TempDir(), url: "sqlite", bus: "embedded", flags: flags}
 	w.journal = filepath.Join(w.folder, "gateway.journal")
 	count := 1
 	if kind != onSQLite {
 		w.database = fmt.Sprintf("world_%d", worlds.Add(1))
 		var err error
-		if w.url, err = postgrestest.Shared(t).Create(t.Context(), w.database); err != nil {
+		if w.url, err = cluster(t).Create(t.Context(), w.database); err != nil {
 			t.Fatal(err)
 		}
 	}

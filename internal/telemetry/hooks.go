@@ -152,3 +152,13 @@ func (m *Metrics) DeadLetters(open int) { m.deadLetters.Set(float64(open)) }
 
 // Followers counts feeds that open (1) and end (-1).
 func (m *Metrics) Followers(change int) { m.followers.Add(float64(change)) }
+
+// PublicPublished counts events that were published for outside consumers.
+func (m *Metrics) PublicPublished(events int, took time.Duration, oldest time.Time) {
+	m.public.Add(float64(events))
+	m.publicSeconds.Observe(took.Seconds())
+	m.publicAge.Observe(max(time.Since(oldest).Seconds(), 0))
+}
+
+// PublicFailed counts that publishing for outside consumers stopped.
+func (m *Metrics) PublicFailed(error) { m.publicFailures.Inc() }

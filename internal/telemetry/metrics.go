@@ -39,6 +39,8 @@ type Metrics struct {
 	reactorAge, reactorSeconds     prometheus.Histogram
 	reactorRetried, parked         *prometheus.CounterVec
 	position, lag                  *prometheus.GaugeVec
+	public, publicFailures         prometheus.Counter
+	publicSeconds, publicAge       prometheus.Histogram
 
 	// Flow.
 	steps       *prometheus.CounterVec
@@ -111,6 +113,10 @@ func (m *Metrics) addEvents() {
 	m.parked = m.counterVec("reactor_parked_total", "Events that became dead letters.", "event")
 	m.position = m.gaugeVec("reactor_position", "Position up to which events have taken effect.", "reactor")
 	m.lag = m.gaugeVec("reactor_lag_events", "Events published that have not taken effect.", "reactor")
+	m.public = m.counter("public_events_published_total", "Events published for outside consumers.")
+	m.publicFailures = m.counter("public_failures_total", "Times that publishing for outside consumers stopped, to go on after a while.")
+	m.publicSeconds = m.histogram("public_publish_seconds", "Time to publish what came at once for outside consumers.", fast)
+	m.publicAge = m.histogram("public_age_seconds", "Age of events when outside consumers can read them, of the oldest that came at once.", slow)
 }
 
 func (m *Metrics) addFlow() {

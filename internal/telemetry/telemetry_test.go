@@ -139,6 +139,8 @@ func TestMetrics(t *testing.T) {
 	m.Parked(state.Event{Type: "order.status_changed"}, nil)
 	m.FromLog(4)
 	m.Reactor("saga", 100, 4)
+	m.PublicPublished(5, time.Second, time.Now().Add(-2*time.Second))
+	m.PublicFailed(errors.New("x"))
 	m.Step("reserve", fault.OK)
 	m.EffectCalled("sim", "hold", "accepted", time.Second)
 	m.EffectSettled("sim", "hold", true)
@@ -174,6 +176,8 @@ func TestMetrics(t *testing.T) {
 		`oms_reactor_events_total 8`, `oms_reactor_commands_total 3`, `oms_reactor_age_seconds_bucket{le="5"} 1`, `oms_reactor_seconds_sum 1`,
 		`oms_reactor_retries_total{event="order.status_changed"} 1`, `oms_reactor_parked_total{event="order.status_changed"} 1`,
 		`oms_reactor_events_from_log_total 4`, `oms_reactor_position{reactor="saga"} 100`, `oms_reactor_lag_events{reactor="saga"} 4`,
+		`oms_public_events_published_total 5`, `oms_public_failures_total 1`, `oms_public_publish_seconds_sum 1`,
+		`oms_public_age_seconds_bucket{le="5"} 1`, `oms_public_age_seconds_bucket{le="1"} 0`,
 		`oms_saga_steps_total{code="OK",step="reserve"} 1`, `oms_effect_call_seconds_count{answer="accepted",kind="hold",provider="sim"} 1`,
 		`oms_effects_total{kind="hold",outcome="succeeded",provider="sim"} 1`, `oms_effects_total{kind="hold",outcome="refused",provider="sim"} 1`,
 		`oms_effects_total{kind="hold",outcome="retried",provider="sim"} 1`, `oms_effects_total{kind="hold",outcome="given_up",provider="sim"} 1`,

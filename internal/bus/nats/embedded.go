@@ -19,8 +19,9 @@ var ErrLocked = errors.New("the bus's data folder is in use by another process; 
 // maxPayload of the embedded server leaves room for one event far above the limits of the edge.
 const maxPayload = 8 << 20
 
-// Embedded starts a NATS server inside the process, with file storage below dir and no listener: the connection is in memory.
-// The folder is locked before anything in it is opened, because the server itself would not notice a second one.
+// Embedded starts a NATS server inside the process, with file storage below dir: the connection is in memory, and there is no
+// listener but for outside consumers, where one was asked for. The folder is locked before anything in it is opened, because
+// the server itself would not notice a second one.
 func Embedded(dir string, o Options) (*Bus, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -33,26 +34,44 @@ func Embedded(dir string, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	running, err := startServer(dir, o)
+	running, own, err := startServer(dir, o)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	// No URL: the connection is a pipe, and made again should the server drop it.
-	b, err := open(o, "", []client.Option{client.InProcessServer(running)})
-	if err != nil {
-		running.Shutdown()
-		running.WaitForShutdown()
-		return nil, errors.Join(err, lock.Close())
-	}
-	b.closers = append(b.closers, closer(func() error {
+	stop := closer(func() error {
 		running.Shutdown()
 		running.WaitForShutdown()
 		return nil
-	}), lock)
+	})
+	b, err := connect(running, own, o)
+	if err != nil {
+		return nil, errors.Join(err, stop(), lock.Close())
+	}
+	b.closers = append(b.closers, stop, lock)
 	return b, nil
 }
 
-func startServer(dir string, o Options) (*server.Server, error) {
+// connect opens the process's own connections. They have no URL: each is a pipe, and made again should the server drop it.
+func connect(running *server.Server, own secrets, o Options) (*Bus, error) {
+	inside := []client.Option{client.InProcessServer(running)}
+	if o.Outside == nil {
+		return open(o, "", inside)
+	}
+	b, err := open(o, "", append(inside, client.UserInfo(frameUser, own.frames)))
+	if err != nil {
+		return nil, err
+	}
+	if b.outside, err = o.Outside.connect(running, own); err != nil {
+		b.conn.Close()
+		return nil, err
+	}
+	if o.Outside.Addr != "" {
+		b.listening = running.Addr().String()
+	}
+	return b, nil
+}
+
+func startServer(dir string, o Options) (*server.Server, secrets, error) {
 	options := &server.Options{
 		ServerName:             "oms-embedded",
 		DontListen:             true,
@@ -66,21 +85,46 @@ func startServer(dir string, o Options) (*server.Server, error) {
 		SyncInterval:           o.SyncInterval,
 		SyncAlways:             o.SyncAlways,
 	}
+	var own secrets
+	var err error
+	if o.Outside != nil {
+		if own, err = o.Outside.admit(options); err != nil {
+			return nil, own, err
+		}
+	}
 	s, err := server.NewServer(options)
 	if err != nil {
-		return nil, fmt.Errorf("configure the embedded NATS server: %w", err)
+		return nil, own, fmt.Errorf("configure the embedded NATS server: %w", err)
 	}
 	s.SetLoggerV2(serverLog{o.Logger.With("component", "nats")}, false, false, false)
 	s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
+	if err := ready(s, o); err != nil {
 		s.Shutdown()
-		return nil, errors.New("the embedded NATS server did not start")
+		return nil, own, err
+	}
+	return s, own, nil
+}
+
+// ready waits until a server that was started can be used.
+func ready(s *server.Server, o Options) error {
+	if !s.ReadyForConnections(20 * time.Second) {
+		return errors.New("the embedded NATS server did not start: " + o.where())
 	}
 	if !s.JetStreamEnabled() {
-		s.Shutdown()
-		return nil, errors.New("the embedded NATS server started without JetStream; its log says why")
+		return errors.New("the embedded NATS server started without JetStream; its log says why")
 	}
-	return s, nil
+	if o.Outside == nil {
+		return nil
+	}
+	return o.Outside.enable(s)
+}
+
+// where tells what may be in the way of the server's start.
+func (o Options) where() string {
+	if o.Outside == nil || o.Outside.Addr == "" {
+		return "its log says why"
+	}
+	return "its log says why; is --bus-listen=" + o.Outside.Addr + " in use?"
 }
 
 type closer func() error

@@ -39,6 +39,7 @@ type Options struct {
 
 	SyncInterval time.Duration // embedded: how often the store is synced; 10 seconds by default
 	SyncAlways   bool          // embedded: sync each frame before it is acknowledged
+	Outside      *Outside      // embedded: room for a public stream; nil without one
 
 	Timeout time.Duration // of one request, such as a publish with its acknowledgement; 5 seconds by default
 	// Grace is how long Follow waits for a stream that is absent, unreachable or behind the reader's position, before it sends
@@ -90,6 +91,9 @@ type Bus struct {
 	conn    *client.Conn
 	js      jetstream.JetStream
 	closers []io.Closer // after the connection, in order
+
+	outside   *client.Conn // embedded: of the public stream
+	listening string       // embedded: address for outside consumers
 
 	mu         sync.Mutex
 	connection context.Context    // ends with each lost connection
@@ -170,6 +174,9 @@ func (b *Bus) Connected() bool { return b.conn.IsConnected() }
 
 // Close ends the connection, and the embedded server with its lock.
 func (b *Bus) Close() error {
+	if b.outside != nil {
+		b.outside.Close()
+	}
 	b.conn.Close()
 	b.mu.Lock()
 	b.lost()

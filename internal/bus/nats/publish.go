@@ -89,7 +89,7 @@ func (b *Bus) config(epoch string) jetstream.StreamConfig {
 		MaxAge:      b.options.MaxAge,
 		Replicas:    b.options.Replicas,
 		AllowDirect: true,
-		Metadata:    map[string]string{"oms-database": b.options.Database, "oms-epoch": epoch},
+		Metadata:    map[string]string{databaseLabel: b.options.Database, "oms-epoch": epoch},
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/seed-255eabaa/oms/internal/postgrestest"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -53,16 +55,93 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// What loses commits is refused, wherever it was set: for the session, the role, the database, the server.
 func TestUnsafeServerIsRefused(t *testing.T) {
-	address := postgrestest.New(t) + "&options=-c%20synchronous_commit%3Doff"
-	if _, err := Open(context.Background(), address, Options{}); err == nil || !strings.Contains(err.Error(), "may lose") {
-		t.Errorf("error = %v", err)
-	}
-	store, err := Open(context.Background(), address, Options{AllowLosingCommits: true})
+	cluster, err := postgrestest.Start("", postgrestest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	store.Close()
+	defer cluster.Stop()
+	ctx := context.Background()
+	address, err := cluster.Create(ctx, "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	administrator, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer administrator.Close(ctx)
+	for _, test := range []struct{ name, set, unset, address, want string }{
+		{"address", "", "", address + "&options=-c%20synchronous_commit%3Doff", "synchronous_commit = on"},
+		{"address, as a parameter", "", "", address + "&synchronous_commit=off", "synchronous_commit = on"},
+		{"role", "ALTER ROLE postgres SET synchronous_commit = off", "ALTER ROLE postgres RESET synchronous_commit", address, "ALTER ROLE"},
+		{"database", "ALTER DATABASE kept SET synchronous_commit = off", "ALTER DATABASE kept RESET synchronous_commit", address, "ALTER DATABASE"},
+		{"fsync", "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync", address, "SET fsync = on"},
+		{"full pages", "ALTER SYSTEM SET full_page_writes = off", "ALTER SYSTEM RESET full_page_writes", address, "SET full_page_writes = on"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store, err := Open(ctx, address, Options{MaxBatchConnections: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			set(t, administrator, test.set, test.address, "off")
+			defer set(t, administrator, test.unset, address, "on")
+			if refused, err := Open(ctx, test.address, Options{}); !errors.Is(err, ErrLosesCommits) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error = %v", err)
+				if err == nil {
+					refused.Close()
+				}
+			}
+			if allowed, err := Open(ctx, test.address, Options{AllowLosingCommits: true}); err != nil {
+				t.Error(err)
+			} else {
+				allowed.Close()
+			}
+			if test.set == "" {
+				return
+			}
+			// A store that is open notices with its next connection.
+			store.batches.Reset()
+			if err := store.batches.Ping(ctx); !errors.Is(err, ErrLosesCommits) {
+				t.Errorf("a connection for batches: %v", err)
+			}
+		})
+	}
+	if store, err := Open(ctx, address+"&synchronous_commit=local", Options{}); err != nil {
+		t.Error(err)
+	} else {
+		store.Close()
+	}
+}
+
+// set changes a setting, and waits until new sessions have it.
+func set(t *testing.T, administrator *pgx.Conn, statement, address, value string) {
+	t.Helper()
+	if statement == "" {
+		return
+	}
+	ctx := context.Background()
+	for _, statement := range []string{statement, "SELECT pg_reload_conf()"} {
+		if _, err := administrator.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		session, err := pgx.Connect(ctx, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe := durable(ctx, session) == nil
+		_ = session.Close(ctx)
+		if safe == (value == "on") {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("%s has no effect", statement)
+		}
+	}
 }
 
 func TestRefusedValues(t *testing.T) {

@@ -25,8 +25,7 @@ type Options struct {
 	// RecentRows bounds the rows that the process remembers, so that it need not read what it wrote a moment ago; 32,768 by
 	// default, none below zero.
 	RecentRows int
-	// AllowLosingCommits accepts a server that may lose what it has committed (fsync or synchronous_commit off). For
-	// experiments: everything this system promises rests on commits that stay.
+	// AllowLosingCommits accepts a server that may lose what it has committed (see ErrLosesCommits). For experiments.
 	AllowLosingCommits bool
 }
 
@@ -99,7 +98,11 @@ func open(ctx context.Context, url string, options Options, readOnly bool) (*Sto
 	if readOnly {
 		return s, nil
 	}
-	if s.batches, err = s.pool(ctx, url, options.MaxBatchConnections, nil, preparing(prepared)); err != nil {
+	ready := prepareDurable
+	if options.AllowLosingCommits {
+		ready = preparing(prepared)
+	}
+	if s.batches, err = s.pool(ctx, url, options.MaxBatchConnections, nil, ready); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -167,10 +170,9 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 // check refuses a database that cannot keep what the store promises, or that is not ours.
 func (s *Store) check(ctx context.Context, readOnly bool) error {
-	var encoding, fsync, synchronous string
+	var encoding string
 	var tables bool
-	err := s.reads.QueryRow(ctx, `SELECT current_setting('server_encoding'), current_setting('fsync'),
-		current_setting('synchronous_commit'), to_regclass('stream') IS NOT NULL`).Scan(&encoding, &fsync, &synchronous, &tables)
+	err := s.reads.QueryRow(ctx, "SELECT current_setting('server_encoding'), to_regclass('stream') IS NOT NULL").Scan(&encoding, &tables)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check the database: %w", err)
@@ -180,9 +182,7 @@ func (s *Store) check(ctx context.Context, readOnly bool) error {
 		return errors.New("the database holds no oms tables: start `oms serve` on it first")
 	case readOnly || s.options.AllowLosingCommits:
 		return nil
-	case fsync != "on" || synchronous == "off":
-		return fmt.Errorf("the database may lose what it has committed (fsync = %s, synchronous_commit = %s): set both to on",
-			fsync, synchronous)
+	default:
+		return durable(ctx, s.reads)
 	}
-	return nil
 }

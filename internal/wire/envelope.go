@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/payment"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// document is a message that writes itself as REST does.
+type document interface {
+	proto.Message
+	AppendJSON(b []byte) []byte
+}
+
+// Envelope writes an event as outside consumers get it: the JSON form of the envelope of its type (requirement P-8).
+func Envelope(e *state.Event, eventID, region string) ([]byte, error) {
+	payload, err := payloadOf(e.Type)
+	if err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(e.Payload, payload); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", e.Type, err)
+	}
+	head := omsv1.EventEnvelope{
+		EventId: eventID, EventType: e.Type, OccurredAt: stamp(e.At), TenantId: e.Tenant, Region: region, TraceId: e.TraceID,
+		IdempotencyKey: e.IdempotencyKey, SchemaVersion: e.SchemaVersion, AggregateId: e.AggregateID, Seq: e.Seq,
+	}
+	b := head.AppendJSON(make([]byte, 0, 512+4*len(e.Payload)))
+	b = append(b[:len(b)-1], `,"payload":`...) // what the envelopes of all types share goes before what they do not
+	return append(payload.AppendJSON(b), '}'), nil
+}
+
+// payloadOf answers an empty payload of an event type.
+func payloadOf(eventType string) (document, error) {
+	switch eventType {
+	case order.EventStatusChanged:
+		return &omsv1.OrderStatusChanged{}, nil
+	case order.EventUpdated:
+		return &omsv1.OrderUpdated{}, nil
+	case payment.EventStatusChanged:
+		return &omsv1.PaymentStatusChanged{}, nil
+	case inventory.EventStockChanged:
+		return &omsv1.StockChanged{}, nil
+	default:
+		return nil, fmt.Errorf("event type %q is unknown to this version", eventType)
+	}
+}
