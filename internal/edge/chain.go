@@ -13,8 +13,10 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
@@ -255,7 +257,13 @@ var patterns = map[string]string{
 // translate writes a violation of a rule as the field, what is wrong and what would be right.
 func translate(violation *protovalidate.Violation) fault.Violation {
 	description := violation.Proto.GetMessage()
-	if violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern" {
+	switch {
+	case violation.Proto.GetRuleId() == "required":
+		description = "is required"
+		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
+			description = codec.RequiredEvenZero
+		}
+	case violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern":
 		if words, found := patterns[violation.RuleValue.String()]; found {
 			description = words
 		}

@@ -31,7 +31,11 @@ const (
 	TooDeep        = "NESTED_TOO_DEEPLY"
 	InvalidTime    = "INVALID_TIMESTAMP"
 	InvalidBase64  = "INVALID_BASE64"
+	Required       = "REQUIRED"
 )
+
+// RequiredEvenZero tells of an absent field that is not taken for 0.
+const RequiredEvenZero = "is required: name it, also when it is 0"
 
 // Message is what the contract compiler adds to a message.
 type Message interface {

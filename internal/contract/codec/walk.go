@@ -8,6 +8,7 @@ import (
 type Object struct {
 	fields jx.ObjIter
 	open   bool
+	begun  bool
 }
 
 // Object begins the object that comes next; anything else is refused and reads as an object without fields.
@@ -29,7 +30,7 @@ func (r *Reader) Object() Object {
 	}
 	r.depth++
 	r.push(step{})
-	return Object{fields: fields, open: true}
+	return Object{fields: fields, open: true, begun: true}
 }
 
 // Next goes to the next field of the object, whose value must then be read, refused or skipped.
@@ -65,6 +66,16 @@ func (r *Reader) Enter(name string, seen *Seen, bit uint) bool {
 		return false
 	}
 	return true
+}
+
+// Need refuses an object that has ended without a field which it must have; null stands for absent here too.
+func (r *Reader) Need(o *Object, name string, found bool) {
+	if found || !o.begun {
+		return // what is no object has been refused as such
+	}
+	r.push(step{name: name})
+	r.violate(Required, RequiredEvenZero)
+	r.pop()
 }
 
 // Choose tells whether a field of a oneof may be read: only one of its fields may be given.
