@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"strconv"
+
 	"github.com/go-faster/jx"
 )
 
@@ -21,7 +23,7 @@ func (r *Reader) Object() Object {
 		return Object{}
 	}
 	if r.depth == DepthLimit {
-		r.refuse(TooDeep, "is nested too deeply")
+		r.refuse(TooDeep, "is nested too deeply; "+strconv.Itoa(DepthLimit)+" levels are read")
 		return Object{}
 	}
 	fields, err := r.d.ObjIter()
@@ -57,7 +59,7 @@ func (r *Reader) Key() []byte { return r.key }
 func (r *Reader) Enter(name string, seen *Seen, bit uint) bool {
 	r.path[len(r.path)-1] = step{name: name}
 	if *seen&(1<<bit) != 0 {
-		r.refuse(DuplicateField, "is given more than once")
+		r.refuse(DuplicateField, GivenTwice)
 		return false
 	}
 	*seen |= 1 << bit
@@ -89,7 +91,7 @@ func (r *Reader) Choose(free bool) bool {
 // Unknown refuses the present field by its name.
 func (r *Reader) Unknown() {
 	r.path[len(r.path)-1] = step{name: Excerpt(string(r.key))}
-	r.refuse(UnknownField, "is not a field of this object")
+	r.refuse(UnknownField, "is not a field of this object; leave it out, or see /openapi.yaml for the right name")
 }
 
 // List is the state of reading one JSON array.
@@ -151,7 +153,7 @@ func (r *Reader) NextEntry(o *Object, has func(key string) bool) (key string, ok
 		}
 		key = string(r.key)
 		if has(key) {
-			r.refuse(DuplicateField, "is given more than once")
+			r.refuse(DuplicateField, GivenTwice)
 			continue
 		}
 		return key, true

@@ -71,8 +71,11 @@ func tooLarge(limit int) *fault.Fault {
 		With("limit_bytes", itoa(limit))
 }
 
-// checkType refuses a body that is not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
+// checkType refuses a body that is compressed, or not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
 func checkType(r *http.Request) *fault.Fault {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return fault.Invalid("Content-Encoding", unsupportedType, "must be absent, is %q; send the body uncompressed", codec.Excerpt(encoding))
+	}
 	given := r.Header.Get("Content-Type")
 	if r.ContentLength == 0 || given == "" || given == jsonType {
 		return nil

@@ -104,6 +104,7 @@ func TestRefusals(t *testing.T) {
 			method: "POST", path: pay, body: `{"payment_token":"` + strings.Repeat("a", 64) + `"}`, status: 413, code: "BODY_TOO_LARGE",
 		},
 		"form":          {method: "POST", path: pay, body: `a=b`, headers: []string{"Content-Type: application/x-www-form-urlencoded"}, status: 415, code: "UNSUPPORTED_MEDIA_TYPE", field: "Content-Type"},
+		"compressed":    {method: "POST", path: pay, body: `{}`, headers: []string{"Content-Encoding: gzip"}, status: 415, code: "UNSUPPORTED_MEDIA_TYPE", field: "Content-Encoding"},
 		"other charset": {method: "POST", path: pay, body: `{}`, headers: []string{"Content-Type: application/json; charset=latin1"}, status: 415, code: "UNSUPPORTED_MEDIA_TYPE", field: "Content-Type"},
 	} {
 		t.Run(name, func(t *testing.T) {
