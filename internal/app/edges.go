@@ -73,7 +73,13 @@ func (a *App) openEdges(ctx context.Context) error {
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	a.edges = e
 	a.closers = append(a.closers, e.close)
-	return e.listen(ctx, &a.config)
+	if err := e.listen(ctx, &a.config); err != nil {
+		return err
+	}
+	if e.listeners[0] != nil {
+		e.listeners[0] = restapi.Listen(e.listeners[0], a.config.MaxHeaderBytes, a.logger)
+	}
+	return nil
 }
 
 // httpServer bounds what a connection may cost before a handler knows of it. What bodies and answers may take is the handler's

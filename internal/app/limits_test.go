@@ -221,6 +221,38 @@ func TestSlowAndLargeRequestsEnd(t *testing.T) {
 	})
 }
 
+// What net/http refuses before a handler could has the form of every other refusal (ruling R-5).
+func TestNoRequestsAreRefusedAlike(t *testing.T) {
+	server := start(t)
+	for name, test := range map[string]struct {
+		said   []string
+		status int
+		code   string
+	}{
+		"percent":  {[]string{"GET /v1/orders/%zz HTTP/1.1", "Host: oms", "", ""}, 400, "MALFORMED_REQUEST"},
+		"no HTTP":  {[]string{"hello", "", ""}, 400, "MALFORMED_REQUEST"},
+		"no host":  {[]string{"GET /v1/orders HTTP/1.1", "", ""}, 400, "MALFORMED_REQUEST"},
+		"length":   {[]string{"POST /v1/orders HTTP/1.1", "Host: oms", "Content-Length: -1", "", ""}, 400, "MALFORMED_REQUEST"},
+		"encoding": {[]string{"POST /v1/orders HTTP/1.1", "Host: oms", "Transfer-Encoding: br", "", ""}, 501, "UNSUPPORTED_TRANSFER_ENCODING"},
+		"header":   {[]string{"GET /v1/orders HTTP/1.1", "Host: oms", "X: " + strings.Repeat("x", 40<<10), "", ""}, 431, "HEADER_TOO_LARGE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := connect(t, server.api())
+			w.say(test.said...)
+			code, body := w.hear()
+			var refusal struct {
+				Code, Message string
+				TraceID       string `json:"trace_id"`
+				Details       []any
+			}
+			err := json.Unmarshal([]byte(body), &refusal)
+			if err != nil || code != test.status || refusal.Code != test.code || len(refusal.TraceID) != 32 || len(refusal.Details) != 1 {
+				t.Errorf("%v: %d %s", err, code, body)
+			}
+		})
+	}
+}
+
 func keyedFor(t *testing.T) context.Context { return keyed(t, t.Name()) }
 
 func TestConnectionsAndStreamsAreLimited(t *testing.T) {

@@ -116,7 +116,8 @@ func (in *Input) Once(seen *Seen, bit uint) bool {
 
 // UnknownQuery refuses the present query parameter by its name.
 func (in *Input) UnknownQuery() {
-	in.violate(codec.Excerpt(in.name), UnknownParameter, "is not a query parameter of this path; leave it out, or see /openapi.yaml for the right name")
+	in.violate(codec.Excerpt(in.name), UnknownParameter,
+		"is not a query parameter of this path; leave it out, or see /openapi.yaml for the right name")
 }
 
 // Resume makes the Last-Event-ID header the present parameter; false without one. A stream that goes on by itself sends the
