@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -203,7 +204,7 @@ func (c *client) stock(ctx context.Context, skus int) error {
 	for range 64 {
 		group.Go(func() {
 			for name := range names {
-				if _, err := c.inventory.SetStock(keyed(ctx), &omsv1.SetStockRequest{Sku: name, OnHand: 1 << 40}); err != nil {
+				if _, err := c.inventory.SetStock(keyed(ctx), &omsv1.SetStockRequest{Sku: name, OnHand: proto.Int64(1 << 40)}); err != nil {
 					errs <- err
 					return
 				}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/app"
@@ -90,7 +91,7 @@ func TestOrderToConfirmed(t *testing.T) {
 
 func orderToConfirmed(t *testing.T, server *running) {
 	t.Helper()
-	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: 10}); err != nil {
+	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(10)}); err != nil {
 		t.Fatal(err)
 	}
 	created, err := server.orders.CreateOrder(keyed(t, "create"), &omsv1.CreateOrderRequest{
@@ -140,7 +141,7 @@ func (r *running) await(t *testing.T, orderID string, wanted omsv1.OrderStatus) 
 // Stock of a living order is given back by cancelling it and in no other way: it would be sold twice (requirement O-12).
 func TestReleaseByHandNeedsAnEndedOrder(t *testing.T) {
 	server := start(t)
-	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: 1}); err != nil {
+	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(1)}); err != nil {
 		t.Fatal(err)
 	}
 	created, err := server.orders.CreateOrder(keyed(t, "create"), &omsv1.CreateOrderRequest{

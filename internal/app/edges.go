@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
@@ -27,13 +28,8 @@ import (
 )
 
 const (
-	grpcWorkers   = 512              // goroutines kept for calls: most wait for a commit, and a new one grows its stack anew
-	maxStreams    = 1024             // calls at once on one gRPC connection
-	maxInFlight   = 16_384           // unary calls at once in the process
-	heartbeat     = 15 * time.Second // of feeds and event streams
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	headerLimit   = 32 << 10 // bytes
+	grpcWorkers = 512              // goroutines kept for calls: most wait for a commit, and a new one grows its stack anew
+	heartbeat   = 15 * time.Second // of feeds and event streams
 )
 
 // edges are the listeners of a process and what answers on them.
@@ -57,22 +53,18 @@ func (a *App) openEdges(ctx context.Context) error {
 	}
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
 	rest, err := restapi.New(restapi.Options{
-		Chain: chain, BodyLimit: a.config.MaxBodyBytes, Heartbeat: heartbeat, Log: a.logger,
-		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), stockRoutes(stock)),
+		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
+		Heartbeat: heartbeat, Log: a.logger,
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
 	}
 	e := &edges{
-		apiServer: &http.Server{
-			Handler: rest, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerLimit,
-			ErrorLog: httpLog(a.logger),
-		},
-		opsServer: &http.Server{
-			Handler: ops.New(a.opsOptions()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: httpLog(a.logger),
-		},
-		public:  a.grpcServer(chain, environment.Methods, false),
-		private: a.grpcServer(chain, environment.Methods, true),
+		apiServer: a.httpServer(rest),
+		opsServer: a.httpServer(ops.New(a.opsOptions())),
+		public:    a.grpcServer(chain, environment.Methods, false),
+		private:   a.grpcServer(chain, environment.Methods, true),
 	}
 	e.apiServer.RegisterOnShutdown(rest.Close)
 	omsv1.RegisterOrderServiceServer(e.public, orders)
@@ -81,12 +73,22 @@ func (a *App) openEdges(ctx context.Context) error {
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	a.edges = e
 	a.closers = append(a.closers, e.close)
-	return e.listen(ctx, &a.config)
+	if err := e.listen(ctx, &a.config); err != nil {
+		return err
+	}
+	if e.listeners[0] != nil {
+		e.listeners[0] = restapi.Listen(e.listeners[0], a.config.MaxHeaderBytes, a.logger)
+	}
+	return nil
 }
 
-// stockRoutes are the routes of stock keeping.
-func stockRoutes(stock *service.Inventory) []*contract.Route {
-	return omsv1.InventoryServiceRoutes(stock)
+// httpServer bounds what a connection may cost before a handler knows of it. What bodies and answers may take is the handler's
+// to bound: an event stream has no end.
+func (a *App) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: a.config.HeaderTimeout, IdleTimeout: a.config.IdleTimeout,
+		MaxHeaderBytes: a.config.MaxHeaderBytes, ErrorLog: httpLog(a.logger),
+	}
 }
 
 // environment is what the services stand on.
@@ -115,7 +117,7 @@ func (a *App) chain() (edge.Chain, error) {
 	}
 	options := edge.Options{
 		Authenticate: authenticator.Authenticate, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
-		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: maxInFlight,
+		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight),
 	}
 	a.observeCalls(&options)
 	return edge.NewChain(options)
@@ -123,8 +125,10 @@ func (a *App) chain() (edge.Chain, error) {
 
 func (a *App) grpcServer(chain edge.Chain, methods contract.Table, internal bool) *grpcapi.Server {
 	return grpcapi.New(grpcapi.Options{
-		Chain: chain, Methods: methods, Internal: internal, MaxMessage: a.config.MaxBodyBytes, MaxStreams: maxStreams,
-		Reflection: a.config.AuthMode() == config.None, Workers: grpcWorkers,
+		Chain: chain, Methods: methods, Internal: internal, Reflection: a.config.AuthMode() == config.None, Workers: grpcWorkers,
+		MaxMessage: a.config.MaxBodyBytes,
+		MaxHeader:  uint32(a.config.MaxHeaderBytes), MaxStreams: uint32(a.config.MaxStreams), //nolint:gosec // validated
+		MaxDeadline: a.config.MaxRequestDeadline, HeaderTimeout: a.config.HeaderTimeout, IdleTimeout: a.config.IdleTimeout,
 	})
 }
 
@@ -140,7 +144,7 @@ func (e *edges) listen(ctx context.Context, c *config.Config) error {
 		if err != nil {
 			return fmt.Errorf("listen on %s: %w", address, err)
 		}
-		e.listeners[i] = listener
+		e.listeners[i] = netutil.LimitListener(listener, c.MaxConnections)
 	}
 	return nil
 }

@@ -77,7 +77,15 @@ type Config struct {
 	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
+	MaxConnections     int           `default:"8192" group:"Limits" help:"Connections open at once on each listener; more wait to be accepted."`
+	MaxStreams         int           `default:"1024" group:"Limits" help:"gRPC calls at once on one connection."`
+	MaxInFlight        int           `default:"16384" group:"Limits" help:"Calls with one answer under way at once; more are refused."`
+	MaxHeaderBytes     int           `default:"32768" group:"Limits" help:"Greatest header of a request."`
 	MaxBodyBytes       int           `default:"1048576" group:"Limits" help:"Greatest body of a request."`
+	HeaderTimeout      time.Duration `default:"10s" group:"Limits" help:"Time for a header to arrive, and for a gRPC connection to begin."`
+	BodyTimeout        time.Duration `default:"20s" group:"Limits" help:"Time for a body to arrive."`
+	WriteTimeout       time.Duration `default:"10s" group:"Limits" help:"Time for a client to take an answer or an event."`
+	IdleTimeout        time.Duration `default:"2m" group:"Limits" help:"Time for which a connection without requests is kept."`
 	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
 	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
 	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`

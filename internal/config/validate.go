@@ -41,6 +41,9 @@ const (
 	maxLanes       = 16
 	maxQueueLimit  = 1 << 20
 	maxFollowers   = 1 << 20
+	maxConnections = 1 << 20
+	minHeader      = 4 << 10 // a token and the traces must fit
+	maxHeader      = 1 << 20
 	longestTimeout = 365 * 24 * time.Hour
 )
 
@@ -136,7 +139,8 @@ func (c *Config) checkNumbers(p *Problems) {
 		value time.Duration
 	}{
 		{"unpaid-for", c.UnpaidFor}, {"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
-		{"shutdown-grace", c.ShutdownGrace},
+		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
+		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout},
 	} {
 		if d.value <= 0 || d.value > longestTimeout {
 			p.add("--%s=%v is out of range: write a time above zero, such as 15m.", d.flag, d.value)
@@ -150,6 +154,8 @@ func (c *Config) checkNumbers(p *Problems) {
 		flag               string
 		value, least, most int
 	}{
+		{"max-connections", c.MaxConnections, 1, maxConnections}, {"max-streams", c.MaxStreams, 1, maxConnections},
+		{"max-in-flight", c.MaxInFlight, 1, maxConnections}, {"max-header-bytes", c.MaxHeaderBytes, minHeader, maxHeader},
 		{"max-body-bytes", c.MaxBodyBytes, minBody, maxBody}, {"max-queue", c.MaxQueue, 1, maxQueueLimit},
 		{"max-batch", c.MaxBatch, 1, maxBatchLimit}, {"max-batch-rows", c.MaxBatchRows, 1, maxBatchRows},
 		{"lanes", c.Lanes, 0, maxLanes}, {"max-followers", c.MaxFollowers, 0, maxFollowers},

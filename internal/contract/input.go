@@ -107,7 +107,7 @@ func (in *Input) Name() string { return in.name }
 // Once tells whether the present query parameter, the bit-th of its message, is met for the first time, and refuses it otherwise.
 func (in *Input) Once(seen *Seen, bit uint) bool {
 	if *seen&(1<<bit) != 0 {
-		in.violate(in.name, codec.DuplicateField, "is given more than once")
+		in.violate(in.name, codec.DuplicateField, codec.GivenTwice)
 		return false
 	}
 	*seen |= 1 << bit
@@ -116,7 +116,8 @@ func (in *Input) Once(seen *Seen, bit uint) bool {
 
 // UnknownQuery refuses the present query parameter by its name.
 func (in *Input) UnknownQuery() {
-	in.violate(codec.Excerpt(in.name), UnknownParameter, "is not a query parameter of this path")
+	in.violate(codec.Excerpt(in.name), UnknownParameter,
+		"is not a query parameter of this path; leave it out, or see /openapi.yaml for the right name")
 }
 
 // Resume makes the Last-Event-ID header the present parameter; false without one. A stream that goes on by itself sends the

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/load"
@@ -126,7 +127,7 @@ func (d *show) stock(ctx context.Context) error {
 	for sku, pieces := range d.plan.stock {
 		group.Go(func() error {
 			_, err := load.Send(ctx, d.client, load.Key(), d.client.Inventory.SetStock,
-				&omsv1.SetStockRequest{Sku: sku, OnHand: reserved[sku] + pieces})
+				&omsv1.SetStockRequest{Sku: sku, OnHand: proto.Int64(reserved[sku] + pieces)})
 			return err //nolint:wrapcheck // the caller wraps
 		})
 	}

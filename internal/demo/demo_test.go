@@ -160,7 +160,7 @@ func TestStockLeavesReservedAlone(t *testing.T) {
 	request := &omsv1.CreateOrderRequest{CustomerId: "other", Currency: "EUR"}
 	for sku, pieces := range makePlan("x", 40, 5).stock {
 		_, err := load.Send(t.Context(), client, load.Key(), client.Inventory.SetStock,
-			&omsv1.SetStockRequest{Sku: sku, OnHand: 10 * pieces})
+			&omsv1.SetStockRequest{Sku: sku, OnHand: proto.Int64(10 * pieces)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,8 +13,10 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
@@ -86,6 +88,9 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 // Stream implements Chain. The request of a gRPC stream is read by its handler, which has it checked.
 func (c *chain) Stream(ctx context.Context, call *Call, handle func(context.Context) error) error {
 	return c.run(ctx, call, func(ctx context.Context, scope *Scope) error {
+		if call.Unreadable != nil {
+			return call.Unreadable
+		}
 		if call.Request != nil {
 			if err := scope.Check(call.Request); err != nil {
 				return err
@@ -95,21 +100,45 @@ func (c *chain) Stream(ctx context.Context, call *Call, handle func(context.Cont
 	})
 }
 
-// Refuse gives a request that ended before it became a message what every other refusal has: a trace, and authentication, so
-// that a stranger learns nothing of the contract by sending nonsense.
+// admitted carries the caller of an admitted call.
+type admitted struct{}
+
+// Admit implements Chain.
+func (c *chain) Admit(ctx context.Context, call *Call) (context.Context, error) {
+	var caller Caller
+	refusal := c.guard(ctx, func() error {
+		found, refusal := c.admit(call)
+		if refusal != nil {
+			return refusal
+		}
+		caller = found
+		return nil
+	})
+	if refusal != nil {
+		return ctx, c.turnAway(ctx, call, refusal)
+	}
+	return context.WithValue(ctx, admitted{}, caller), nil
+}
+
+// Refuse implements Chain.
 func (c *chain) Refuse(ctx context.Context, call *Call, err error) error {
+	return c.turnAway(ctx, call, c.guard(ctx, func() error {
+		if _, unknown := c.Authenticate(call); unknown != nil {
+			return unknown
+		}
+		return err
+	}))
+}
+
+// turnAway answers a call that run never sees, with its trace and on the record.
+func (c *chain) turnAway(ctx context.Context, call *Call, refusal *fault.Fault) *fault.Fault {
 	traced := trace.FromHeaders(call.Header)
 	traced.Echo("", call.SetHeader)
 	ctx = trace.With(ctx, traced)
-	scope := &Scope{Call: call, TraceID: traced.ID}
-	refusal := fault.From(err)
-	if _, unknown := c.Authenticate(call); unknown != nil {
-		refusal = unknown
-	}
 	if c.Observe != nil {
 		c.Observe(ctx, call, refusal.Code, 0)
 	}
-	return c.sign(ctx, refusal, scope)
+	return c.sign(ctx, refusal, &Scope{Call: call, TraceID: traced.ID})
 }
 
 // run is what unary and streaming calls share: trace, recover, authenticate, authorize, observe.
@@ -124,9 +153,14 @@ func (c *chain) run(ctx context.Context, call *Call, inner func(context.Context,
 		ctx, end = c.Begin(ctx, call)
 	}
 	refusal := c.guard(ctx, func() error {
-		if refusal := c.admit(call, scope); refusal != nil {
-			return refusal
+		caller, found := ctx.Value(admitted{}).(Caller)
+		if !found {
+			var refusal *fault.Fault
+			if caller, refusal = c.admit(call); refusal != nil {
+				return refusal
+			}
 		}
+		scope.Caller = caller
 		return inner(ctx, scope)
 	})
 	end(refusal)
@@ -189,18 +223,17 @@ func MethodName(call *Call) string {
 }
 
 // admit authenticates the caller and checks that it may call the method.
-func (c *chain) admit(call *Call, scope *Scope) *fault.Fault {
+func (c *chain) admit(call *Call) (Caller, *fault.Fault) {
 	caller, refusal := c.Authenticate(call)
 	if refusal != nil {
-		return refusal
+		return Caller{}, refusal
 	}
 	for _, needed := range call.Method.Scopes {
 		if !caller.May(needed) {
-			return fault.New(fault.PermissionDenied, "SCOPE_MISSING", "the credential lacks the scope %q", needed).With("scope", needed)
+			return Caller{}, fault.New(fault.PermissionDenied, "SCOPE_MISSING", "the credential lacks the scope %q", needed).With("scope", needed)
 		}
 	}
-	scope.Caller = caller
-	return nil
+	return caller, nil
 }
 
 // enter counts a call in, or refuses it when too many are under way.
@@ -255,7 +288,13 @@ var patterns = map[string]string{
 // translate writes a violation of a rule as the field, what is wrong and what would be right.
 func translate(violation *protovalidate.Violation) fault.Violation {
 	description := violation.Proto.GetMessage()
-	if violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern" {
+	switch {
+	case violation.Proto.GetRuleId() == "required":
+		description = "is required"
+		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
+			description = codec.RequiredEvenZero
+		}
+	case violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern":
 		if words, found := patterns[violation.RuleValue.String()]; found {
 			description = words
 		}

@@ -33,8 +33,16 @@ type Call struct {
 // Chain runs a call through its wrappers: recover, trace, authenticate, authorize, limit, validate, idempotency key. Errors
 // are always faults.
 type Chain interface {
+	// Admit authenticates and authorizes a call before anything of its request is read: a stranger must not make the process
+	// read. The context it answers admits the call to Unary or Stream, which would else ask again.
+	Admit(ctx context.Context, call *Call) (context.Context, error)
+	// Unary runs a call with one answer. Call.Unreadable refuses it as a rule does that its request breaks.
 	Unary(ctx context.Context, call *Call, handle func(ctx context.Context) (proto.Message, error)) (proto.Message, error)
+	// Stream runs a call that is answered by a stream.
 	Stream(ctx context.Context, call *Call, handle func(ctx context.Context) error) error
+	// Refuse gives a request that meant no method, such as one of an unknown path, what every other refusal has: a trace, and
+	// authentication, so that a stranger learns nothing of the contract by asking around. Call.Method is nil.
+	Refuse(ctx context.Context, call *Call, err error) error
 }
 
 // Caller is who asks, as authentication found.

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/load"
@@ -23,7 +24,7 @@ func connect(t *testing.T) (*loadtest.Server, *load.Client) {
 	client := load.New(conn, conn)
 	client.Policy.First = time.Millisecond
 	_, err := load.Send(t.Context(), client, load.Key(), client.Inventory.SetStock,
-		&omsv1.SetStockRequest{Sku: "mug", OnHand: 1_000_000})
+		&omsv1.SetStockRequest{Sku: "mug", OnHand: proto.Int64(1_000_000)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
@@ -59,7 +60,7 @@ func keyed(t testing.TB, key string) context.Context {
 // stock sets what there is of a SKU.
 func (w *world) stock(sku string, onHand int64) {
 	w.t.Helper()
-	_, err := load.Send(within(w.t), w.client(), load.Key(), w.client().Inventory.SetStock, &omsv1.SetStockRequest{Sku: sku, OnHand: onHand})
+	_, err := load.Send(within(w.t), w.client(), load.Key(), w.client().Inventory.SetStock, &omsv1.SetStockRequest{Sku: sku, OnHand: proto.Int64(onHand)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
@@ -220,7 +221,7 @@ func TestOrderOfAnotherContentIsNotTakenOver(t *testing.T) {
 func TestStockLeavesReservedAlone(t *testing.T) {
 	server := loadtest.New()
 	client := connect(t, server)
-	if _, err := load.Send(t.Context(), client, load.Key(), client.Inventory.SetStock, &omsv1.SetStockRequest{Sku: "MUG", OnHand: 5}); err != nil {
+	if _, err := load.Send(t.Context(), client, load.Key(), client.Inventory.SetStock, &omsv1.SetStockRequest{Sku: "MUG", OnHand: proto.Int64(5)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := load.Send(t.Context(), client, load.Key(), client.Orders.CreateOrder, &omsv1.CreateOrderRequest{

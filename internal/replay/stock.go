@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/load"
@@ -67,7 +68,7 @@ const stockTries = 10
 func (r *run) stock(ctx context.Context, sku string, pieces int64, item *omsv1.StockItem) error {
 	for range stockTries {
 		_, err := load.Send(ctx, r.client, load.Key(), r.client.Inventory.SetStock, &omsv1.SetStockRequest{
-			Sku: sku, OnHand: item.GetReserved() + pieces, ExpectedVersion: item.GetVersion(),
+			Sku: sku, OnHand: proto.Int64(item.GetReserved() + pieces), ExpectedVersion: item.GetVersion(),
 		})
 		if err == nil {
 			return nil

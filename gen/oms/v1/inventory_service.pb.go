@@ -539,8 +539,8 @@ type SetStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stock keeping unit.
 	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
-	// Pieces in the house, reserved ones included.
-	OnHand int64 `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3" json:"on_hand,omitempty"`
+	// Pieces in the house, reserved ones included. It must be named, also when it is 0: a forgotten one would empty the shelf.
+	OnHand *int64 `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3,oneof" json:"on_hand,omitempty"`
 	// Refuse with ABORTED unless the item has this version; 0 for any.
 	ExpectedVersion int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
@@ -585,8 +585,8 @@ func (x *SetStockRequest) GetSku() string {
 }
 
 func (x *SetStockRequest) GetOnHand() int64 {
-	if x != nil {
-		return x.OnHand
+	if x != nil && x.OnHand != nil {
+		return *x.OnHand
 	}
 	return 0
 }
@@ -989,11 +989,13 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\x0eReleaseRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\"H\n" +
 	"\x0fReleaseResponse\x125\n" +
-	"\vreservation\x18\x01 \x01(\v2\x13.oms.v1.ReservationR\vreservation\"\xf9\x01\n" +
+	"\vreservation\x18\x01 \x01(\v2\x13.oms.v1.ReservationR\vreservation\"\x8d\x02\n" +
 	"\x0fSetStockRequest\x12\x86\x01\n" +
-	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x12)\n" +
-	"\aon_hand\x18\x02 \x01(\x03B\x10\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00R\x06onHand\x122\n" +
-	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"9\n" +
+	"\x03sku\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x03sku\x121\n" +
+	"\aon_hand\x18\x02 \x01(\x03B\x13\xbaH\x10\xc8\x01\x01\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00H\x00R\x06onHand\x88\x01\x01\x122\n" +
+	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersionB\n" +
+	"\n" +
+	"\b_on_hand\"9\n" +
 	"\x10SetStockResponse\x12%\n" +
 	"\x04item\x18\x01 \x01(\v2\x11.oms.v1.StockItemR\x04item\"\x8e\x02\n" +
 	"\x12AdjustStockRequest\x12\x86\x01\n" +
@@ -1099,6 +1101,7 @@ func file_oms_v1_inventory_service_proto_init() {
 	if File_oms_v1_inventory_service_proto != nil {
 		return
 	}
+	file_oms_v1_inventory_service_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

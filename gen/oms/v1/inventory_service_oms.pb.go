@@ -314,8 +314,10 @@ func (x *SetStockRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"sku":`...)
 	b = codec.AppendString(b, x.Sku)
-	b = append(b, `,"on_hand":`...)
-	b = codec.AppendInt(b, x.OnHand)
+	if x.OnHand != nil {
+		b = append(b, `,"on_hand":`...)
+		b = codec.AppendInt(b, *x.OnHand)
+	}
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
 	return append(b, '}')
@@ -332,7 +334,8 @@ func (x *SetStockRequest) DecodeJSON(r *codec.Reader) {
 			}
 		case "on_hand":
 			if r.Enter("on_hand", &seen, 1) {
-				x.OnHand = r.Int64()
+				value := r.Int64()
+				x.OnHand = &value
 			}
 		case "expected_version":
 			if r.Enter("expected_version", &seen, 2) {

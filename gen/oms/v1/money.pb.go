@@ -8,6 +8,7 @@ package omsv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/seed-255eabaa/oms/gen/oms/options/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -27,7 +28,7 @@ type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ISO 4217 code of three capital letters.
 	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
-	// Integer count of minor units, at most 2^53-1 in size.
+	// Integer count of minor units, at most 2^53-1 in size. JSON must name it, also when it is 0.
 	AmountMinor   int64 `protobuf:"varint,2,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -81,11 +82,11 @@ var File_oms_v1_money_proto protoreflect.FileDescriptor
 
 const file_oms_v1_money_proto_rawDesc = "" +
 	"\n" +
-	"\x12oms/v1/money.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\"t\n" +
+	"\x12oms/v1/money.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1coms/options/v1/options.proto\"z\n" +
 	"\x05Money\x12-\n" +
 	"\bcurrency\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +
-	"^[A-Z]{3}$R\bcurrency\x12<\n" +
-	"\famount_minor\x18\x02 \x01(\x03B\x19\xbaH\x16\"\x14\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x81\x80\x80\x80\x80\x80\x80\xf0\xff\x01R\vamountMinorB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"^[A-Z]{3}$R\bcurrency\x12B\n" +
+	"\famount_minor\x18\x02 \x01(\x03B\x1f\xbaH\x16\"\x14\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x81\x80\x80\x80\x80\x80\x80\xf0\xff\x01\xb2\xd4\x18\x02\b\x01R\vamountMinorB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_money_proto_rawDescOnce sync.Once

@@ -23,7 +23,9 @@ func (x *Money) AppendJSON(b []byte) []byte {
 // DecodeJSON fills the message from the JSON object that r stands at.
 func (x *Money) DecodeJSON(r *codec.Reader) {
 	var seen codec.Seen
-	for o := r.Object(); r.Next(&o); {
+	var found codec.Seen
+	o := r.Object()
+	for r.Next(&o) {
 		switch string(r.Key()) {
 		case "currency":
 			if r.Enter("currency", &seen, 0) {
@@ -31,10 +33,12 @@ func (x *Money) DecodeJSON(r *codec.Reader) {
 			}
 		case "amount_minor":
 			if r.Enter("amount_minor", &seen, 1) {
+				found |= 1 << 1
 				x.AmountMinor = r.Int64()
 			}
 		default:
 			r.Unknown()
 		}
 	}
+	r.Need(&o, "amount_minor", found&(1<<1) != 0)
 }

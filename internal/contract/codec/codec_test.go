@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,10 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatal(err)
 				}
 				back = fresh(empty)
-				if wrong := codec.Unmarshal(text, back); wrong != nil || !proto.Equal(m, back) {
+				wrong := slices.DeleteFunc(codec.Unmarshal(text, back), func(v fault.Violation) bool {
+					return v.Reason == codec.Required // the reference leaves zeros out
+				})
+				if len(wrong) > 0 || !proto.Equal(m, back) {
 					t.Fatalf("we read %s as %v, %v; want %v", text, back, wrong, m)
 				}
 			})
@@ -128,7 +132,7 @@ func TestRefusals(t *testing.T) {
 		want []fault.Violation // descriptions are prefixes
 	}{
 		"unknown field":   {`{"colour":1}`, []fault.Violation{{Field: "colour", Reason: codec.UnknownField, Description: "is not a field"}}},
-		"unknown inside":  {`{"items":[{},{"price":{"cents":{"a":[1]}}}]}`, []fault.Violation{{Field: "items[1].price.cents", Reason: codec.UnknownField}}},
+		"unknown inside":  {`{"items":[{},{"price":{"amount_minor":1,"cents":{"a":[1]}}}]}`, []fault.Violation{{Field: "items[1].price.cents", Reason: codec.UnknownField}}},
 		"duplicate":       {`{"currency":"EUR","currency":"EUR"}`, []fault.Violation{{Field: "currency", Reason: codec.DuplicateField}}},
 		"duplicate key":   {`{"metadata":{"a":"1","\u0061":"2"}}`, []fault.Violation{{Field: `metadata["a"]`, Reason: codec.DuplicateField}}},
 		"null then again": {`{"currency":null,"currency":"EUR"}`, []fault.Violation{{Field: "currency", Reason: codec.DuplicateField}}},
@@ -252,6 +256,11 @@ func TestChoicesAndAbsence(t *testing.T) {
 		`{"parts":{"a":{"part":{"x":1}}}}`:   `parts["a"].part.x UNKNOWN_FIELD`,
 		`{"counts":{"a":1,"b":2,"a":3}}`:     `counts["a"] DUPLICATE_FIELD`,
 		`{"first":{"empty":{}}}`:             ``,
+		`{"weighed":{"grams":0}}`:            ``,
+		`{"weighed":null}`:                   ``,
+		`{"weighed":{}}`:                     `weighed.grams REQUIRED is required: name it, also when it is 0`,
+		`{"weighed":{"grams":null}}`:         `weighed.grams REQUIRED`,
+		`{"weighed":[]}`:                     `weighed WRONG_TYPE must be an object`,
 		`{"first":{"empty":{"a":1}}}`:        `first.empty.a UNKNOWN_FIELD`,
 		nested(codec.DepthLimit - 1):         ``,
 		nested(codec.DepthLimit):             strings.Repeat("part.", codec.DepthLimit-1) + `part NESTED_TOO_DEEPLY`,

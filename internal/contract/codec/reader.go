@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/go-faster/jx"
@@ -31,7 +32,14 @@ const (
 	TooDeep        = "NESTED_TOO_DEEPLY"
 	InvalidTime    = "INVALID_TIMESTAMP"
 	InvalidBase64  = "INVALID_BASE64"
+	Required       = "REQUIRED"
 )
+
+// GivenTwice tells of a name that stands more than once where it may stand once.
+const GivenTwice = "is given more than once; name it once"
+
+// RequiredEvenZero tells of an absent field that is not taken for 0.
+const RequiredEvenZero = "is required: name it, also when it is 0"
 
 // Message is what the contract compiler adds to a message.
 type Message interface {
@@ -114,7 +122,7 @@ func (r *Reader) fail(description string) {
 
 func (r *Reader) check(err error) bool {
 	if err != nil {
-		r.fail("is not valid JSON: " + err.Error())
+		r.fail("is not valid JSON: " + strings.TrimPrefix(err.Error(), "skip: ") + "; send one JSON object")
 		return false
 	}
 	return true

@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"strconv"
+
 	"github.com/go-faster/jx"
 )
 
@@ -8,6 +10,7 @@ import (
 type Object struct {
 	fields jx.ObjIter
 	open   bool
+	begun  bool
 }
 
 // Object begins the object that comes next; anything else is refused and reads as an object without fields.
@@ -20,7 +23,7 @@ func (r *Reader) Object() Object {
 		return Object{}
 	}
 	if r.depth == DepthLimit {
-		r.refuse(TooDeep, "is nested too deeply")
+		r.refuse(TooDeep, "is nested too deeply; "+strconv.Itoa(DepthLimit)+" levels are read")
 		return Object{}
 	}
 	fields, err := r.d.ObjIter()
@@ -29,7 +32,7 @@ func (r *Reader) Object() Object {
 	}
 	r.depth++
 	r.push(step{})
-	return Object{fields: fields, open: true}
+	return Object{fields: fields, open: true, begun: true}
 }
 
 // Next goes to the next field of the object, whose value must then be read, refused or skipped.
@@ -56,7 +59,7 @@ func (r *Reader) Key() []byte { return r.key }
 func (r *Reader) Enter(name string, seen *Seen, bit uint) bool {
 	r.path[len(r.path)-1] = step{name: name}
 	if *seen&(1<<bit) != 0 {
-		r.refuse(DuplicateField, "is given more than once")
+		r.refuse(DuplicateField, GivenTwice)
 		return false
 	}
 	*seen |= 1 << bit
@@ -65,6 +68,16 @@ func (r *Reader) Enter(name string, seen *Seen, bit uint) bool {
 		return false
 	}
 	return true
+}
+
+// Need refuses an object that has ended without a field which it must have; null stands for absent here too.
+func (r *Reader) Need(o *Object, name string, found bool) {
+	if found || !o.begun {
+		return // what is no object has been refused as such
+	}
+	r.push(step{name: name})
+	r.violate(Required, RequiredEvenZero)
+	r.pop()
 }
 
 // Choose tells whether a field of a oneof may be read: only one of its fields may be given.
@@ -78,7 +91,7 @@ func (r *Reader) Choose(free bool) bool {
 // Unknown refuses the present field by its name.
 func (r *Reader) Unknown() {
 	r.path[len(r.path)-1] = step{name: Excerpt(string(r.key))}
-	r.refuse(UnknownField, "is not a field of this object")
+	r.refuse(UnknownField, "is not a field of this object; leave it out, or see /openapi.yaml for the right name")
 }
 
 // List is the state of reading one JSON array.
@@ -140,7 +153,7 @@ func (r *Reader) NextEntry(o *Object, has func(key string) bool) (key string, ok
 		}
 		key = string(r.key)
 		if has(key) {
-			r.refuse(DuplicateField, "is given more than once")
+			r.refuse(DuplicateField, GivenTwice)
 			continue
 		}
 		return key, true

@@ -12,23 +12,28 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
-	"github.com/seed-255eabaa/oms/internal/trace"
 )
 
 // Options configures a server.
 type Options struct {
 	Chain      edge.Chain
 	Methods    contract.Table
-	Internal   bool // the listener of the internal services
-	Reflection bool // off in production unless asked for: it tells strangers the whole contract
-	MaxMessage int  // bytes of a request
-	MaxStreams uint32
+	Internal   bool   // the listener of the internal services
+	Reflection bool   // off in production unless asked for: it tells strangers the whole contract
 	Workers    uint32 // goroutines that are kept for calls
+
+	MaxMessage    int           // bytes of a request
+	MaxHeader     uint32        // bytes of a call's metadata
+	MaxStreams    uint32        // calls at once on one connection
+	MaxDeadline   time.Duration // for a call with one answer, the arrival of its request included
+	HeaderTimeout time.Duration // for a new connection to speak HTTP/2
+	IdleTimeout   time.Duration // after which a connection without calls is given up
 }
 
 // Server is a gRPC server with health and, if wanted, reflection.
@@ -44,9 +49,12 @@ func New(options Options) *Server {
 		grpc.ForceServerCodecV2(i.codec), grpc.UnknownServiceHandler(i.unknown),
 		grpc.UnaryInterceptor(i.unary), grpc.StreamInterceptor(i.stream),
 		grpc.MaxRecvMsgSize(4*options.MaxMessage), grpc.MaxConcurrentStreams(options.MaxStreams),
-		grpc.NumStreamWorkers(options.Workers),
+		grpc.NumStreamWorkers(options.Workers), grpc.InTapHandle(i.admit),
+		grpc.MaxHeaderListSize(options.MaxHeader), grpc.ConnectionTimeout(options.HeaderTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: options.IdleTimeout, Time: time.Minute, Timeout: 20 * time.Second,
+		}),
 	)
 	s := &Server{Server: server, Health: health.NewServer()}
 	healthv1.RegisterHealthServer(server, s.Health)
@@ -62,16 +70,34 @@ type interceptor struct {
 	codec codec
 }
 
+// admit refuses a call before its message is read; grpc-go has an interceptor wait for the whole of it. It also bounds the time
+// that the message may take, of a call that names no deadline too. It runs where the connection is read, so it must not wait.
+func (i interceptor) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
+	method := i.Methods[info.FullMethodName]
+	if method == nil {
+		return ctx, nil
+	}
+	call, _ := i.call(ctx, method, info.Header) // a call that is refused here has no place for headers; its details name the trace
+	admitted, err := i.Chain.Admit(ctx, call)
+	if err != nil {
+		return ctx, Status(fault.From(err))
+	}
+	if deadline, found := ctx.Deadline(); method.Streaming || found && time.Until(deadline) <= i.MaxDeadline {
+		return admitted, nil
+	}
+	limited, cancel := context.WithTimeout(admitted, i.MaxDeadline)
+	context.AfterFunc(ctx, cancel) // the call's own context ends with the call
+	return limited, nil
+}
+
 // unknown refuses calls of services and methods that there are not.
 func (i interceptor) unknown(_ any, stream grpc.ServerStream) error {
 	name, _ := grpc.MethodFromServerStream(stream)
 	incoming, _ := metadata.FromIncomingContext(stream.Context())
-	traced, headers := trace.FromHeaders(incoming.Get), metadata.MD{}
-	traced.Echo("", func(name, value string) { headers.Set(name, value) })
+	call, headers := i.call(stream.Context(), nil, incoming)
+	err := i.Chain.Refuse(stream.Context(), call, fault.New(fault.Unimplemented, "METHOD_NOT_FOUND", "there is no method %s here", name))
 	_ = stream.SetHeader(headers) // fails when the client is gone
-	refusal := fault.New(fault.Unimplemented, "METHOD_NOT_FOUND", "there is no method %s here", name)
-	refusal.TraceID = traced.ID
-	return Status(refusal)
+	return Status(fault.From(err))
 }
 
 func (i interceptor) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -79,7 +105,8 @@ func (i interceptor) unary(ctx context.Context, request any, info *grpc.UnarySer
 	if method == nil {
 		return handler(ctx, request)
 	}
-	call, headers := i.call(ctx, method)
+	incoming, _ := metadata.FromIncomingContext(ctx)
+	call, headers := i.call(ctx, method, incoming)
 	call.Request, _ = request.(proto.Message)
 	call.Unreadable = i.codec.unreadable(call.Request)
 	answer, err := i.Chain.Unary(ctx, call, func(ctx context.Context) (proto.Message, error) {
@@ -104,7 +131,8 @@ func (i interceptor) stream(service any, stream grpc.ServerStream, info *grpc.St
 	if method == nil {
 		return handler(service, stream)
 	}
-	call, headers := i.call(stream.Context(), method)
+	incoming, _ := metadata.FromIncomingContext(stream.Context())
+	call, headers := i.call(stream.Context(), method, incoming)
 	err := i.Chain.Stream(stream.Context(), call, func(ctx context.Context) error {
 		_ = stream.SetHeader(headers) // as above
 		return handler(service, &contextStream{ServerStream: stream, context: ctx, check: edge.ScopeOf(ctx).Check, codec: i.codec})
@@ -117,8 +145,7 @@ func (i interceptor) stream(service any, stream grpc.ServerStream, info *grpc.St
 }
 
 // call describes a call to the chain. Headers that are set gather in the metadata.
-func (i interceptor) call(ctx context.Context, method *contract.Method) (*edge.Call, metadata.MD) {
-	incoming, _ := metadata.FromIncomingContext(ctx)
+func (i interceptor) call(ctx context.Context, method *contract.Method, incoming metadata.MD) (*edge.Call, metadata.MD) {
 	headers := metadata.MD{}
 	call := &edge.Call{
 		Method: method, Dialect: edge.GRPC, Internal: i.Internal,

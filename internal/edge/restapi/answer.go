@@ -6,7 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/contract/codec"
+	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
@@ -17,19 +22,48 @@ const (
 	eventType   = "text/event-stream"
 )
 
-// domain is the domain of every error_info (ruling R-5).
-const domain = "oms"
-
 // Header values that every answer shares; net/http only reads them.
 var (
 	noStore = []string{"no-store"}
 	noSniff = []string{"nosniff"}
 )
 
+// Reasons of what HTTP itself refuses, with or without a method that was meant.
+const (
+	routeNotFound    = "ROUTE_NOT_FOUND"
+	methodNotAllowed = "METHOD_NOT_ALLOWED"
+	bodyTimeout      = "BODY_TIMEOUT"
+	bodyTooLarge     = "BODY_TOO_LARGE"
+	unsupportedType  = "UNSUPPORTED_MEDIA_TYPE"
+)
+
+// statuses are those that HTTP has words of its own for (RFC 9110); all others follow from the code (requirement V-4).
+var statuses = map[string]int{
+	routeNotFound:    http.StatusNotFound,
+	methodNotAllowed: http.StatusMethodNotAllowed,
+	bodyTimeout:      http.StatusRequestTimeout,
+	bodyTooLarge:     http.StatusRequestEntityTooLarge,
+	unsupportedType:  http.StatusUnsupportedMediaType,
+}
+
+func statusOf(f *fault.Fault) int {
+	if status, found := statuses[f.Reason]; found {
+		return status
+	}
+	return contract.HTTPStatus(f.Code)
+}
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// respond writes a whole answer. Answers tell of one caller's business at one moment, so nothing may keep them.
-func respond(w http.ResponseWriter, status int, mediaType string, body []byte) {
+// limitWrite bounds the time for a client to take an answer; net/http lifts the deadline after the request.
+func (h *Handler) limitWrite(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.options.WriteTimeout)) // not every test's writer can
+}
+
+// respond writes a whole answer within the time that a client has to take it. Answers tell of one caller's business at one
+// moment, so nothing may keep them.
+func (h *Handler) respond(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	h.limitWrite(w)
 	header := w.Header()
 	header["Content-Type"] = []string{mediaType}
 	header["Content-Length"] = []string{itoa(len(body))}
@@ -39,19 +73,21 @@ func respond(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	_, _ = w.Write(body) //nolint:gosec // it is JSON by its type; a client that has gone away needs no answer
 }
 
-// writeFault answers with a fault: the body of ruling R-5 or, where the client asks for it, the problem of RFC 9457.
-func writeFault(w http.ResponseWriter, r *http.Request, status int, f *fault.Fault) {
-	if wait := retryDelay(f); wait > 0 {
+// fail answers with a fault: the body of ruling R-5 or, where the client asks for it, the problem of RFC 9457.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := fault.From(err)
+	status := statusOf(f)
+	if wait := edge.RetryDelay(f); wait > 0 {
 		w.Header().Set("Retry-After", itoa(int((wait+time.Second-1)/time.Second)))
 	}
 	if status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if wantsProblem(r) {
-		respond(w, status, problemType, appendProblem(nil, status, f))
+		h.respond(w, status, problemType, appendProblem(nil, status, f))
 		return
 	}
-	respond(w, status, jsonType, appendFault(nil, f))
+	h.respond(w, status, jsonType, appendFault(nil, f))
 }
 
 func wantsProblem(r *http.Request) bool {
@@ -61,16 +97,6 @@ func wantsProblem(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// shortestRetry is told where a fault that passes by itself says nothing of its own.
-const shortestRetry = time.Second
-
-func retryDelay(f *fault.Fault) time.Duration {
-	if f.RetryAfter == 0 && (f.Code == fault.Unavailable || f.Code == fault.ResourceExhausted) {
-		return shortestRetry
-	}
-	return f.RetryAfter
 }
 
 // appendFault writes {"code","message","retryable","trace_id","details"}.
@@ -105,65 +131,65 @@ func appendRest(b []byte, f *fault.Fault) []byte {
 	b = append(b, `,"trace_id":`...)
 	b = codec.AppendString(b, f.TraceID)
 	b = append(b, `,"details":[`...)
-	b = appendErrorInfo(b, f)
-	b = appendViolations(b, f)
-	b = appendPreconditions(b, f)
-	if wait := retryDelay(f); wait > 0 {
-		b = append(b, `,{"type":"retry_info","retry_delay":`...)
-		b = codec.AppendString(b, strconv.FormatFloat(wait.Seconds(), 'f', -1, 64)+"s")
-		b = append(b, '}')
-	}
-	if f.Code == fault.ResourceExhausted {
-		b = append(b, `,{"type":"quota_failure","violations":[{"subject":`...)
-		b = codec.AppendString(b, f.Reason)
-		b = append(b, `,"description":`...)
-		b = codec.AppendString(b, f.Message)
-		b = append(b, "}]}"...)
+	for i, detail := range edge.Details(f) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendDetail(b, detail)
 	}
 	return append(b, ']')
 }
 
-func appendErrorInfo(b []byte, f *fault.Fault) []byte {
-	b = append(b, `{"type":"error_info","reason":`...)
-	b = codec.AppendString(b, f.Reason)
-	b = append(b, `,"domain":"`+domain+`","metadata":{`...)
-	for i, key := range codec.SortedKeys(f.Metadata) {
-		b = codec.AppendKey(b, i == 0, key)
-		b = codec.AppendString(b, f.Metadata[key])
-	}
-	return append(b, "}}"...)
-}
-
-func appendViolations(b []byte, f *fault.Fault) []byte {
-	if len(f.Violations) == 0 {
-		return b
-	}
-	b = append(b, `,{"type":"bad_request","field_violations":[`...)
-	for i, v := range f.Violations {
-		b = appendTriple(b, i, [3]string{"field", "description", "reason"}, [3]string{v.Field, v.Description, v.Reason})
+// appendDetail writes one detail as an object that names its type.
+func appendDetail(b []byte, detail proto.Message) []byte {
+	switch d := detail.(type) {
+	case *errdetails.ErrorInfo:
+		b = append(b, `{"type":"error_info","reason":`...)
+		b = codec.AppendString(b, d.GetReason())
+		b = append(b, `,"domain":`...)
+		b = codec.AppendString(b, d.GetDomain())
+		b = append(b, `,"metadata":{`...)
+		for i, key := range codec.SortedKeys(d.GetMetadata()) {
+			b = codec.AppendKey(b, i == 0, key)
+			b = codec.AppendString(b, d.GetMetadata()[key])
+		}
+		return append(b, "}}"...)
+	case *errdetails.BadRequest:
+		b = append(b, `{"type":"bad_request","field_violations":[`...)
+		for i, v := range d.GetFieldViolations() {
+			b = appendObject(b, i, pair{"field", v.GetField()}, pair{"description", v.GetDescription()}, pair{"reason", v.GetReason()})
+		}
+	case *errdetails.PreconditionFailure:
+		b = append(b, `{"type":"precondition_failure","violations":[`...)
+		for i, v := range d.GetViolations() {
+			b = appendObject(b, i, pair{"type", v.GetType()}, pair{"subject", v.GetSubject()}, pair{"description", v.GetDescription()})
+		}
+	case *errdetails.QuotaFailure:
+		b = append(b, `{"type":"quota_failure","violations":[`...)
+		for i, v := range d.GetViolations() {
+			b = appendObject(b, i, pair{"subject", v.GetSubject()}, pair{"description", v.GetDescription()})
+		}
+	case *errdetails.RetryInfo:
+		b = append(b, `{"type":"retry_info","retry_delay":`...)
+		b = codec.AppendString(b, strconv.FormatFloat(d.GetRetryDelay().AsDuration().Seconds(), 'f', -1, 64)+"s")
+		return append(b, '}')
+	default:
+		panic("restapi: the edge tells a detail that this dialect has no form for: " + string(detail.ProtoReflect().Descriptor().Name()))
 	}
 	return append(b, "]}"...)
 }
 
-func appendPreconditions(b []byte, f *fault.Fault) []byte {
-	if len(f.Preconditions) == 0 {
-		return b
-	}
-	b = append(b, `,{"type":"precondition_failure","violations":[`...)
-	for i, v := range f.Preconditions {
-		b = appendTriple(b, i, [3]string{"type", "subject", "description"}, [3]string{v.Type, v.Subject, v.Description})
-	}
-	return append(b, "]}"...)
-}
+// pair is a member of an object.
+type pair struct{ name, value string }
 
-// appendTriple writes the i-th object of a list, of three strings.
-func appendTriple(b []byte, i int, names, values [3]string) []byte {
+// appendObject writes the i-th object of a list.
+func appendObject(b []byte, i int, members ...pair) []byte {
 	if i > 0 {
 		b = append(b, ',')
 	}
 	b = append(b, '{')
-	for j, name := range names {
-		b = codec.AppendString(codec.AppendKey(b, j == 0, name), values[j])
+	for j, member := range members {
+		b = codec.AppendString(codec.AppendKey(b, j == 0, member.name), member.value)
 	}
 	return append(b, '}')
 }

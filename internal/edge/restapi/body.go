@@ -5,10 +5,13 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
@@ -38,8 +41,8 @@ func (b *buffers) release() {
 	}
 }
 
-// read reads a body of at most limit bytes, which must be JSON by its header.
-func (b *buffers) read(r *http.Request, limit int) *fault.Fault {
+// read reads a body of at most limit bytes, which has the time given to arrive.
+func (b *buffers) read(r *http.Request, limit int, within time.Duration) *fault.Fault {
 	b.body = b.body[:0]
 	if r.ContentLength > int64(limit) {
 		return tooLarge(limit)
@@ -54,7 +57,9 @@ func (b *buffers) read(r *http.Request, limit int) *fault.Fault {
 		case len(b.body) > limit:
 			return tooLarge(limit)
 		case errors.Is(err, io.EOF):
-			return checkType(r, len(b.body))
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return fault.New(fault.DeadlineExceeded, bodyTimeout, "the body did not arrive within %v", within)
 		case err != nil:
 			return fault.New(fault.InvalidArgument, "BODY_UNREADABLE", "the body ended before its announced length").Because(err)
 		}
@@ -62,14 +67,17 @@ func (b *buffers) read(r *http.Request, limit int) *fault.Fault {
 }
 
 func tooLarge(limit int) *fault.Fault {
-	return fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", "the body is longer than %d bytes", limit).
+	return fault.New(fault.InvalidArgument, bodyTooLarge, "the body is longer than %d bytes; send less at once", limit).
 		With("limit_bytes", itoa(limit))
 }
 
-// checkType refuses a body that is not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
-func checkType(r *http.Request, length int) *fault.Fault {
+// checkType refuses a body that is compressed, or not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
+func checkType(r *http.Request) *fault.Fault {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return fault.Invalid("Content-Encoding", unsupportedType, "must be absent, is %q; send the body uncompressed", codec.Excerpt(encoding))
+	}
 	given := r.Header.Get("Content-Type")
-	if length == 0 || given == "" || given == jsonType {
+	if r.ContentLength == 0 || given == "" || given == jsonType {
 		return nil
 	}
 	media, parameters, err := mime.ParseMediaType(given)
@@ -77,6 +85,5 @@ func checkType(r *http.Request, length int) *fault.Fault {
 	if err == nil && media == jsonType && (!has || strings.EqualFold(charset, "utf-8")) {
 		return nil
 	}
-	return fault.New(fault.InvalidArgument, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be %s in UTF-8", jsonType).
-		Violating("Content-Type", "UNSUPPORTED_MEDIA_TYPE", "must be %s in UTF-8", jsonType)
+	return fault.Invalid("Content-Type", unsupportedType, "must be %s in UTF-8, is %q", jsonType, codec.Excerpt(given))
 }

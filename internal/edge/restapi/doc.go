@@ -3,6 +3,6 @@
 // that make its request and write its answer; this package finds the route, reads the body, sends the call through the chain
 // that gRPC uses too (edge.Chain), and writes what comes back.
 //
-// The route of a request: match → read body → decode → chain → handler → encode → write. Nothing is written before the handler
-// has answered, so an error always has its own status, except inside an event stream that has begun.
+// The route of a request: match → admit (edge.Chain) → read body → decode → chain → handler → encode → write. Nothing is written
+// before the handler has answered, so an error always has its own status, except inside an event stream that has begun.
 package restapi

@@ -21,21 +21,21 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, match *contract
 	b := takeBuffers()
 	defer b.release()
 	route := match.Route
-	request, refused := h.request(r, match, b)
-	if refused != nil {
-		h.refuse(w, r, route.Method, 0, refused)
+	ctx, call, err := h.admit(w, r, match, b)
+	if err != nil {
+		h.fail(w, r, err)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.closing, cancel)() //nolint:contextcheck // the end of the handler is not of this request
 
 	s := &eventStream{
 		w: w, control: http.NewResponseController(w), route: route, timeout: h.options.WriteTimeout, cancel: cancel, buffer: b.out[:0],
 	}
-	err := h.options.Chain.Stream(ctx, newCall(w, r, route.Method, request), func(ctx context.Context) error {
+	err = h.options.Chain.Stream(ctx, call, func(ctx context.Context) error {
 		defer s.beat(h.options.Heartbeat)()
-		return route.Stream(ctx, request, s.send)
+		return route.Stream(ctx, call.Request, s.send)
 	})
 	b.out = s.buffer
 	switch {

@@ -31,6 +31,8 @@ type chain struct {
 	refused []error
 	fault   *fault.Fault // answered in place of the handler
 
+	stranger *fault.Fault // answered in place of being admitted
+
 	forgetful bool // for benchmarks
 }
 
@@ -39,6 +41,9 @@ func (c *chain) Unary(ctx context.Context, call *edge.Call, handle func(context.
 		return handle(ctx)
 	}
 	c.calls = append(c.calls, call)
+	if call.Unreadable != nil {
+		return nil, signed(call.Unreadable)
+	}
 	if c.fault != nil {
 		return nil, c.fault
 	}
@@ -48,6 +53,9 @@ func (c *chain) Unary(ctx context.Context, call *edge.Call, handle func(context.
 
 func (c *chain) Stream(ctx context.Context, call *edge.Call, handle func(context.Context) error) error {
 	c.calls = append(c.calls, call)
+	if call.Unreadable != nil {
+		return signed(call.Unreadable)
+	}
 	if c.fault != nil {
 		return c.fault
 	}
@@ -56,6 +64,17 @@ func (c *chain) Stream(ctx context.Context, call *edge.Call, handle func(context
 
 func (c *chain) Refuse(_ context.Context, _ *edge.Call, err error) error {
 	c.refused = append(c.refused, err)
+	return signed(err)
+}
+
+func (c *chain) Admit(ctx context.Context, _ *edge.Call) (context.Context, error) {
+	if c.stranger != nil {
+		return ctx, c.stranger
+	}
+	return ctx, nil
+}
+
+func signed(err error) *fault.Fault {
 	f := *fault.From(err)
 	f.TraceID = "trace-2"
 	return &f

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
@@ -24,24 +25,18 @@ type Options struct {
 	BodyLimit int
 	// Heartbeat is the time between two signs of life in an event stream; 0 is 15 s.
 	Heartbeat time.Duration
-	// WriteTimeout is how long a client may take to accept one event; 0 is 10 s.
+	// ReadTimeout is how long a body may take to arrive; 0 is 20 s.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long a client may take to accept an answer or one event; 0 is 10 s.
 	WriteTimeout time.Duration
 	// Log takes panics; nil is slog.Default().
 	Log *slog.Logger
-}
-
-// Refuser is implemented by a Chain that wants to see the requests which end before they are a message: no such path, not
-// JSON, a wrong field. It runs the wrappers that need no message (trace, authenticate, limit) and answers err, with the trace
-// id, or the refusal of a wrapper. Call.Method is nil where no route was found, and Call.Request is always nil.
-type Refuser interface {
-	Refuse(ctx context.Context, call *edge.Call, err error) error
 }
 
 // Handler serves the REST dialect. It is made by New.
 type Handler struct {
 	options Options
 	router  *contract.Router
-	refuser Refuser
 	closing context.Context //nolint:containedctx // ends the streams of all requests
 	close   context.CancelFunc
 }
@@ -58,6 +53,9 @@ func New(options Options) (*Handler, error) {
 	if options.Heartbeat == 0 {
 		options.Heartbeat = 15 * time.Second
 	}
+	if options.ReadTimeout == 0 {
+		options.ReadTimeout = 20 * time.Second
+	}
 	if options.WriteTimeout == 0 {
 		options.WriteTimeout = 10 * time.Second
 	}
@@ -65,7 +63,6 @@ func New(options Options) (*Handler, error) {
 		options.Log = slog.Default()
 	}
 	h := &Handler{options: options, router: router}
-	h.refuser, _ = options.Chain.(Refuser)
 	h.closing, h.close = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -76,6 +73,11 @@ func (h *Handler) Close() { h.close() }
 
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Until the body has been read, an answer must be the last: net/http would else read the body before it answers.
+		w.Header().Set("Connection", "close")
+		defer h.limitRest(w)
+	}
 	defer h.recovered(w, r)
 	match := h.router.Match(r.Method, r.URL.EscapedPath())
 	document, isDocument := documents[r.URL.Path]
@@ -88,16 +90,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case match.Route != nil:
 		h.unary(w, r, &match)
 	case isDocument && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		h.limitWrite(w)
 		serveDocument(w, document)
 	case match.Allow == "":
-		h.refuse(w, r, nil, http.StatusNotFound, fault.New(fault.NotFound, "ROUTE_NOT_FOUND", "there is no such path"))
+		h.refuse(w, r, fault.New(fault.NotFound, routeNotFound, "there is no path %s; see /openapi.yaml", codec.Excerpt(r.URL.Path)))
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", match.Allow)
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", match.Allow)
-		h.refuse(w, r, nil, http.StatusMethodNotAllowed,
-			fault.New(fault.Unimplemented, "METHOD_NOT_ALLOWED", "this path allows %s", match.Allow))
+		h.refuse(w, r, fault.New(fault.Unimplemented, methodNotAllowed, "this path allows %s", match.Allow))
+	}
+}
+
+// limitRest bounds the time in which net/http reads past a body that nobody wanted, after the answer.
+func (h *Handler) limitRest(w http.ResponseWriter) {
+	if w.Header().Get("Connection") == "close" {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.options.ReadTimeout)) // not every test's writer can
 	}
 }
 
@@ -114,41 +123,40 @@ func (h *Handler) recovered(w http.ResponseWriter, r *http.Request) {
 	h.fail(w, r, fault.From(errPanicked))
 }
 
-// bodyTimeout is how long a body may take to arrive.
-const bodyTimeout = 20 * time.Second
-
 // unary serves a method with one answer.
 func (h *Handler) unary(w http.ResponseWriter, r *http.Request, match *contract.Match) {
 	b := takeBuffers()
 	defer b.release()
 	route := match.Route
-	// A body that trickles in must not hold a connection and a buffer for as long as its sender likes.
-	connection := http.NewResponseController(w)
-	if route.Body {
-		_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every test's writer can
-	}
-	request, refused := h.request(r, match, b)
-	if refused != nil {
-		h.refuse(w, r, route.Method, 0, refused)
+	ctx, call, err := h.admit(w, r, match, b)
+	if err != nil {
+		h.fail(w, r, err)
 		return
 	}
-	if route.Body {
-		_ = connection.SetReadDeadline(time.Time{}) // as above
-	}
-	call := newCall(w, r, route.Method, request)
-	response, err := h.options.Chain.Unary(r.Context(), call, func(ctx context.Context) (proto.Message, error) {
-		return route.Call(ctx, request)
+	response, err := h.options.Chain.Unary(ctx, call, func(ctx context.Context) (proto.Message, error) {
+		return route.Call(ctx, call.Request)
 	})
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	b.out = route.Encode(b.out[:0], response)
-	respond(w, route.Method.SuccessStatus, jsonType, b.out)
+	h.respond(w, route.Method.SuccessStatus, jsonType, b.out)
+}
+
+// admit has the chain admit a call, and then reads its request.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, match *contract.Match, b *buffers) (context.Context, *edge.Call, error) {
+	call := newCall(w, r, match.Route.Method)
+	ctx, err := h.options.Chain.Admit(r.Context(), call)
+	if err != nil {
+		return ctx, call, err
+	}
+	call.Request, call.Unreadable = h.request(w, r, match, b)
+	return ctx, call, nil
 }
 
 // request makes the request message, or the fault that tells everything that is wrong with it.
-func (h *Handler) request(r *http.Request, match *contract.Match, b *buffers) (proto.Message, *fault.Fault) {
+func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contract.Match, b *buffers) (proto.Message, *fault.Fault) {
 	route := match.Route
 	in := &b.in
 	*in = contract.Input{Params: match.Params(), RawQuery: r.URL.RawQuery}
@@ -156,7 +164,7 @@ func (h *Handler) request(r *http.Request, match *contract.Match, b *buffers) (p
 		in.LastEventID = r.Header.Get("Last-Event-ID")
 	}
 	if route.Body {
-		if refused := b.read(r, h.options.BodyLimit); refused != nil {
+		if refused := h.readBody(w, r, b); refused != nil {
 			return nil, refused
 		}
 		in.Body = b.body
@@ -169,30 +177,29 @@ func (h *Handler) request(r *http.Request, match *contract.Match, b *buffers) (p
 	return request, nil
 }
 
-func newCall(w http.ResponseWriter, r *http.Request, method *contract.Method, request proto.Message) *edge.Call {
+// readBody reads the body within its limits of length and time: one that trickles in must not hold a connection and a buffer for
+// as long as its sender likes.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *buffers) *fault.Fault {
+	if refused := checkType(r); refused != nil {
+		return refused
+	}
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(h.options.ReadTimeout)) // not every test's writer can
+	if refused := b.read(r, h.options.BodyLimit, h.options.ReadTimeout); refused != nil {
+		return refused
+	}
+	_ = connection.SetReadDeadline(time.Time{}) // as above
+	w.Header().Del("Connection")
+	return nil
+}
+
+func newCall(w http.ResponseWriter, r *http.Request, method *contract.Method) *edge.Call {
 	return &edge.Call{
-		Method: method, Request: request, Dialect: edge.REST, RemoteAddr: r.RemoteAddr,
-		Header: r.Header.Values, SetHeader: w.Header().Set,
+		Method: method, Dialect: edge.REST, RemoteAddr: r.RemoteAddr, Header: r.Header.Values, SetHeader: w.Header().Set,
 	}
 }
 
-// refuse answers a request that did not become a call. Status 0 is that of the fault's code.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, method *contract.Method, status int, refused *fault.Fault) {
-	err := error(refused)
-	if h.refuser != nil {
-		if err = h.refuser.Refuse(r.Context(), newCall(w, r, method, nil), refused); err == nil {
-			err = refused
-		}
-	}
-	f := fault.From(err)
-	if status == 0 || f.Reason != refused.Reason {
-		status = contract.HTTPStatus(f.Code)
-	}
-	writeFault(w, r, status, f)
-}
-
-// fail answers with an error of the chain.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f := fault.From(err)
-	writeFault(w, r, contract.HTTPStatus(f.Code), f)
+// refuse answers a request that meant no method.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refused *fault.Fault) {
+	h.fail(w, r, h.options.Chain.Refuse(r.Context(), newCall(w, r, nil), refused))
 }

@@ -67,12 +67,12 @@ func (s *Admin) ReplayDeadLetter(ctx context.Context, request *omsv1.ReplayDeadL
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Replay(ctx, letter)
+	steps, err := s.Replay(ctx, letter)
 	if err != nil {
 		return nil, err
 	}
-	prepared := prepare(ctx)
-	prepared.Steps = c
-	answer, err := submit(ctx, s.Environment, prepared, &omsv1.DeadLetter{})
+	c := prepare(ctx)
+	c.Steps = steps
+	answer, err := submit(ctx, s.Environment, c, &omsv1.DeadLetter{})
 	return &omsv1.ReplayDeadLetterResponse{DeadLetter: answer}, err
 }

@@ -72,7 +72,7 @@ func (s *Inventory) Release(ctx context.Context, request *omsv1.ReleaseRequest) 
 // SetStock implements the contract.
 func (s *Inventory) SetStock(ctx context.Context, request *omsv1.SetStockRequest) (*omsv1.SetStockResponse, error) {
 	answer, err := do[*omsv1.StockItem](ctx, s.Environment, inventory.SetStock{
-		Tenant: edge.ScopeOf(ctx).Caller.Tenant, SKU: request.Sku, OnHand: request.OnHand, ExpectedVersion: request.ExpectedVersion,
+		Tenant: edge.ScopeOf(ctx).Caller.Tenant, SKU: request.Sku, OnHand: request.GetOnHand(), ExpectedVersion: request.ExpectedVersion,
 	})
 	return &omsv1.SetStockResponse{Item: answer}, err
 }

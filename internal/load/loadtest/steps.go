@@ -105,11 +105,11 @@ func (s *Server) SetStock(ctx context.Context, request *omsv1.SetStockRequest) (
 		if request.ExpectedVersion != 0 && request.ExpectedVersion != item.Version {
 			return nil, refuse(codes.Aborted, "VERSION_CONFLICT", "the item has changed")
 		}
-		if request.OnHand < item.Reserved {
+		if request.GetOnHand() < item.Reserved {
 			return nil, refuse(codes.FailedPrecondition, "BELOW_RESERVED", "more is reserved")
 		}
 		s.commands["SetStock"]++
-		item.OnHand, item.Available = request.OnHand, request.OnHand-item.Reserved
+		item.OnHand, item.Available = request.GetOnHand(), request.GetOnHand()-item.Reserved
 		item.Stocked = item.OnHand + item.Sold
 		item.Version++
 		return &omsv1.SetStockResponse{Item: proto.CloneOf(item)}, nil

@@ -2,6 +2,7 @@ package gocode
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -40,6 +41,9 @@ func (w *writer) message(message *protogen.Message) error {
 
 // supports refuses what the codec has no rule for.
 func (w *writer) supports(field *protogen.Field) error {
+	if model.JSONRequired(field) && (field.Desc.HasPresence() || field.Desc.IsList() || field.Desc.IsMap()) {
+		return fmt.Errorf("json_required is for single fields without presence; declare others required")
+	}
 	if field.Desc.IsMap() {
 		if key := field.Message.Fields[0]; key.Desc.Kind() != protoreflect.StringKind {
 			return fmt.Errorf("a map has strings for keys, as JSON has")
@@ -195,11 +199,21 @@ func (w *writer) decoder(message *protogen.Message) {
 	w.P("// DecodeJSON fills the message from the JSON object that r stands at.")
 	w.P("func (x *", message.GoIdent, ") DecodeJSON(r *", codecIdent("Reader"), ") {")
 	w.P("var seen ", codecIdent("Seen"))
-	w.P("for o := r.Object(); r.Next(&o); {")
+	needed := slices.ContainsFunc(message.Fields, model.JSONRequired)
+	if needed {
+		w.P("var found ", codecIdent("Seen"))
+		w.P("o := r.Object()")
+		w.P("for r.Next(&o) {")
+	} else {
+		w.P("for o := r.Object(); r.Next(&o); {")
+	}
 	w.P("switch string(r.Key()) {")
 	for bit, field := range message.Fields {
 		w.P(`case "`, field.Desc.Name(), `":`)
 		w.P(`if r.Enter("`, field.Desc.Name(), `", &seen, `, bit, ") {")
+		if model.JSONRequired(field) {
+			w.P("found |= 1 << ", bit)
+		}
 		w.decodeField(field)
 		w.P("}")
 	}
@@ -207,6 +221,11 @@ func (w *writer) decoder(message *protogen.Message) {
 	w.P("r.Unknown()")
 	w.P("}")
 	w.P("}")
+	for bit, field := range message.Fields {
+		if model.JSONRequired(field) {
+			w.P(`r.Need(&o, "`, field.Desc.Name(), `", found&(1<<`, bit, ") != 0)")
+		}
+	}
 	if len(message.Fields) == 0 {
 		w.P("_ = seen")
 	}

@@ -258,6 +258,12 @@ func (m *Method) KindOf(field *protogen.Field) string {
 	return ""
 }
 
+// JSONRequired tells whether JSON must hold a field even where it is 0.
+func JSONRequired(field *protogen.Field) bool {
+	options, _ := proto.GetExtension(field.Desc.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
+	return options.GetJsonRequired()
+}
+
 // IsTimestamp tells whether a field is a google.protobuf.Timestamp.
 func IsTimestamp(field *protogen.Field) bool {
 	return field.Message != nil && field.Message.Desc.FullName() == "google.protobuf.Timestamp"

@@ -15,6 +15,8 @@ type errorResponse struct {
 	applies           func(*model.Method, *model.Binding) bool
 }
 
+func takesBody(_ *model.Method, b *model.Binding) bool { return b.WholeBody || b.BodyField != nil }
+
 func always(*model.Method, *model.Binding) bool { return true }
 
 var errorResponses = []errorResponse{
@@ -42,10 +44,25 @@ var errorResponses = []errorResponse{
 		applies:     func(_ *model.Method, b *model.Binding) bool { return len(b.Path) > 0 },
 	},
 	{
+		status: 408, name: "RequestTimeout", code: "BODY_TIMEOUT", message: "the body did not arrive within 20s", retryable: true,
+		description: "The body came too slowly.", applies: takesBody,
+	},
+	{
 		status: 409, name: "Conflict", code: "IDEMPOTENCY_MISMATCH", message: "this idempotency key was used for another command",
 		description: "The idempotency key was used for another command (`IDEMPOTENCY_MISMATCH`), or the resource has changed " +
 			"meanwhile (`VERSION_CONFLICT`).",
 		applies: func(m *model.Method, _ *model.Binding) bool { return m.Options.GetMutation() },
+	},
+	{
+		status: 413, name: "ContentTooLarge", code: "BODY_TOO_LARGE", message: "the body is longer than 1048576 bytes; send less at once",
+		description: "The body is longer than the server takes; `metadata.limit_bytes` of the `error_info` names the limit.",
+		applies:     takesBody,
+	},
+	{
+		status: 415, name: "UnsupportedMediaType", code: "UNSUPPORTED_MEDIA_TYPE",
+		message: `Content-Type: must be application/json in UTF-8, is "text/plain"`, description: "The body is not JSON by its `Content-Type`.",
+		violations: []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
+		applies:    takesBody,
 	},
 	{
 		status: 429, name: "TooManyRequests", code: "RATE_LIMITED", message: "more than 100 requests in a second", retryable: true,

@@ -119,7 +119,7 @@ func (s *schemas) message(u *messageUse) *object {
 		}
 		properties.set(name, schema)
 		// A request needs what an empty message is refused for; an answer always has every field without presence.
-		if slices.Contains(needed, name) || u.used == response && !field.Desc.HasPresence() {
+		if slices.Contains(needed, name) || model.JSONRequired(field) || u.used == response && !field.Desc.HasPresence() {
 			required = append(required, name)
 		}
 	}

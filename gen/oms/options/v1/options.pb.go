@@ -179,7 +179,63 @@ func (x *EventStream) GetResumeField() string {
 	return ""
 }
 
+// FieldOptions says what JSON has to tell of a field beyond what its type can.
+type FieldOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON must hold the field even where it is 0, because a forgotten one would do harm. It is for fields without presence in
+	// messages that stand inside a request: on the wire of protobuf such a field is absent when it is 0, so that gRPC cannot ask
+	// for it. New fields are better declared optional and required, which holds for every dialect.
+	JsonRequired  bool `protobuf:"varint,1,opt,name=json_required,json=jsonRequired,proto3" json:"json_required,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldOptions) Reset() {
+	*x = FieldOptions{}
+	mi := &file_oms_options_v1_options_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldOptions) ProtoMessage() {}
+
+func (x *FieldOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_options_v1_options_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldOptions.ProtoReflect.Descriptor instead.
+func (*FieldOptions) Descriptor() ([]byte, []int) {
+	return file_oms_options_v1_options_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FieldOptions) GetJsonRequired() bool {
+	if x != nil {
+		return x.JsonRequired
+	}
+	return false
+}
+
 var file_oms_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*FieldOptions)(nil),
+		Field:         50502,
+		Name:          "oms.options.v1.field",
+		Tag:           "bytes,50502,opt,name=field",
+		Filename:      "oms/options/v1/options.proto",
+	},
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
 		ExtensionType: (*MethodOptions)(nil),
@@ -190,12 +246,20 @@ var file_oms_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	},
 }
 
+// Extension fields to descriptorpb.FieldOptions.
+var (
+	// What the contract compiler reads of a field.
+	//
+	// optional oms.options.v1.FieldOptions field = 50502;
+	E_Field = &file_oms_options_v1_options_proto_extTypes[0]
+)
+
 // Extension fields to descriptorpb.MethodOptions.
 var (
 	// What the contract compiler reads of a method.
 	//
 	// optional oms.options.v1.MethodOptions method = 50501;
-	E_Method = &file_oms_options_v1_options_proto_extTypes[0]
+	E_Method = &file_oms_options_v1_options_proto_extTypes[1]
 )
 
 var File_oms_options_v1_options_proto protoreflect.FileDescriptor
@@ -214,7 +278,10 @@ const file_oms_options_v1_options_proto_rawDesc = "" +
 	"\vEventStream\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x19\n" +
 	"\bid_field\x18\x02 \x01(\tR\aidField\x12!\n" +
-	"\fresume_field\x18\x03 \x01(\tR\vresumeField:W\n" +
+	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"3\n" +
+	"\fFieldOptions\x12#\n" +
+	"\rjson_required\x18\x01 \x01(\bR\fjsonRequired:S\n" +
+	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18Ɗ\x03 \x01(\v2\x1c.oms.options.v1.FieldOptionsR\x05field:W\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x1d.oms.options.v1.MethodOptionsR\x06methodB;Z9github.com/seed-255eabaa/oms/gen/oms/options/v1;optionsv1b\x06proto3"
 
 var (
@@ -229,20 +296,24 @@ func file_oms_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_oms_options_v1_options_proto_rawDescData
 }
 
-var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_oms_options_v1_options_proto_goTypes = []any{
 	(*MethodOptions)(nil),              // 0: oms.options.v1.MethodOptions
 	(*EventStream)(nil),                // 1: oms.options.v1.EventStream
-	(*descriptorpb.MethodOptions)(nil), // 2: google.protobuf.MethodOptions
+	(*FieldOptions)(nil),               // 2: oms.options.v1.FieldOptions
+	(*descriptorpb.FieldOptions)(nil),  // 3: google.protobuf.FieldOptions
+	(*descriptorpb.MethodOptions)(nil), // 4: google.protobuf.MethodOptions
 }
 var file_oms_options_v1_options_proto_depIdxs = []int32{
 	1, // 0: oms.options.v1.MethodOptions.events:type_name -> oms.options.v1.EventStream
-	2, // 1: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
-	0, // 2: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	3, // 1: oms.options.v1.field:extendee -> google.protobuf.FieldOptions
+	4, // 2: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
+	2, // 3: oms.options.v1.field:type_name -> oms.options.v1.FieldOptions
+	0, // 4: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	3, // [3:5] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -257,8 +328,8 @@ func file_oms_options_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_options_v1_options_proto_rawDesc), len(file_oms_options_v1_options_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
-			NumExtensions: 1,
+			NumMessages:   3,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_oms_options_v1_options_proto_goTypes,

@@ -216,6 +216,7 @@ type Sink struct {
 	Dates         map[string]*timestamppb.Timestamp `protobuf:"bytes,29,rep,name=dates,proto3" json:"dates,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Switches      map[string]bool                   `protobuf:"bytes,30,rep,name=switches,proto3" json:"switches,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Sums          map[string]uint64                 `protobuf:"bytes,31,rep,name=sums,proto3" json:"sums,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Weighed       *Sink_Weighed                     `protobuf:"bytes,32,opt,name=weighed,proto3" json:"weighed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,6 +487,13 @@ func (x *Sink) GetSums() map[string]uint64 {
 	return nil
 }
 
+func (x *Sink) GetWeighed() *Sink_Weighed {
+	if x != nil {
+		return x.Weighed
+	}
+	return nil
+}
+
 type isSink_Choice interface {
 	isSink_Choice()
 }
@@ -587,6 +595,51 @@ func (x *Sink_Part) GetEmpty() *Sink_Part_Empty {
 	return nil
 }
 
+// Weighed has a field that JSON must name.
+type Sink_Weighed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Grams         int32                  `protobuf:"varint,1,opt,name=grams,proto3" json:"grams,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sink_Weighed) Reset() {
+	*x = Sink_Weighed{}
+	mi := &file_kitchen_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sink_Weighed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sink_Weighed) ProtoMessage() {}
+
+func (x *Sink_Weighed) ProtoReflect() protoreflect.Message {
+	mi := &file_kitchen_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sink_Weighed.ProtoReflect.Descriptor instead.
+func (*Sink_Weighed) Descriptor() ([]byte, []int) {
+	return file_kitchen_proto_rawDescGZIP(), []int{1, 1}
+}
+
+func (x *Sink_Weighed) GetGrams() int32 {
+	if x != nil {
+		return x.Grams
+	}
+	return 0
+}
+
 // Empty has no fields.
 type Sink_Part_Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -596,7 +649,7 @@ type Sink_Part_Empty struct {
 
 func (x *Sink_Part_Empty) Reset() {
 	*x = Sink_Part_Empty{}
-	mi := &file_kitchen_proto_msgTypes[10]
+	mi := &file_kitchen_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +661,7 @@ func (x *Sink_Part_Empty) String() string {
 func (*Sink_Part_Empty) ProtoMessage() {}
 
 func (x *Sink_Part_Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[10]
+	mi := &file_kitchen_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +692,7 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x04tags\x18\x05 \x03(\tR\x04tags\x12\x14\n" +
 	"\x05sizes\x18\x06 \x03(\x05R\x05sizes\x12/\n" +
 	"\x06colour\x18\a \x01(\x0e2\x17.kitchen.v1.Sink.ColourR\x06colour\x120\n" +
-	"\x05times\x18\b \x03(\v2\x1a.google.protobuf.TimestampR\x05times\"\xec\x0e\n" +
+	"\x05times\x18\b \x03(\v2\x1a.google.protobuf.TimestampR\x05times\"\xc9\x0f\n" +
 	"\x04Sink\x12+\n" +
 	"\x05first\x18\x01 \x01(\v2\x15.kitchen.v1.Sink.PartR\x05first\x12 \n" +
 	"\tmaybe_int\x18\x02 \x01(\x03H\x01R\bmaybeInt\x88\x01\x01\x12\"\n" +
@@ -674,13 +727,16 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x05files\x18\x1c \x03(\v2\x1b.kitchen.v1.Sink.FilesEntryR\x05files\x121\n" +
 	"\x05dates\x18\x1d \x03(\v2\x1b.kitchen.v1.Sink.DatesEntryR\x05dates\x12:\n" +
 	"\bswitches\x18\x1e \x03(\v2\x1e.kitchen.v1.Sink.SwitchesEntryR\bswitches\x12.\n" +
-	"\x04sums\x18\x1f \x03(\v2\x1a.kitchen.v1.Sink.SumsEntryR\x04sums\x1a\x8f\x01\n" +
+	"\x04sums\x18\x1f \x03(\v2\x1a.kitchen.v1.Sink.SumsEntryR\x04sums\x122\n" +
+	"\aweighed\x18  \x01(\v2\x18.kitchen.v1.Sink.WeighedR\aweighed\x1a\x8f\x01\n" +
 	"\x04Part\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12)\n" +
 	"\x04part\x18\x02 \x01(\v2\x15.kitchen.v1.Sink.PartR\x04part\x121\n" +
 	"\x05empty\x18\x03 \x01(\v2\x1b.kitchen.v1.Sink.Part.EmptyR\x05empty\x1a\a\n" +
 	"\x05EmptyB\a\n" +
-	"\x05_name\x1aO\n" +
+	"\x05_name\x1a'\n" +
+	"\aWeighed\x12\x1c\n" +
+	"\x05grams\x18\x01 \x01(\x05B\x06\xb2\xd4\x18\x02\b\x01R\x05grams\x1aO\n" +
 	"\n" +
 	"PartsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12+\n" +
@@ -732,52 +788,54 @@ func file_kitchen_proto_rawDescGZIP() []byte {
 }
 
 var file_kitchen_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kitchen_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_kitchen_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_kitchen_proto_goTypes = []any{
 	(Sink_Colour)(0),              // 0: kitchen.v1.Sink.Colour
 	(*PutRequest)(nil),            // 1: kitchen.v1.PutRequest
 	(*Sink)(nil),                  // 2: kitchen.v1.Sink
 	(*Sink_Part)(nil),             // 3: kitchen.v1.Sink.Part
-	nil,                           // 4: kitchen.v1.Sink.PartsEntry
-	nil,                           // 5: kitchen.v1.Sink.ByColourEntry
-	nil,                           // 6: kitchen.v1.Sink.CountsEntry
-	nil,                           // 7: kitchen.v1.Sink.FilesEntry
-	nil,                           // 8: kitchen.v1.Sink.DatesEntry
-	nil,                           // 9: kitchen.v1.Sink.SwitchesEntry
-	nil,                           // 10: kitchen.v1.Sink.SumsEntry
-	(*Sink_Part_Empty)(nil),       // 11: kitchen.v1.Sink.Part.Empty
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*Sink_Weighed)(nil),          // 4: kitchen.v1.Sink.Weighed
+	nil,                           // 5: kitchen.v1.Sink.PartsEntry
+	nil,                           // 6: kitchen.v1.Sink.ByColourEntry
+	nil,                           // 7: kitchen.v1.Sink.CountsEntry
+	nil,                           // 8: kitchen.v1.Sink.FilesEntry
+	nil,                           // 9: kitchen.v1.Sink.DatesEntry
+	nil,                           // 10: kitchen.v1.Sink.SwitchesEntry
+	nil,                           // 11: kitchen.v1.Sink.SumsEntry
+	(*Sink_Part_Empty)(nil),       // 12: kitchen.v1.Sink.Part.Empty
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_kitchen_proto_depIdxs = []int32{
 	3,  // 0: kitchen.v1.PutRequest.part:type_name -> kitchen.v1.Sink.Part
 	0,  // 1: kitchen.v1.PutRequest.colour:type_name -> kitchen.v1.Sink.Colour
-	12, // 2: kitchen.v1.PutRequest.times:type_name -> google.protobuf.Timestamp
+	13, // 2: kitchen.v1.PutRequest.times:type_name -> google.protobuf.Timestamp
 	3,  // 3: kitchen.v1.Sink.first:type_name -> kitchen.v1.Sink.Part
 	0,  // 4: kitchen.v1.Sink.maybe_colour:type_name -> kitchen.v1.Sink.Colour
 	3,  // 5: kitchen.v1.Sink.part:type_name -> kitchen.v1.Sink.Part
 	0,  // 6: kitchen.v1.Sink.colour:type_name -> kitchen.v1.Sink.Colour
-	12, // 7: kitchen.v1.Sink.at:type_name -> google.protobuf.Timestamp
+	13, // 7: kitchen.v1.Sink.at:type_name -> google.protobuf.Timestamp
 	0,  // 8: kitchen.v1.Sink.colours:type_name -> kitchen.v1.Sink.Colour
-	12, // 9: kitchen.v1.Sink.times:type_name -> google.protobuf.Timestamp
-	4,  // 10: kitchen.v1.Sink.parts:type_name -> kitchen.v1.Sink.PartsEntry
-	5,  // 11: kitchen.v1.Sink.by_colour:type_name -> kitchen.v1.Sink.ByColourEntry
-	6,  // 12: kitchen.v1.Sink.counts:type_name -> kitchen.v1.Sink.CountsEntry
-	7,  // 13: kitchen.v1.Sink.files:type_name -> kitchen.v1.Sink.FilesEntry
-	8,  // 14: kitchen.v1.Sink.dates:type_name -> kitchen.v1.Sink.DatesEntry
-	9,  // 15: kitchen.v1.Sink.switches:type_name -> kitchen.v1.Sink.SwitchesEntry
-	10, // 16: kitchen.v1.Sink.sums:type_name -> kitchen.v1.Sink.SumsEntry
-	3,  // 17: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
-	11, // 18: kitchen.v1.Sink.Part.empty:type_name -> kitchen.v1.Sink.Part.Empty
-	3,  // 19: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
-	0,  // 20: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
-	12, // 21: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
-	1,  // 22: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
-	2,  // 23: kitchen.v1.Kitchen.Put:output_type -> kitchen.v1.Sink
-	23, // [23:24] is the sub-list for method output_type
-	22, // [22:23] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	13, // 9: kitchen.v1.Sink.times:type_name -> google.protobuf.Timestamp
+	5,  // 10: kitchen.v1.Sink.parts:type_name -> kitchen.v1.Sink.PartsEntry
+	6,  // 11: kitchen.v1.Sink.by_colour:type_name -> kitchen.v1.Sink.ByColourEntry
+	7,  // 12: kitchen.v1.Sink.counts:type_name -> kitchen.v1.Sink.CountsEntry
+	8,  // 13: kitchen.v1.Sink.files:type_name -> kitchen.v1.Sink.FilesEntry
+	9,  // 14: kitchen.v1.Sink.dates:type_name -> kitchen.v1.Sink.DatesEntry
+	10, // 15: kitchen.v1.Sink.switches:type_name -> kitchen.v1.Sink.SwitchesEntry
+	11, // 16: kitchen.v1.Sink.sums:type_name -> kitchen.v1.Sink.SumsEntry
+	4,  // 17: kitchen.v1.Sink.weighed:type_name -> kitchen.v1.Sink.Weighed
+	3,  // 18: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
+	12, // 19: kitchen.v1.Sink.Part.empty:type_name -> kitchen.v1.Sink.Part.Empty
+	3,  // 20: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
+	0,  // 21: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
+	13, // 22: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
+	1,  // 23: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
+	2,  // 24: kitchen.v1.Kitchen.Put:output_type -> kitchen.v1.Sink
+	24, // [24:25] is the sub-list for method output_type
+	23, // [23:24] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_kitchen_proto_init() }
@@ -800,7 +858,7 @@ func file_kitchen_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kitchen_proto_rawDesc), len(file_kitchen_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -283,6 +283,10 @@ func (x *Sink) AppendJSON(b []byte) []byte {
 		b = codec.AppendUint(b, x.Sums[key])
 	}
 	b = append(b, '}')
+	if x.Weighed != nil {
+		b = append(b, `,"weighed":`...)
+		b = x.Weighed.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -524,6 +528,11 @@ func (x *Sink) DecodeJSON(r *codec.Reader) {
 					x.Sums[key] = value
 				}
 			}
+		case "weighed":
+			if r.Enter("weighed", &seen, 31) {
+				x.Weighed = new(Sink_Weighed)
+				x.Weighed.DecodeJSON(r)
+			}
 		default:
 			r.Unknown()
 		}
@@ -600,6 +609,36 @@ func (x *Sink_Part_Empty) DecodeJSON(r *codec.Reader) {
 		}
 	}
 	_ = seen
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *Sink_Weighed) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"grams":`...)
+	b = codec.AppendInt(b, x.Grams)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *Sink_Weighed) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	var found codec.Seen
+	o := r.Object()
+	for r.Next(&o) {
+		switch string(r.Key()) {
+		case "grams":
+			if r.Enter("grams", &seen, 0) {
+				found |= 1 << 0
+				x.Grams = r.Int32()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+	r.Need(&o, "grams", found&(1<<0) != 0)
 }
 
 // MethodKitchenPut are the rules of Kitchen.Put.
