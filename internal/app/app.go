@@ -145,7 +145,8 @@ func (a *App) makePipeline() {
 	}
 	a.pipeline = pipeline.New(pipeline.Options{
 		Environment: environment, Lanes: a.config.LaneCount(), MaxCommands: a.config.MaxBatch, MaxRows: a.config.MaxBatchRows,
-		MaxQueue: a.config.MaxQueue, Deadline: a.config.RequestDeadline, MaxDeadline: a.config.MaxRequestDeadline,
+		MaxBytes: a.config.MaxBatchBytes, MaxQueue: a.config.MaxQueue,
+		Deadline: a.config.RequestDeadline, MaxDeadline: a.config.MaxRequestDeadline,
 	})
 }
 

@@ -22,6 +22,7 @@ type Command struct {
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
 	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+	Bytes  int // of the request as protobuf, for the batch's limit; 0, of internal commands, counts by rows
 }
 
 // Step is one decision of a command.

@@ -73,6 +73,7 @@ type Config struct {
 	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
 	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
 	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`
+	MaxBatchBytes      int           `default:"4194304" group:"Limits" help:"Bytes of requests in one transaction."`
 	Lanes              int           `default:"0" group:"Limits" help:"Transactions in flight; 0 is 1 for SQLite and 2 for PostgreSQL."`
 	RequestDeadline    time.Duration `default:"10s" group:"Limits" help:"Time for a request that names no deadline."`
 	MaxRequestDeadline time.Duration `default:"1m" group:"Limits" help:"Longest deadline that a request may name."`

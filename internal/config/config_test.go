@@ -186,6 +186,7 @@ func TestValidate(t *testing.T) {
 		"body":              {func(c *Config) { c.MaxBodyBytes = 10 }, "--max-body-bytes=10 is out of range"},
 		"queue":             {func(c *Config) { c.MaxQueue = 0 }, "--max-queue"},
 		"batch":             {func(c *Config) { c.MaxBatch = 1 << 17 }, "--max-batch"},
+		"batch bytes":       {func(c *Config) { c.MaxBatchBytes = 10 }, "--max-batch-bytes=10 is out of range"},
 		"lanes on sqlite":   {func(c *Config) { c.Store, c.Bus, c.Lanes = SQLite, Embedded, 2 }, "--lanes=2 is too many for SQLite"},
 		"log level":         {func(c *Config) { c.LogLevel = "loud" }, "--log-level=loud"},
 		"log format":        {func(c *Config) { c.LogFormat = "xml" }, "--log-format=xml"},

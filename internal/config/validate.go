@@ -38,6 +38,8 @@ const (
 	maxBody        = 64 << 20
 	maxBatchLimit  = 4096 // an event's id has 16 bits for its place in the batch
 	maxBatchRows   = 32768
+	minBatchBytes  = 4 << 10
+	maxBatchBytes  = 64 << 20
 	maxLanes       = 16
 	maxQueueLimit  = 1 << 20
 	maxFollowers   = 1 << 20
@@ -151,6 +153,7 @@ func (c *Config) checkNumbers(p *Problems) {
 	}{
 		{"max-body-bytes", c.MaxBodyBytes, minBody, maxBody}, {"max-queue", c.MaxQueue, 1, maxQueueLimit},
 		{"max-batch", c.MaxBatch, 1, maxBatchLimit}, {"max-batch-rows", c.MaxBatchRows, 1, maxBatchRows},
+		{"max-batch-bytes", c.MaxBatchBytes, minBatchBytes, maxBatchBytes},
 		{"lanes", c.Lanes, 0, maxLanes}, {"max-followers", c.MaxFollowers, 0, maxFollowers},
 		{"log-samples", c.LogSamples, 0, 1 << 30},
 	} {

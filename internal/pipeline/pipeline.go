@@ -60,6 +60,7 @@ type Options struct {
 	Lanes        int // batches in flight at most: 2 for PostgreSQL (default), 1 for SQLite
 	MaxCommands  int // commands in a batch: 256
 	MaxRows      int // rows in a batch: 8,192; a command with more forms a batch of its own
+	MaxBytes     int // bytes of requests in a batch: 4 MiB; a command with more forms a batch of its own
 	MaxQueue     int // commands that wait: 16,384
 	SecondLaneAt int // commands that must be able to go before a further lane starts: 64
 	RetryLimit   int // conflicts of one command alone: 6
@@ -74,6 +75,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.Lanes, 2)
 	setDefault(&o.MaxCommands, 256)
 	setDefault(&o.MaxRows, 8192)
+	setDefault(&o.MaxBytes, 4<<20)
 	setDefault(&o.MaxQueue, 16384)
 	setDefault(&o.SecondLaneAt, 64)
 	setDefault(&o.RetryLimit, 6)
@@ -123,7 +125,7 @@ func New(options Options) *Pipeline {
 	p := &Pipeline{
 		options: options,
 		queue: batch.New[*call](batch.Limits{
-			Lanes: options.Lanes, Commands: options.MaxCommands, Rows: options.MaxRows,
+			Lanes: options.Lanes, Commands: options.MaxCommands, Rows: options.MaxRows, Bytes: options.MaxBytes,
 			Waiting: options.MaxQueue, FurtherLaneAt: options.SecondLaneAt,
 		}),
 		waiters: sync.Pool{New: newWaiter},
