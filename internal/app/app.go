@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/feed"
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/outbox"
@@ -53,6 +55,7 @@ type App struct {
 	effects   *effect.Workers
 	feed      *feed.Feed
 	edges     *edges
+	levels    *levels
 
 	ready   atomic.Bool
 	closers []func() error // in order of opening
@@ -138,7 +141,7 @@ func (a *App) makeRelay() {
 func (a *App) makePipeline() {
 	environment := pipeline.Environment{
 		Store: a.store, EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
-		Committed: a.committed,
+		Committed: a.committed, Trace: a.batchSpans(),
 	}
 	if a.config.Has(config.RoleEffect) {
 		environment.EffectOwner, environment.EffectLease = a.holder, effectLease
@@ -194,8 +197,8 @@ func (a *App) makeEffects() error {
 	a.closers = append(a.closers, a.simulator.Close)
 	a.effects, err = effect.New(effect.Options{
 		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: a.simulator}, Flow: effectFlow(),
-		Submit: a.pipeline.Submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
-		Observe: a.effectMetrics(),
+		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	})
 	if err != nil {
 		return fmt.Errorf("effects: %w", err)
@@ -212,7 +215,7 @@ func (a *App) makeReactors() error {
 		Name: reactorName, Holder: a.holder, Store: a.store, Subscriber: a.bus, Logger: a.logger, Metrics: a.reactorMetrics(),
 		React: a.table.react, Submit: a.step,
 		Park: func(ctx context.Context, e state.Event, cause error, attempts int) error {
-			if refusal := a.pipeline.Submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
+			if refusal := a.submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
 				return refusal
 			}
 			return nil
@@ -220,13 +223,14 @@ func (a *App) makeReactors() error {
 	})
 	var err error
 	a.timers, err = timer.New(timer.Options{
-		Store: a.store, Submit: a.pipeline.Submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
+		Store: a.store, Submit: a.submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
 		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)
 	}
 	a.feed = feed.New(feed.Options{Subscriber: bus.Subscriber(a.bus), Store: a.store, Logger: a.logger})
+	a.levels = &levels{App: a}
 	a.watch()
 	return nil
 }
@@ -263,6 +267,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(working, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
 	run(working, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
 	run(following, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
+	run(keeping, "levels", true, a.levels.run)
 	run(keeping, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
 	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
@@ -323,10 +328,25 @@ func randomBytes() (entropy id.Random) {
 	return entropy
 }
 
-// step submits what follows from an event, in a span of the trace that caused it.
-func (a *App) step(ctx context.Context, c command.Command) command.Result {
-	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID)
+// submit brings a command to its answer, in a span of its own, and counts it when it is a step of a saga.
+func (a *App) submit(ctx context.Context, c command.Command) command.Result {
+	ctx, span := a.tracer.Command(ctx, c.Method, c.TraceID)
 	result := a.pipeline.Submit(ctx, c)
+	span.EndFault(result.Fault)
+	if step, found := strings.CutPrefix(c.Method, "flow/"); found {
+		code := fault.OK
+		if result.Fault != nil {
+			code = result.Fault.Code
+		}
+		a.metrics.Step(step, code)
+	}
+	return result
+}
+
+// step submits what follows from an event, in a span below the event's.
+func (a *App) step(ctx context.Context, c command.Command) command.Result {
+	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID, c.Cause)
+	result := a.submit(ctx, c)
 	span.EndFault(result.Fault)
 	return result
 }

@@ -51,7 +51,9 @@ func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.A
 			return
 		}
 	}
+	ctx, end := w.begin(ctx, e, "callback")
 	w.settle(ctx, e, answer)
+	end(answer.Status.String(), nil)
 }
 
 // recentLimit is how many open effects are remembered.

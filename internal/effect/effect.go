@@ -93,6 +93,9 @@ type Options struct {
 
 	Logger  *slog.Logger // optional
 	Observe Observe
+	// Begin opens a span around a call or an inquiry (kind "ask") or what a callback brings (kind "callback"); optional. What is
+	// submitted because of it is submitted in its context.
+	Begin func(ctx context.Context, e *state.Effect, kind string) (inside context.Context, end func(outcome string, err error))
 }
 
 func (o *Options) setDefaults() error {

@@ -30,6 +30,10 @@ type Environment struct {
 	Committed func(batch id.UUID, events []state.Event, rows []state.Written)
 	Logger    *slog.Logger // optional
 	Observe   Observe      // optional
+	// Trace opens the span of an attempt at a batch; causes are the contexts in which its members were submitted, and are the
+	// lane's again when Trace returns. What it answers, if anything, is called when the attempt has ended: how many of them were
+	// decided, and what was stored for them, nil for nothing. Optional; without it nothing is gathered.
+	Trace func(causes []context.Context) (ended func(decided int, stored *state.Changes, err error))
 	// EffectOwner is the process that new effects without an owner belong to from the start, as if claimed, so that workers in
 	// this process need no command to claim them. Empty when this process runs no workers.
 	EffectOwner string
@@ -143,7 +147,7 @@ func (p *Pipeline) Submit(ctx context.Context, c command.Command) command.Result
 		return refusal(&c, over(err, false))
 	}
 	now := time.Now()
-	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now)}
+	entry := &call{command: c, cause: ctx, arrived: now, deadline: p.deadline(c.Deadline, now)}
 	entry.waiter, _ = p.waiters.Get().(*waiter)
 	patience := entry.waiter.timer
 	if ends, ok := ctx.Deadline(); ok && !ends.After(entry.deadline) {
@@ -195,7 +199,7 @@ func (p *Pipeline) release(w *waiter) {
 // its outcome is known or known to stay open.
 func (p *Pipeline) SubmitAsync(c command.Command, done func(command.Result)) {
 	now := time.Now()
-	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now), done: done}
+	entry := &call{command: c, cause: context.Background(), arrived: now, deadline: p.deadline(c.Deadline, now), done: done}
 	if err := p.queue.Put(entry); err != nil {
 		done(refusal(&c, p.notQueued(err)))
 	}

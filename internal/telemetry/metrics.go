@@ -47,6 +47,7 @@ type Metrics struct {
 	effects     *prometheus.CounterVec
 	effectQueue *prometheus.GaugeVec
 	effectsOpen *prometheus.GaugeVec
+	effectsAge  *prometheus.GaugeVec
 	confirmed   prometheus.Histogram
 	deadLetters prometheus.Gauge
 }
@@ -110,7 +111,7 @@ func (m *Metrics) addEvents() {
 	m.reactorRetried = m.counterVec("reactor_retries_total", "Events whose command failed and is tried again.", "event")
 	m.parked = m.counterVec("reactor_parked_total", "Events that became dead letters.", "event")
 	m.position = m.gaugeVec("reactor_position", "Position up to which events have taken effect.", "reactor")
-	m.lag = m.gaugeVec("reactor_lag_events", "Events published that have not taken effect.", "reactor")
+	m.lag = m.gaugeVec("reactor_lag_events", "Events numbered that have not taken effect.", "reactor")
 }
 
 func (m *Metrics) addFlow() {
@@ -119,7 +120,8 @@ func (m *Metrics) addFlow() {
 	m.calls = m.histogramVec("effect_call_seconds", "Time of calls to the world outside, by their answers.", fast, "provider", "kind", "answer")
 	m.effects = m.counterVec("effects_total", "What became of calls to the world outside.", "provider", "kind", "outcome")
 	m.effectQueue = m.gaugeVec("effects_waiting", "Calls that wait in this process for others to end.", "provider")
-	m.effectsOpen = m.gaugeVec("effects_open", "Calls of all processes that are due or have no known outcome.", "kind")
+	m.effectsOpen = m.gaugeVec("effects_open", "Calls of all processes that have no known outcome.", "kind")
+	m.effectsAge = m.gaugeVec("effects_open_oldest_seconds", "Age of the oldest call that has no known outcome.", "kind")
 	m.confirmed = m.histogram("order_confirmed_seconds", "Time from an order's creation to CONFIRMED.", slow)
 	m.deadLetters = m.gauge("dead_letters_open", "Dead letters that wait for an operator; each parks its aggregate.")
 }
