@@ -236,19 +236,21 @@ func (a *App) makeReactors() error {
 }
 
 // Run serves until the context ends, then finishes what was accepted and answers nil; an error is why it could not go on.
-// It stops from the outside in: followers, calls, what makes commands, the pipeline, the relay.
+// It stops from the outside in: followers, requests, what makes commands, calls to gateways, the pipeline, the relay.
 func (a *App) Run(ctx context.Context) error {
-	var group errgroup.Group
+	var group, makers, callers errgroup.Group
 	lasting := context.WithoutCancel(ctx)
 	following, stopFollowing := context.WithCancel(lasting)
-	working, stopWorking := context.WithCancel(lasting)
+	making, stopMaking := context.WithCancel(lasting)
+	calling, stopCalling := context.WithCancel(lasting)
 	keeping, stopKeeping := context.WithCancel(lasting)
 	defer stopKeeping()
-	defer stopWorking()
+	defer stopCalling()
+	defer stopMaking()
 	defer stopFollowing()
 	serving, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
-	run := func(ctx context.Context, name string, wanted bool, part func(context.Context) error) {
+	run := func(ctx context.Context, group *errgroup.Group, name string, wanted bool, part func(context.Context) error) {
 		if !wanted {
 			return
 		}
@@ -261,14 +263,14 @@ func (a *App) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	run(keeping, "pipeline", true, a.pipeline.Run)
-	run(keeping, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
-	run(working, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
-	run(working, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
-	run(working, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
-	run(following, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
-	run(keeping, "levels", true, a.levels.run)
-	run(keeping, "listeners", true, func(context.Context) error { return a.edges.serve() })
+	run(keeping, &group, "pipeline", true, a.pipeline.Run)
+	run(keeping, &group, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
+	run(making, &makers, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
+	run(making, &makers, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
+	run(calling, &callers, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
+	run(following, &group, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
+	run(keeping, &group, "levels", true, a.levels.run)
+	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
 	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
 
@@ -279,10 +281,27 @@ func (a *App) Run(ctx context.Context) error {
 	defer cancel()
 	stopFollowing()
 	a.edges.shutdown(grace)
-	stopWorking()
+	// What is under way ends in commands: those of events and timers may ask for calls, and calls for what they lead to.
+	stopMaking()
+	within(grace, &makers)
+	stopCalling()
+	within(grace, &callers)
 	drained := a.pipeline.Drain(grace)
 	stopKeeping()
-	return errors.Join(group.Wait(), drained)
+	return errors.Join(makers.Wait(), callers.Wait(), group.Wait(), drained)
+}
+
+// within waits for a group until the context ends.
+func within(ctx context.Context, group *errgroup.Group) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = group.Wait() // whoever waits without a limit is told
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // effectsRun is the workers' Run; it is called only where there are workers.

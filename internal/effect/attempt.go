@@ -147,6 +147,7 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 	switch {
 	case refused == nil:
 		w.open.drop(e)
+		w.settled.Add(1)
 		if hook := w.o.Observe.Settled; hook != nil {
 			hook(e.Provider, e.Kind, outcome.Succeeded)
 		}
@@ -175,6 +176,7 @@ func (w *Workers) abandon(ctx context.Context, e *state.Effect, cause string) {
 		return
 	}
 	w.open.drop(e)
+	w.settled.Add(1)
 	if hook := w.o.Observe.GivenUp; hook != nil {
 		hook(e.Provider, e.Kind)
 	}

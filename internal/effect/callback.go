@@ -92,6 +92,13 @@ func (r *recent) get(tenant, id string) (*state.Effect, bool) {
 	return e, found
 }
 
+// empty tells that nothing is remembered.
+func (r *recent) empty() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.young)+len(r.old) == 0
+}
+
 func (r *recent) drop(e *state.Effect) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
