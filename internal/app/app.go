@@ -224,7 +224,8 @@ func (a *App) makeReactors() error {
 	var err error
 	a.timers, err = timer.New(timer.Options{
 		Store: a.store, Submit: a.submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
-		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire}, Observe: a.timerMetrics(),
+		BatchAge: a.config.BatchRetention,
+		Fire:     map[string]timer.Fire{order.TimerExpire: a.table.expire}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)

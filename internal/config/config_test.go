@@ -181,6 +181,8 @@ func TestValidate(t *testing.T) {
 		"no roles":          {func(c *Config) { c.Roles = nil }, "--roles is empty"},
 		"unknown role":      {func(c *Config) { c.Roles = []string{"api", "cook"} }, `"cook"`},
 		"retention":         {func(c *Config) { c.IdempotencyRetention = time.Hour }, "--idempotency-retention=1h0m0s is out of range"},
+		"batch retention":   {func(c *Config) { c.BatchRetention = time.Minute }, "--batch-retention=1m0s is out of range"},
+		"batch deadline":    {func(c *Config) { c.BatchRetention, c.MaxRequestDeadline = 2*time.Hour, 90*time.Minute }, "--max-request-deadline"},
 		"unpaid for":        {func(c *Config) { c.UnpaidFor = 0 }, "--unpaid-for"},
 		"deadlines":         {func(c *Config) { c.MaxRequestDeadline = time.Second }, "--max-request-deadline"},
 		"body":              {func(c *Config) { c.MaxBodyBytes = 10 }, "--max-body-bytes=10 is out of range"},

@@ -46,6 +46,9 @@ const (
 	longestTimeout = 365 * 24 * time.Hour
 )
 
+// minBatchRetention is how long ids of transactions are kept at least.
+const minBatchRetention = time.Hour
+
 // Validate finds everything that is wrong with where the data lies.
 func (s *Storage) Validate() error {
 	var p Problems
@@ -131,6 +134,10 @@ func (c *Config) checkRoles(p *Problems) {
 func (c *Config) checkNumbers(p *Problems) {
 	if c.IdempotencyRetention < minRetention || c.IdempotencyRetention > maxRetention {
 		p.add("--idempotency-retention=%v is out of range: write 24h to 72h.", c.IdempotencyRetention)
+	}
+	if c.BatchRetention < minBatchRetention || c.BatchRetention < 2*c.MaxRequestDeadline || c.BatchRetention > longestTimeout {
+		p.add("--batch-retention=%v is out of range: write 1h or more, and at least twice --max-request-deadline=%v: a commit whose answer "+
+			"was lost is asked about until then.", c.BatchRetention, c.MaxRequestDeadline)
 	}
 	for _, d := range []struct {
 		flag  string

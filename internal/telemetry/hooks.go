@@ -105,6 +105,9 @@ func (m *Metrics) TimerFired(kind string, code fault.Code) {
 // KeysPurged counts answers that were deleted for their age.
 func (m *Metrics) KeysPurged(keys int) { m.purged.Add(float64(keys)) }
 
+// BatchesPurged counts ids of transactions that were deleted for their age.
+func (m *Metrics) BatchesPurged(batches int) { m.purgedBatches.Add(float64(batches)) }
+
 // EffectCalled times a call to the world outside.
 func (m *Metrics) EffectCalled(provider, kind, answer string, took time.Duration) {
 	m.calls.WithLabelValues(provider, kind, answer).Observe(took.Seconds())

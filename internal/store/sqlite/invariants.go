@@ -185,8 +185,11 @@ var invariants = []invariant{
 		sentence: "the positions of events and batches follow each other without gaps from 1",
 		checked:  "SELECT count(*) FROM events",
 		violated: `SELECT format('batch %s begins at %d, not at %d', lower(hex(batch_id)), first_position, due) FROM (
-				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), 1) AS due
-				FROM batches WHERE events > 0) WHERE first_position <> due
+				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), batches_from) AS due
+				FROM batches, stream WHERE events > 0) WHERE first_position <> due
+			UNION ALL
+			SELECT format('the last batch ends before %d, and the next position is %d', next, next_position) FROM
+				(SELECT coalesce(max(first_position + events), 1) AS next FROM batches WHERE events > 0), stream WHERE next <> next_position
 			UNION ALL
 			SELECT format('%d events from %d to %d, and the next is %d', n, first, last, next_position) FROM
 				(SELECT count(*) AS n, coalesce(min(position), 1) AS first, coalesce(max(position), 0) AS last FROM events),
