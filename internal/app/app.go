@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/feed"
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/outbox"
@@ -55,6 +57,7 @@ type App struct {
 	effects   *effect.Workers
 	feed      *feed.Feed
 	edges     *edges
+	levels    *levels
 
 	ready   atomic.Bool
 	closers []func() error // in order of opening
@@ -144,14 +147,15 @@ func (a *App) makeRelay() {
 func (a *App) makePipeline() {
 	environment := pipeline.Environment{
 		Store: a.store, EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
-		Committed: a.committed,
+		Committed: a.committed, Trace: a.batchSpans(),
 	}
 	if a.config.Has(config.RoleEffect) {
 		environment.EffectOwner, environment.EffectLease = a.holder, effectLease
 	}
 	a.pipeline = pipeline.New(pipeline.Options{
 		Environment: environment, Lanes: a.config.LaneCount(), MaxCommands: a.config.MaxBatch, MaxRows: a.config.MaxBatchRows,
-		MaxQueue: a.config.MaxQueue, Deadline: a.config.RequestDeadline, MaxDeadline: a.config.MaxRequestDeadline,
+		MaxBytes: a.config.MaxBatchBytes, MaxQueue: a.config.MaxQueue,
+		Deadline: a.config.RequestDeadline, MaxDeadline: a.config.MaxRequestDeadline,
 	})
 }
 
@@ -199,8 +203,8 @@ func (a *App) makeEffects() error {
 	a.closers = append(a.closers, a.simulator.Close)
 	a.effects, err = effect.New(effect.Options{
 		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: a.simulator}, Flow: effectFlow(),
-		Submit: a.pipeline.Submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
-		Observe: a.effectMetrics(),
+		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	})
 	if err != nil {
 		return fmt.Errorf("effects: %w", err)
@@ -217,7 +221,7 @@ func (a *App) makeReactors() error {
 		Name: reactorName, Holder: a.holder, Store: a.store, Subscriber: a.bus, Logger: a.logger, Metrics: a.reactorMetrics(),
 		React: a.table.react, Submit: a.step,
 		Park: func(ctx context.Context, e state.Event, cause error, attempts int) error {
-			if refusal := a.pipeline.Submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
+			if refusal := a.submit(ctx, park(e, cause, attempts)).Fault; refusal != nil {
 				return refusal
 			}
 			return nil
@@ -225,32 +229,36 @@ func (a *App) makeReactors() error {
 	})
 	var err error
 	a.timers, err = timer.New(timer.Options{
-		Store: a.store, Submit: a.pipeline.Submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
-		Fire: map[string]timer.Fire{order.TimerExpire: a.table.expire},
-		End:  map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
+		Store: a.store, Submit: a.submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
+		BatchAge: a.config.BatchRetention,
+		Fire:     map[string]timer.Fire{order.TimerExpire: a.table.expire},
+		End:      map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)
 	}
 	a.feed = feed.New(feed.Options{Subscriber: bus.Subscriber(a.bus), Store: a.store, Logger: a.logger})
+	a.levels = &levels{App: a}
 	a.watch()
 	return nil
 }
 
 // Run serves until the context ends, then finishes what was accepted and answers nil; an error is why it could not go on.
-// It stops from the outside in: followers, calls, what makes commands, the pipeline, the relay.
+// It stops from the outside in: followers, requests, what makes commands, calls to gateways, the pipeline, the relay.
 func (a *App) Run(ctx context.Context) error {
-	var group errgroup.Group
+	var group, makers, callers errgroup.Group
 	lasting := context.WithoutCancel(ctx)
 	following, stopFollowing := context.WithCancel(lasting)
-	working, stopWorking := context.WithCancel(lasting)
+	making, stopMaking := context.WithCancel(lasting)
+	calling, stopCalling := context.WithCancel(lasting)
 	keeping, stopKeeping := context.WithCancel(lasting)
 	defer stopKeeping()
-	defer stopWorking()
+	defer stopCalling()
+	defer stopMaking()
 	defer stopFollowing()
 	serving, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
-	run := func(ctx context.Context, name string, wanted bool, part func(context.Context) error) {
+	run := func(ctx context.Context, group *errgroup.Group, name string, wanted bool, part func(context.Context) error) {
 		if !wanted {
 			return
 		}
@@ -263,14 +271,15 @@ func (a *App) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	run(keeping, "pipeline", true, a.pipeline.Run)
-	run(keeping, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
-	run(keeping, "public stream", a.public != nil, a.publicRun)
-	run(working, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
-	run(working, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
-	run(working, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
-	run(following, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
-	run(keeping, "listeners", true, func(context.Context) error { return a.edges.serve() })
+	run(keeping, &group, "pipeline", true, a.pipeline.Run)
+	run(keeping, &group, "relay", a.config.Has(config.RoleRelay), a.relay.Run)
+	run(keeping, &group, "public stream", a.public != nil, a.publicRun)
+	run(making, &makers, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
+	run(making, &makers, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
+	run(calling, &callers, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
+	run(following, &group, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
+	run(keeping, &group, "levels", true, a.levels.run)
+	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
 	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
 
@@ -281,10 +290,27 @@ func (a *App) Run(ctx context.Context) error {
 	defer cancel()
 	stopFollowing()
 	a.edges.shutdown(grace)
-	stopWorking()
+	// What is under way ends in commands: those of events and timers may ask for calls, and calls for what they lead to.
+	stopMaking()
+	within(grace, &makers)
+	stopCalling()
+	within(grace, &callers)
 	drained := a.pipeline.Drain(grace)
 	stopKeeping()
-	return errors.Join(group.Wait(), drained)
+	return errors.Join(makers.Wait(), callers.Wait(), group.Wait(), drained)
+}
+
+// within waits for a group until the context ends.
+func within(ctx context.Context, group *errgroup.Group) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = group.Wait() // whoever waits without a limit is told
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // effectsRun is the workers' Run; it is called only where there are workers.
@@ -330,10 +356,25 @@ func randomBytes() (entropy id.Random) {
 	return entropy
 }
 
-// step submits what follows from an event, in a span of the trace that caused it.
-func (a *App) step(ctx context.Context, c command.Command) command.Result {
-	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID)
+// submit brings a command to its answer, in a span of its own, and counts it when it is a step of a saga.
+func (a *App) submit(ctx context.Context, c command.Command) command.Result {
+	ctx, span := a.tracer.Command(ctx, c.Method, c.TraceID)
 	result := a.pipeline.Submit(ctx, c)
+	span.EndFault(result.Fault)
+	if step, found := strings.CutPrefix(c.Method, "flow/"); found {
+		code := fault.OK
+		if result.Fault != nil {
+			code = result.Fault.Code
+		}
+		a.metrics.Step(step, code)
+	}
+	return result
+}
+
+// step submits what follows from an event, in a span below the event's.
+func (a *App) step(ctx context.Context, c command.Command) command.Result {
+	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID, c.Cause)
+	result := a.submit(ctx, c)
 	span.EndFault(result.Fault)
 	return result
 }

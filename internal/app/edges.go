@@ -98,7 +98,7 @@ func (a *App) environment() (*service.Environment, error) {
 		return nil, err
 	}
 	return &service.Environment{
-		Submit: a.pipeline.Submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
+		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
 		CheckToken: func(token string) *fault.Fault { return gateway.ValidToken(token, a.config.Dev) },
 		Provider:   a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,

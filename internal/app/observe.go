@@ -17,6 +17,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/pipeline"
 	"github.com/seed-255eabaa/oms/internal/reactor"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/telemetry"
 	"github.com/seed-255eabaa/oms/internal/timer"
 )
 
@@ -43,6 +44,42 @@ func (a *App) observeCalls(options *edge.Options) {
 		ctx, span := a.tracer.Request(ctx, edge.MethodName(call))
 		return ctx, func(f *fault.Fault) {
 			span.EndFault(f)
+		}
+	}
+}
+
+// batchSpans traces transactions; nil without a collector, so that the pipeline gathers nothing.
+func (a *App) batchSpans() func([]context.Context) func(int, *state.Changes, error) {
+	if a.tracer == nil {
+		return nil
+	}
+	return func(causes []context.Context) func(int, *state.Changes, error) {
+		if batch := a.tracer.Batch(causes); batch != nil {
+			return batch.End
+		}
+		return nil
+	}
+}
+
+// effectSpans traces calls to gateways and their callbacks; nil without a collector.
+func (a *App) effectSpans() func(context.Context, *state.Effect, string) (context.Context, func(string, error)) {
+	if a.tracer == nil {
+		return nil
+	}
+	return func(ctx context.Context, e *state.Effect, kind string) (context.Context, func(string, error)) {
+		var span telemetry.Span
+		switch kind {
+		case "callback":
+			ctx, span = a.tracer.Callback(ctx, e)
+		case "ask":
+			ctx, span = a.tracer.Call(ctx, "ask "+e.Kind, e)
+		default:
+			ctx, span = a.tracer.Call(ctx, kind, e)
+		}
+		span.Set("oms.provider", e.Provider)
+		return ctx, func(outcome string, err error) {
+			span.Set("oms.outcome", outcome)
+			span.End(err)
 		}
 	}
 }
@@ -79,9 +116,9 @@ func (a *App) effectMetrics() effect.Observe {
 	}
 }
 
-// timerMetrics counts timers and purged keys.
+// timerMetrics counts timers and what is purged.
 func (a *App) timerMetrics() timer.Observe {
-	return timer.Observe{Fired: a.metrics.TimerFired, Purged: a.metrics.KeysPurged}
+	return timer.Observe{Fired: a.metrics.TimerFired, Purged: a.metrics.KeysPurged, PurgedBatches: a.metrics.BatchesPurged}
 }
 
 // observeRows measures whole orders: from their creation to CONFIRMED.
@@ -103,6 +140,8 @@ func (a *App) watch() {
 		stats := a.relay.Stats()
 		return stats.Leader, stats.Numbered - stats.Published, stats.Oldest
 	})
+	a.metrics.Watch("levels_age_seconds", "Age of the numbers that are read from the database: effects_open, dead_letters_open, "+
+		"reactor_lag_events; -1 before there are any.", a.levels.age)
 }
 
 // opsOptions are what the operators' listener tells.

@@ -66,7 +66,7 @@ func (t *table) subject(tenant, orderID string, demand []state.Demand) flow.Subj
 // one makes the single command of an event. It has no key: the flow's steps are idempotent by state.
 func one(e state.Event, name string, steps []command.Step, size int) []command.Command {
 	return []command.Command{{
-		Tenant: e.Tenant, Principal: "flow", Method: "flow/" + name, TraceID: e.TraceID, Steps: steps, Size: size,
+		Tenant: e.Tenant, Principal: "flow", Method: "flow/" + name, TraceID: e.TraceID, Cause: e.ID, Steps: steps, Size: size,
 	}}
 }
 
@@ -105,7 +105,7 @@ func letterID(e *state.Event) string { return "deadletter:" + e.ID.String() }
 // park answers the command that writes an event down which cannot be carried out.
 func park(e state.Event, cause error, attempts int) command.Command {
 	return command.Command{
-		Tenant: e.Tenant, Principal: "flow", Method: "flow/park", TraceID: e.TraceID,
+		Tenant: e.Tenant, Principal: "flow", Method: "flow/park", TraceID: e.TraceID, Cause: e.ID,
 		Steps: []command.Step{command.Do(deadletter.Write{Letter: state.DeadLetter{
 			Tenant: e.Tenant, ID: letterID(&e), AggregateID: e.AggregateID, Kind: e.Type,
 			Payload: e.Payload, Position: e.Position, Error: cause.Error(), Attempts: int32(attempts), //nolint:gosec // few

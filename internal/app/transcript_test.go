@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +22,6 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/contract"
 )
-
-var update = flag.Bool("update", false, "write the golden transcripts")
 
 // visit is one request of the tour, in each dialect that can express it. $1 is the first order, and so on.
 type visit struct {

@@ -1,8 +1,8 @@
 // Package batch is the queue in front of the pipeline: commands wait in it, and lanes take them out as batches.
 //
 // There is no artificial delay. A batch is whatever has come in while the lane was busy with the batch before, up to a limit in
-// commands and in rows, since a thousand-line order is not a one-line order. The backlog has a limit too: a full queue refuses
-// at once rather than answering late.
+// commands, in rows and in bytes, since a thousand-line order is not a one-line order. The backlog has a limit too: a full queue
+// refuses at once rather than answering late.
 //
 // Lanes are batches in flight side by side. Three invariants hold for every row reference and every idempotency key, both
 // called claims here:
@@ -46,6 +46,7 @@ type Limits struct {
 	Lanes         int // batches in flight at most
 	Commands      int // entries in a batch
 	Rows          int // rows in a batch; an entry with more forms a batch of its own
+	Bytes         int // bytes of requests in a batch; an entry with more forms a batch of its own
 	Waiting       int // entries that wait
 	FurtherLaneAt int // entries that must be able to go before another lane starts beside a busy one
 }
@@ -55,6 +56,7 @@ type Batch[T Waiting] struct {
 	Members []T // in order of arrival
 	Stale   []T // dropped on the way; nothing is claimed for them
 	Rows    int // sum over the members
+	Bytes   int // the same
 	Left    int // entries that went on waiting when the batch was formed
 }
 
@@ -169,6 +171,17 @@ func Rows(c *command.Command) int {
 	return max(rows, 1)
 }
 
+// rowBytes is what a row of a command counts for that did not come as a request: an event of an order of two lines has 150 to 400.
+const rowBytes = 256
+
+// Bytes is what a command counts for in a batch's limit of bytes.
+func Bytes(c *command.Command) int {
+	if c.Bytes > 0 {
+		return c.Bytes
+	}
+	return rowBytes * Rows(c)
+}
+
 // due tells whether a scan is worth its time.
 func (q *Queue[T]) due() bool {
 	if q.busy == 0 {
@@ -198,13 +211,14 @@ func (q *Queue[T]) form(batch *Batch[T]) bool {
 			q.passed = append(q.passed, entry)
 			continue
 		}
-		rows := Rows(c)
-		if len(batch.Members) > 0 && batch.Rows+rows > q.limits.Rows {
+		rows, bytes := Rows(c), Bytes(c)
+		if len(batch.Members) > 0 && (batch.Rows+rows > q.limits.Rows || batch.Bytes+bytes > q.limits.Bytes) {
 			full = true
 			break
 		}
 		batch.Members = append(batch.Members, entry)
 		batch.Rows += rows
+		batch.Bytes += bytes
 		full = len(batch.Members) >= q.limits.Commands
 	}
 	if q.busy > 0 && !full && len(batch.Members) < q.limits.FurtherLaneAt {

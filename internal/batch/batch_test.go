@@ -60,7 +60,7 @@ func expect(t *testing.T, what string, entries []*entry, want string) {
 	}
 }
 
-var small = Limits{Lanes: 2, Commands: 4, Rows: 10, Waiting: 20, FurtherLaneAt: 2}
+var small = Limits{Lanes: 2, Commands: 4, Rows: 10, Bytes: 10_000, Waiting: 20, FurtherLaneAt: 2}
 
 func TestBatchesAreLimited(t *testing.T) {
 	large := want(6, "", "a")
@@ -68,6 +68,27 @@ func TestBatchesAreLimited(t *testing.T) {
 	q := queue(t, small, want(1, "", "a"), want(2, "", "a"), want(3, "", "b"), want(4, "", "c"), want(5, "", "d"), large, want(7, "", "d"))
 	var batch Batch[*entry]
 	for _, members := range []string{"1 2 3 4 ", "5 ", "6 ", "7 "} {
+		if !q.Next(&batch) {
+			t.Fatal("closed")
+		}
+		expect(t, "batch", batch.Members, members)
+	}
+}
+
+func TestBatchesAreLimitedInBytes(t *testing.T) {
+	sized := func(number, bytes int) *entry {
+		e := want(number, "", fmt.Sprint(number))
+		e.command.Bytes = bytes
+		return e
+	}
+	limits := small
+	limits.Bytes = 1000
+	// The fifth fills a batch exactly; the sixth is larger than any; the last are internal and count by their rows.
+	q := queue(t, limits, sized(1, 400), sized(2, 400), sized(3, 400), sized(4, 999), sized(5, 1), sized(6, 5000), sized(7, 1000),
+		sized(8, 0), sized(9, 0), sized(10, 0), sized(11, 0))
+	q.Close()
+	var batch Batch[*entry]
+	for _, members := range []string{"1 2 ", "3 ", "4 5 ", "6 ", "7 ", "8 9 10 ", "11 "} {
 		if !q.Next(&batch) {
 			t.Fatal("closed")
 		}
@@ -147,7 +168,7 @@ func TestFurtherLane(t *testing.T) {
 // TestLongQueueBehindAHotRow counts how often waiting entries are looked at while their row is in flight.
 func TestLongQueueBehindAHotRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := queue(t, Limits{Lanes: 2, Commands: 256, Rows: 1000, Waiting: 10000, FurtherLaneAt: 64}, want(0, "", "hot"))
+		q := queue(t, Limits{Lanes: 2, Commands: 256, Rows: 1000, Bytes: 1 << 20, Waiting: 10000, FurtherLaneAt: 64}, want(0, "", "hot"))
 		var first, second Batch[*entry]
 		q.Next(&first)
 		go q.Next(&second)
@@ -175,7 +196,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := Limits{
 			Lanes: rapid.IntRange(1, 4).Draw(t, "lanes"), Commands: rapid.IntRange(1, 8).Draw(t, "commands"),
-			Rows: rapid.IntRange(1, 12).Draw(t, "rows"), Waiting: 1000, FurtherLaneAt: rapid.IntRange(1, 6).Draw(t, "further"),
+			Rows: rapid.IntRange(1, 12).Draw(t, "rows"), Bytes: rapid.IntRange(1, 12*rowBytes).Draw(t, "bytes"), Waiting: 1000, FurtherLaneAt: rapid.IntRange(1, 6).Draw(t, "further"),
 		}
 		names := rapid.IntRange(1, 12).Draw(t, "names")
 		seed := rapid.Uint64().Draw(t, "seed")

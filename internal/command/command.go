@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -17,11 +18,13 @@ type Command struct {
 	Hash      [32]byte // of method, canonical command and hash version; compared when the key is seen again
 	Method    string   // full gRPC method name, or the flow step's name
 	TraceID   string   // 32 hex digits
+	Cause     id.UUID  // of the event that it follows from; zero for none
 	Deadline  time.Time
 	Steps     []Step
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
 	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+	Bytes  int // of the request as protobuf, for the batch's limit; 0, of internal commands, counts by rows
 }
 
 // Step is one decision of a command.

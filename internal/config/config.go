@@ -74,6 +74,7 @@ type Config struct {
 
 	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
 	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
+	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept that nobody needs: 1h or more."`
 	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
@@ -89,6 +90,7 @@ type Config struct {
 	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
 	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
 	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`
+	MaxBatchBytes      int           `default:"4194304" group:"Limits" help:"Bytes of requests in one transaction."`
 	Lanes              int           `default:"0" group:"Limits" help:"Transactions in flight; 0 is 1 for SQLite and 2 for PostgreSQL."`
 	RequestDeadline    time.Duration `default:"10s" group:"Limits" help:"Time for a request that names no deadline."`
 	MaxRequestDeadline time.Duration `default:"1m" group:"Limits" help:"Longest deadline that a request may name."`

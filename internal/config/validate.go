@@ -38,6 +38,8 @@ const (
 	maxBody        = 64 << 20
 	maxBatchLimit  = 4096 // an event's id has 16 bits for its place in the batch
 	maxBatchRows   = 32768
+	minBatchBytes  = 4 << 10
+	maxBatchBytes  = 64 << 20
 	maxLanes       = 16
 	maxQueueLimit  = 1 << 20
 	maxFollowers   = 1 << 20
@@ -46,6 +48,9 @@ const (
 	maxHeader      = 1 << 20
 	longestTimeout = 365 * 24 * time.Hour
 )
+
+// minBatchRetention is how long ids of transactions are kept at least.
+const minBatchRetention = time.Hour
 
 // Validate finds everything that is wrong with where the data lies.
 func (s *Storage) Validate() error {
@@ -134,6 +139,10 @@ func (c *Config) checkNumbers(p *Problems) {
 	if c.IdempotencyRetention < minRetention || c.IdempotencyRetention > maxRetention {
 		p.add("--idempotency-retention=%v is out of range: write 24h to 72h.", c.IdempotencyRetention)
 	}
+	if c.BatchRetention < minBatchRetention || c.BatchRetention < 2*c.MaxRequestDeadline || c.BatchRetention > longestTimeout {
+		p.add("--batch-retention=%v is out of range: write 1h or more, and at least twice --max-request-deadline=%v: a commit whose answer "+
+			"was lost is asked about until then.", c.BatchRetention, c.MaxRequestDeadline)
+	}
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
@@ -158,6 +167,7 @@ func (c *Config) checkNumbers(p *Problems) {
 		{"max-in-flight", c.MaxInFlight, 1, maxConnections}, {"max-header-bytes", c.MaxHeaderBytes, minHeader, maxHeader},
 		{"max-body-bytes", c.MaxBodyBytes, minBody, maxBody}, {"max-queue", c.MaxQueue, 1, maxQueueLimit},
 		{"max-batch", c.MaxBatch, 1, maxBatchLimit}, {"max-batch-rows", c.MaxBatchRows, 1, maxBatchRows},
+		{"max-batch-bytes", c.MaxBatchBytes, minBatchBytes, maxBatchBytes},
 		{"lanes", c.Lanes, 0, maxLanes}, {"max-followers", c.MaxFollowers, 0, maxFollowers},
 		{"log-samples", c.LogSamples, 0, 1 << 30},
 	} {

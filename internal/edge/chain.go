@@ -323,7 +323,7 @@ func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 	if err != nil {
 		return fault.Invalid("", "INVALID_UTF8", "the request holds text that is not UTF-8")
 	}
-	scope.Key, scope.Hash = key, sha256.Sum256(canonical)
+	scope.Key, scope.Hash, scope.Bytes = key, sha256.Sum256(canonical), len(canonical)
 	return nil
 }
 

@@ -61,6 +61,7 @@ type Scope struct {
 	Caller  Caller
 	Key     string   // idempotency key, for mutations
 	Hash    [32]byte // of method, canonical command and hash version (ruling R-6)
+	Bytes   int      // of the canonical command, for mutations
 	TraceID string   // 32 hex digits
 
 	validate func(method *contract.Method, request proto.Message) error

@@ -18,10 +18,11 @@ import (
 func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	e := j.effect
 	w.open.put(e) // a callback may be here before the call returns
-	limited, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	defer cancel()
+	limit := time.Now().Add(w.o.Timeout)
 	if j.ask {
-		answer, err := w.observed(e, "ask", func() (gateway.Answer, error) { return d.gateway.Lookup(limited, request(e)) })
+		answer, err := w.observed(&ctx, limit, e, "ask", func(ctx context.Context) (gateway.Answer, error) {
+			return d.gateway.Lookup(ctx, request(e))
+		})
 		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
 		switch {
 		case err != nil:
@@ -37,8 +38,8 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 		w.note(ctx, e, asked)
 	}
 	called := state.EffectAttempt{By: state.PartyWorker}
-	answer, err := w.observed(e, e.Kind, func() (gateway.Answer, error) {
-		return gateway.Call(limited, d.gateway, e.Kind, request(e))
+	answer, err := w.observed(&ctx, limit, e, e.Kind, func(ctx context.Context) (gateway.Answer, error) {
+		return gateway.Call(ctx, d.gateway, e.Kind, request(e))
 	})
 	switch {
 	case err != nil:
@@ -61,19 +62,36 @@ func (w *Workers) note(ctx context.Context, e *state.Effect, did state.EffectAtt
 	}
 }
 
-// observed counts and times what a gateway does.
-func (w *Workers) observed(e *state.Effect, kind string, call func() (gateway.Answer, error)) (gateway.Answer, error) {
+// observed counts, times and traces what a gateway does. From then on ctx is that of the call's span: what follows is below it.
+func (w *Workers) observed(ctx *context.Context, limit time.Time, e *state.Effect, kind string,
+	call func(context.Context) (gateway.Answer, error),
+) (gateway.Answer, error) {
+	inside, end := w.begin(*ctx, e, kind)
+	*ctx = inside
+	limited, cancel := context.WithDeadline(inside, limit)
+	defer cancel()
 	start := time.Now()
-	answer, err := call()
+	answer, err := call(limited)
+	name := answer.Status.String()
+	if err != nil {
+		name = [...]string{"unknown", "not_reached", "permanent"}[gateway.ClassOf(err)]
+	}
 	if hook := w.o.Observe.Call; hook != nil {
-		name := answer.Status.String()
-		if err != nil {
-			name = [...]string{"unknown", "not_reached", "permanent"}[gateway.ClassOf(err)]
-		}
 		hook(e.Provider, kind, name, time.Since(start))
 	}
+	end(name, err)
 	return answer, err
 }
+
+// begin opens a span where spans are made.
+func (w *Workers) begin(ctx context.Context, e *state.Effect, kind string) (inside context.Context, end func(outcome string, err error)) {
+	if w.o.Begin == nil {
+		return ctx, noSpan
+	}
+	return w.o.Begin(ctx, e, kind)
+}
+
+func noSpan(string, error) {}
 
 func request(e *state.Effect) gateway.Request {
 	return gateway.Request{
@@ -164,6 +182,7 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 	switch {
 	case refused == nil:
 		w.open.drop(e)
+		w.settled.Add(1)
 		if hook := w.o.Observe.Settled; hook != nil {
 			hook(e.Provider, e.Kind, outcome.Succeeded)
 		}
@@ -194,6 +213,7 @@ func (w *Workers) abandon(ctx context.Context, e *state.Effect, did state.Effect
 		return
 	}
 	w.open.drop(e)
+	w.settled.Add(1)
 	if hook := w.o.Observe.GivenUp; hook != nil {
 		hook(e.Provider, e.Kind)
 	}

@@ -51,7 +51,9 @@ func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.A
 			return
 		}
 	}
+	ctx, end := w.begin(ctx, e, "callback")
 	w.settle(ctx, e, answer, state.EffectAttempt{By: state.PartyCallback})
+	end(answer.Status.String(), nil)
 }
 
 // recentLimit is how many open effects are remembered.
@@ -88,6 +90,13 @@ func (r *recent) get(tenant, id string) (*state.Effect, bool) {
 		e, found = r.old[effectName{tenant, id}]
 	}
 	return e, found
+}
+
+// empty tells that nothing is remembered.
+func (r *recent) empty() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.young)+len(r.old) == 0
 }
 
 func (r *recent) drop(e *state.Effect) {

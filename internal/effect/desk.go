@@ -32,12 +32,14 @@ func (d *desk) full() bool { return len(d.queue) == cap(d.queue) }
 
 // put queues a job unless there is no room.
 func (w *Workers) put(d *desk, j job) {
+	w.jobs.Add(1)
 	select {
 	case d.queue <- j:
 		if hook := w.o.Observe.Waiting; hook != nil {
 			hook(d.provider, len(d.queue))
 		}
 	default:
+		w.jobs.Add(-1)
 		if hook := w.o.Observe.Dropped; hook != nil {
 			hook(d.provider)
 		}
@@ -55,6 +57,7 @@ func (w *Workers) serve(ctx context.Context, d *desk) {
 			if ctx.Err() == nil && time.Since(j.claimed)+w.o.Timeout < w.o.Lease {
 				w.attempt(w.hard, d, j) //nolint:contextcheck // it may outlive ctx by the grace
 			}
+			w.jobs.Add(-1)
 		}
 	}
 }

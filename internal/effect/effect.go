@@ -26,6 +26,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -99,6 +100,9 @@ type Options struct {
 
 	Logger  *slog.Logger // optional
 	Observe Observe
+	// Begin opens a span around a call or an inquiry (kind "ask") or what a callback brings (kind "callback"); optional. What is
+	// submitted because of it is submitted in its context.
+	Begin func(ctx context.Context, e *state.Effect, kind string) (inside context.Context, end func(outcome string, err error))
 }
 
 func (o *Options) setDefaults() error {
@@ -142,6 +146,8 @@ type Workers struct {
 	open     *recent
 	alarm    *alarm
 	settling *semaphore.Weighted // callbacks being stored
+	jobs     atomic.Int64        // that wait for a caller or are under way
+	settled  atomic.Int64        // effects that were settled or given up here
 
 	hard   context.Context // ends when Run's grace does
 	giveUp context.CancelFunc
@@ -165,22 +171,43 @@ func New(options Options) (*Workers, error) {
 	return w, nil
 }
 
-// Run works until ctx ends and then gives what is under way some time. Whatever is not concluded by then falls due when its
-// claim ends, here or in another process.
+// Run works until ctx ends and then gives what is under way some time: what is claimed is called, and what was called waits for its
+// callback. Whatever is not concluded by then falls due when its claim ends, here or in another process.
 func (w *Workers) Run(ctx context.Context) error {
 	var group sync.WaitGroup
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	for _, d := range w.desks {
 		for range w.o.Calls {
-			group.Go(func() { w.serve(ctx, d) })
+			group.Go(func() { w.serve(serving, d) })
 		}
 	}
-	group.Go(func() { w.serve(ctx, w.absent) })
+	group.Go(func() { w.serve(serving, w.absent) })
 	group.Go(func() { w.pollOnAndOn(ctx) })
 	<-ctx.Done()
 	defer time.AfterFunc(w.o.Grace, w.giveUp).Stop()
+	w.finish()
+	stop()
 	group.Wait()
 	w.drain()
 	return nil
+}
+
+// quiet is how long nothing may have been settled before the rest is taken for what a gateway is slow to tell.
+const quiet = time.Second
+
+// finish waits until all that this process has begun has its outcome, for as long as outcomes come and the grace lasts. An outcome
+// may ask for the next call (a hold for its capture), which is made, too.
+func (w *Workers) finish() {
+	last, since := w.settled.Load(), time.Now()
+	for w.jobs.Load() > 0 || !w.open.empty() {
+		if now := w.settled.Load(); now != last {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) > quiet || !w.wait(w.hard, 5*time.Millisecond) {
+			return
+		}
+	}
 }
 
 // drain waits until no callback is being stored any more, at most until the grace is over, and refuses those that come later.

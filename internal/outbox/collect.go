@@ -64,10 +64,12 @@ func (r *Relay) publish(ctx context.Context, frames <-chan bus.Frame, published 
 		case frame = <-frames:
 		}
 		started := time.Now()
+		pause()
 		sequence, err := r.Publisher.Publish(ctx, frame, at.sequence)
 		if err != nil {
 			return busError{err}
 		}
+		pause()
 		at = end{sequence, frame.Last()}
 		r.note(func(s *Stats) { s.Published = at.position })
 		if r.Metrics.Published != nil {

@@ -27,6 +27,7 @@ const (
 // call is one submitted command on its way to its answer.
 type call struct {
 	command  command.Command
+	cause    context.Context      // for its span only
 	done     func(command.Result) // of SubmitAsync
 	waiter   *waiter              // of Submit
 	arrived  time.Time

@@ -22,7 +22,7 @@
 //     retries, which are new submissions.
 //  6. A row's events are numbered 1, 2, 3 … without gaps; a transfer sums to zero. A decision that breaks this is a defect
 //     and is refused INTERNAL.
-//  7. Everything has a limit: commands and rows in a batch, events in a batch, the backlog, time in the queue, retries.
+//  7. Everything has a limit: commands, rows and bytes in a batch, events in a batch, the backlog, time in the queue, retries.
 //
 // # Who guards what
 //

@@ -49,6 +49,7 @@ type lane struct {
 	overlay     *overlay
 	view        view
 	attempted   *state.Changes // what the last attempt has stored or tried to; nil when there was nothing
+	causes      []context.Context
 }
 
 // commitGrace is how much longer than its members' deadlines a batch may take. A commit that is cut off costs more than one
@@ -162,6 +163,9 @@ func (l *lane) attempt(members []*call, lookup bool) (decided int, err error) {
 	var open Transaction
 	committing := false
 	l.attempted = nil
+	if ended := l.trace(members); ended != nil {
+		defer func() { ended(decided, l.attempted, err) }()
+	}
 	defer func() {
 		if cause := recover(); cause != nil { // a defect of the store; those of decisions never come this far
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
@@ -203,6 +207,20 @@ func (l *lane) attempt(members []*call, lookup bool) (decided int, err error) {
 		hook(time.Since(started))
 	}
 	return decided, nil
+}
+
+// trace opens the span of an attempt where spans are made.
+func (l *lane) trace(members []*call) (ended func(decided int, stored *state.Changes, err error)) {
+	if l.environment.Trace == nil {
+		return nil
+	}
+	for _, member := range members {
+		l.causes = append(l.causes, member.cause)
+	}
+	ended = l.environment.Trace(l.causes)
+	clear(l.causes)
+	l.causes = l.causes[:0]
+	return ended
 }
 
 // unverified tells whether a command with a key was answered in a way that stores nothing under the key. A mismatch is no such

@@ -30,6 +30,10 @@ type Environment struct {
 	Committed func(batch id.UUID, events []state.Event, rows []state.Written)
 	Logger    *slog.Logger // optional
 	Observe   Observe      // optional
+	// Trace opens the span of an attempt at a batch; causes are the contexts in which its members were submitted, and are the
+	// lane's again when Trace returns. What it answers, if anything, is called when the attempt has ended: how many of them were
+	// decided, and what was stored for them, nil for nothing. Optional; without it nothing is gathered.
+	Trace func(causes []context.Context) (ended func(decided int, stored *state.Changes, err error))
 	// EffectOwner is the process that new effects without an owner belong to from the start, as if claimed, so that workers in
 	// this process need no command to claim them. Empty when this process runs no workers.
 	EffectOwner string
@@ -60,6 +64,7 @@ type Options struct {
 	Lanes        int // batches in flight at most: 2 for PostgreSQL (default), 1 for SQLite
 	MaxCommands  int // commands in a batch: 256
 	MaxRows      int // rows in a batch: 8,192; a command with more forms a batch of its own
+	MaxBytes     int // bytes of requests in a batch: 4 MiB; a command with more forms a batch of its own
 	MaxQueue     int // commands that wait: 16,384
 	SecondLaneAt int // commands that must be able to go before a further lane starts: 64
 	RetryLimit   int // conflicts of one command alone: 6
@@ -74,6 +79,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.Lanes, 2)
 	setDefault(&o.MaxCommands, 256)
 	setDefault(&o.MaxRows, 8192)
+	setDefault(&o.MaxBytes, 4<<20)
 	setDefault(&o.MaxQueue, 16384)
 	setDefault(&o.SecondLaneAt, 64)
 	setDefault(&o.RetryLimit, 6)
@@ -123,7 +129,7 @@ func New(options Options) *Pipeline {
 	p := &Pipeline{
 		options: options,
 		queue: batch.New[*call](batch.Limits{
-			Lanes: options.Lanes, Commands: options.MaxCommands, Rows: options.MaxRows,
+			Lanes: options.Lanes, Commands: options.MaxCommands, Rows: options.MaxRows, Bytes: options.MaxBytes,
 			Waiting: options.MaxQueue, FurtherLaneAt: options.SecondLaneAt,
 		}),
 		waiters: sync.Pool{New: newWaiter},
@@ -141,7 +147,7 @@ func (p *Pipeline) Submit(ctx context.Context, c command.Command) command.Result
 		return refusal(&c, over(err, false))
 	}
 	now := time.Now()
-	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now)}
+	entry := &call{command: c, cause: ctx, arrived: now, deadline: p.deadline(c.Deadline, now)}
 	entry.waiter, _ = p.waiters.Get().(*waiter)
 	patience := entry.waiter.timer
 	if ends, ok := ctx.Deadline(); ok && !ends.After(entry.deadline) {
@@ -193,7 +199,7 @@ func (p *Pipeline) release(w *waiter) {
 // its outcome is known or known to stay open.
 func (p *Pipeline) SubmitAsync(c command.Command, done func(command.Result)) {
 	now := time.Now()
-	entry := &call{command: c, arrived: now, deadline: p.deadline(c.Deadline, now), done: done}
+	entry := &call{command: c, cause: context.Background(), arrived: now, deadline: p.deadline(c.Deadline, now), done: done}
 	if err := p.queue.Put(entry); err != nil {
 		done(refusal(&c, p.notQueued(err)))
 	}

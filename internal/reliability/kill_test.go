@@ -225,7 +225,8 @@ func TestKill(t *testing.T) {
 			c.check(t, orders)
 			t.Logf("%d kills, %d while publishing, %d while calling the gateway; %d commands answered, %d orders: %v",
 				h.kills, h.publishing, h.calling, c.answers.Load(), len(orders), statuses(orders))
-			if !testing.Short() && (h.publishing == 0 || h.calling == 0) {
+			// On SQLite the cursor lags behind for other reasons, too: see TestKillWhilePublishing.
+			if !testing.Short() && (h.publishing == 0 && kind != onSQLite || h.calling == 0) {
 				t.Error("the kills did not meet what they should")
 			}
 			if w.logged("ALERT") || strings.Contains(w.servers[0].log.String(), "panic") {

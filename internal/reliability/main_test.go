@@ -35,13 +35,26 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "oms")
-	build := exec.Command("go", "build", "-race=false", "-o", binary, "../../cmd/oms")
-	if output, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the server: %v\n%s", err, output)
+	if err := build(binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
 }
+
+func build(to string, flags ...string) error {
+	arguments := append(append([]string{"build", "-race=false"}, flags...), "-o", to, "../../cmd/oms")
+	if output, err := exec.Command("go", arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build the server: %w\n%s", err, output)
+	}
+	return nil
+}
+
+// pausing answers the program with the pauses of the tag, built when it is first asked for.
+var pausing = sync.OnceValues(func() (string, error) {
+	path := binary + "-pausing"
+	return path, build(path, "-tags", "pauses")
+})
 
 // noticeSources looks at every file of the program. It is built and not imported, and `go test` would answer from its cache after a
 // change of it, but for the files that it saw the tests look at.

@@ -66,6 +66,8 @@ type world struct {
 	bus      string
 	journal  string // of the gateway
 	flags    []string
+	program  string   // the binary of the servers
+	settings []string // of their environment, beside the test's
 	servers  []*server
 }
 
@@ -80,7 +82,7 @@ func newWorld(t testing.TB, kind string, flags ...string) *world {
 // newWorldOn makes one on a cluster of PostgreSQL.
 func newWorldOn(t testing.TB, cluster func(testing.TB) *postgrestest.Cluster, kind string, flags ...string) *world {
 	t.Helper()
-	w := &world{t: t, kind: kind, folder: t.TempDir(), url: "sqlite", bus: "embedded", flags: flags}
+	w := &world{t: t, kind: kind, folder: t.TempDir(), url: "sqlite", bus: "embedded", flags: flags, program: binary}
 	w.journal = filepath.Join(w.folder, "gateway.journal")
 	count := 1
 	if kind != onSQLite {
@@ -134,10 +136,13 @@ func dial(t testing.TB, address string) *grpc.ClientConn {
 }
 
 // startNATS starts an external bus in this process.
-func startNATS(t testing.TB) string {
+func startNATS(t testing.TB) string { return serveNATS(t, t.TempDir()) }
+
+// serveNATS serves what is in a folder.
+func serveNATS(t testing.TB, folder string) string {
 	t.Helper()
 	running, err := natsserver.NewServer(&natsserver.Options{
-		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
+		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: folder, NoLog: true, NoSigs: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -202,13 +207,14 @@ func (s *server) arguments(more ...string) []string {
 // start starts a process and waits until it accepts commands.
 func (s *server) start(more ...string) {
 	s.world.t.Helper()
-	if err := s.launch(exec.Command(binary, s.arguments(more...)...)); err != nil {
+	if err := s.launch(exec.Command(s.world.program, s.arguments(more...)...)); err != nil {
 		s.world.t.Fatal(err)
 	}
 }
 
 // launch starts a command that leads to a server, and waits until that accepts commands.
 func (s *server) launch(command *exec.Cmd) error {
+	command.Env = append(command.Environ(), s.world.settings...)
 	command.Stdout, command.Stderr, command.SysProcAttr = s.log, s.log, attributes()
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)

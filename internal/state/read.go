@@ -40,6 +40,19 @@ type Cursor struct {
 	Position int64
 }
 
+// Levels are what waits in the database, whichever process is to see to it.
+type Levels struct {
+	DeadLetters int64         // that nobody has replayed
+	Effects     []OpenEffects // by kind; a kind of which none is open is absent
+}
+
+// OpenEffects are the calls of a kind that have no outcome yet.
+type OpenEffects struct {
+	Kind   string
+	Count  int64
+	Oldest time.Duration // since the oldest was asked for, by the database's clock
+}
+
 // Finding is the result of one invariant's check.
 type Finding struct {
 	Invariant string // what holds, in a sentence

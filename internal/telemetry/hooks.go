@@ -84,7 +84,7 @@ func (m *Metrics) Parked(event state.Event, _ error) { m.parked.WithLabelValues(
 // FromLog counts events that were read from the log instead of the bus.
 func (m *Metrics) FromLog(events int) { m.fromLog.Add(float64(events)) }
 
-// Reactor tells how far a reactor has come, and how many events are published beyond that.
+// Reactor tells how far a reactor has come, and how many events are numbered beyond that.
 func (m *Metrics) Reactor(name string, position, lag int64) {
 	m.position.WithLabelValues(name).Set(float64(position))
 	m.lag.WithLabelValues(name).Set(float64(max(lag, 0)))
@@ -104,6 +104,9 @@ func (m *Metrics) TimerFired(kind string, code fault.Code) {
 
 // KeysPurged counts answers that were deleted for their age.
 func (m *Metrics) KeysPurged(keys int) { m.purged.Add(float64(keys)) }
+
+// BatchesPurged counts ids of transactions that were deleted for their age.
+func (m *Metrics) BatchesPurged(batches int) { m.purgedBatches.Add(float64(batches)) }
 
 // EffectCalled times a call to the world outside.
 func (m *Metrics) EffectCalled(provider, kind, answer string, took time.Duration) {
@@ -139,16 +142,17 @@ func (m *Metrics) EffectsWaiting(provider string, length int) {
 	m.effectQueue.WithLabelValues(provider).Set(float64(length))
 }
 
-// EffectsOpen tells how many effects of a kind are due or have no known outcome.
-func (m *Metrics) EffectsOpen(kind string, count int) {
+// EffectsOpen tells how many effects of a kind have no known outcome, and how long the oldest has been waiting for it.
+func (m *Metrics) EffectsOpen(kind string, count int64, oldest time.Duration) {
 	m.effectsOpen.WithLabelValues(kind).Set(float64(count))
+	m.effectsAge.WithLabelValues(kind).Set(oldest.Seconds())
 }
 
 // Confirmed tells how long an order took from its creation.
 func (m *Metrics) Confirmed(took time.Duration) { m.confirmed.Observe(max(took.Seconds(), 0)) }
 
 // DeadLetters tells how many dead letters are open.
-func (m *Metrics) DeadLetters(open int) { m.deadLetters.Set(float64(open)) }
+func (m *Metrics) DeadLetters(open int64) { m.deadLetters.Set(float64(open)) }
 
 // Followers counts feeds that open (1) and end (-1).
 func (m *Metrics) Followers(change int) { m.followers.Add(float64(change)) }

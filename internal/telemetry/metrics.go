@@ -30,6 +30,7 @@ type Metrics struct {
 	waitSeconds, commitSeconds    prometheus.Histogram
 	retried, conflicted, bisected prometheus.Counter
 	panicked, queueFull, expired  prometheus.Counter
+	purgedBatches                 prometheus.Counter
 
 	// Relay and reactor.
 	frames, published, republished prometheus.Counter
@@ -49,6 +50,7 @@ type Metrics struct {
 	effects     *prometheus.CounterVec
 	effectQueue *prometheus.GaugeVec
 	effectsOpen *prometheus.GaugeVec
+	effectsAge  *prometheus.GaugeVec
 	confirmed   prometheus.Histogram
 	deadLetters prometheus.Gauge
 }
@@ -94,6 +96,7 @@ func (m *Metrics) addPipeline() {
 	m.bisected = retries.WithLabelValues("bisect")
 	m.panicked = m.counter("decision_panics_total", "Decisions that panicked or broke a rule; each is a bug.")
 	m.queueFull = m.counter("queue_full_total", "Commands refused because too many waited.")
+	m.purgedBatches = m.counter("batches_purged_total", "Ids of transactions that were older than they are kept.")
 	m.expired = m.counter("commands_expired_total", "Commands whose time was over before their transaction began.")
 }
 
@@ -112,7 +115,7 @@ func (m *Metrics) addEvents() {
 	m.reactorRetried = m.counterVec("reactor_retries_total", "Events whose command failed and is tried again.", "event")
 	m.parked = m.counterVec("reactor_parked_total", "Events that became dead letters.", "event")
 	m.position = m.gaugeVec("reactor_position", "Position up to which events have taken effect.", "reactor")
-	m.lag = m.gaugeVec("reactor_lag_events", "Events published that have not taken effect.", "reactor")
+	m.lag = m.gaugeVec("reactor_lag_events", "Events numbered that have not taken effect.", "reactor")
 	m.public = m.counter("public_events_published_total", "Events published for outside consumers.")
 	m.publicFailures = m.counter("public_failures_total", "Times that publishing for outside consumers stopped, to go on after a while.")
 	m.publicSeconds = m.histogram("public_publish_seconds", "Time to publish what came at once for outside consumers.", fast)
@@ -125,7 +128,8 @@ func (m *Metrics) addFlow() {
 	m.calls = m.histogramVec("effect_call_seconds", "Time of calls to the world outside, by their answers.", fast, "provider", "kind", "answer")
 	m.effects = m.counterVec("effects_total", "What became of calls to the world outside.", "provider", "kind", "outcome")
 	m.effectQueue = m.gaugeVec("effects_waiting", "Calls that wait in this process for others to end.", "provider")
-	m.effectsOpen = m.gaugeVec("effects_open", "Calls of all processes that are due or have no known outcome.", "kind")
+	m.effectsOpen = m.gaugeVec("effects_open", "Calls of all processes that have no known outcome.", "kind")
+	m.effectsAge = m.gaugeVec("effects_open_oldest_seconds", "Age of the oldest call that has no known outcome.", "kind")
 	m.confirmed = m.histogram("order_confirmed_seconds", "Time from an order's creation to CONFIRMED.", slow)
 	m.deadLetters = m.gauge("dead_letters_open", "Dead letters that wait for an operator; each parks its aggregate.")
 }

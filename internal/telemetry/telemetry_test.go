@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
@@ -138,7 +139,6 @@ func TestMetrics(t *testing.T) {
 	m.ReactionRetried(state.Event{Type: "order.status_changed"}, nil)
 	m.Parked(state.Event{Type: "order.status_changed"}, nil)
 	m.FromLog(4)
-	m.Reactor("saga", 100, 4)
 	m.PublicPublished(5, time.Second, time.Now().Add(-2*time.Second))
 	m.PublicFailed(errors.New("x"))
 	m.Step("reserve", fault.OK)
@@ -149,10 +149,12 @@ func TestMetrics(t *testing.T) {
 	m.EffectGivenUp("sim", "hold")
 	m.EffectDropped("sim")
 	m.EffectsWaiting("sim", 6)
-	m.EffectsOpen("hold", 2)
+	m.EffectsOpen("hold", 2, 3*time.Second)
+	m.Reactor("saga", 100, 4)
 	m.TimerFired("order.expire", fault.Aborted)
 	m.Confirmed(40 * time.Millisecond)
 	m.DeadLetters(1)
+	m.BatchesPurged(5)
 	m.Followers(1)
 	m.Followers(1)
 	m.Followers(-1)
@@ -182,8 +184,9 @@ func TestMetrics(t *testing.T) {
 		`oms_effects_total{kind="hold",outcome="succeeded",provider="sim"} 1`, `oms_effects_total{kind="hold",outcome="refused",provider="sim"} 1`,
 		`oms_effects_total{kind="hold",outcome="retried",provider="sim"} 1`, `oms_effects_total{kind="hold",outcome="given_up",provider="sim"} 1`,
 		`oms_effects_total{kind="",outcome="dropped",provider="sim"} 1`, `oms_effects_waiting{provider="sim"} 6`, `oms_effects_open{kind="hold"} 2`,
+		`oms_effects_open_oldest_seconds{kind="hold"} 3`,
 		`oms_timers_fired_total{code="ABORTED",kind="order.expire"} 1`, `oms_order_confirmed_seconds_bucket{le="0.05"} 1`,
-		`oms_dead_letters_open 1`, `oms_feed_followers 1`,
+		`oms_dead_letters_open 1`, `oms_batches_purged_total 5`, `oms_feed_followers 1`,
 		`go_goroutines`, `process_cpu_seconds_total`,
 	} {
 		if !strings.Contains(got, "\n"+want) {
@@ -213,17 +216,14 @@ func TestSpansFollowTheTrace(t *testing.T) {
 	// A caller's trace: its span is the parent.
 	ctx := trace.With(context.Background(), trace.T{ID: someID, Parent: someSpan, Sampled: true})
 	ctx, request := tracer.Request(ctx, "/oms.v1.OrderService/PayOrder")
-	_, call := tracer.Call(ctx, "gateway.hold")
+	_, call := tracer.Call(ctx, "gateway.hold", &state.Effect{TraceID: someID})
 	call.End(errors.New("dial nats://geheim@h"))
 	request.Set("oms.tenant", "t")
 	request.EndFault(fault.New(fault.NotFound, "NOT_FOUND", "no order"))
 	// Our own trace: the id is known, a parent is not.
-	_, step := tracer.Step(context.Background(), "reserve", someID)
+	_, step := tracer.Step(context.Background(), "reserve", someID, id.UUID{})
 	step.End(fault.New(fault.Unavailable, "UNAVAILABLE", "try again"))
-	_, batch := tracer.Batch(context.Background())
-	batch.SetInt("oms.commands", 3)
-	batch.SetTexts("oms.traces", []string{someID})
-	batch.EndFault(nil)
+	tracer.Batch([]context.Context{context.Background(), ctx}).End(2, nil, nil)
 
 	spans := map[string]sdk.ReadOnlySpan{}
 	for _, span := range recorder.Ended() {
@@ -246,6 +246,9 @@ func TestSpansFollowTheTrace(t *testing.T) {
 	}
 	if request.ID() != top.SpanContext().SpanID().String() || !request.Sampled() {
 		t.Errorf("span %q", request.ID())
+	}
+	if links := spans["batch"].Links(); len(links) != 1 || links[0].SpanContext.SpanID() != top.SpanContext().SpanID() {
+		t.Errorf("the batch is linked to %v", links)
 	}
 	if spans["batch"].Status().Code.String() != "Unset" {
 		t.Errorf("a success is %v", spans["batch"].Status())
@@ -282,9 +285,17 @@ func TestNoTracerCostsNothing(t *testing.T) {
 	}
 	ctx := context.Background()
 	failure := errors.New("x")
+	effect, causes := &state.Effect{TraceID: someID}, []context.Context{ctx}
 	if n := testing.AllocsPerRun(100, func() {
 		ctx, span := tracer.Request(ctx, "x")
-		_, step := tracer.Step(ctx, "x", someID)
+		_, step := tracer.Step(ctx, "x", someID, id.UUID{1})
+		_, command := tracer.Command(ctx, "x", someID)
+		_, call := tracer.Call(ctx, "x", effect)
+		_, back := tracer.Callback(ctx, effect)
+		tracer.Batch(causes).End(1, nil, nil)
+		command.End(nil)
+		call.End(nil)
+		back.End(nil)
 		span.Set("a", "b")
 		step.End(nil)
 		span.End(failure)

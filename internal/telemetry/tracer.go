@@ -15,6 +15,8 @@ import (
 	otrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
 
@@ -30,6 +32,7 @@ type TracerOptions struct {
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   otrace.Tracer
+	share    sdk.Sampler // by the trace's id
 }
 
 // NewTracer connects to a collector, in the background; nil without an endpoint. What cannot be sent is logged and dropped.
@@ -46,18 +49,19 @@ func NewTracer(ctx context.Context, options TracerOptions, log *slog.Logger) (*T
 }
 
 func newTracer(processor sdk.SpanProcessor, options TracerOptions) *Tracer {
+	// By the trace's id, so that spans which know only the id of their trace, such as a saga's steps, are chosen alike.
+	share := sdk.TraceIDRatioBased(options.Share)
 	provider := sdk.NewTracerProvider(
 		sdk.WithSpanProcessor(processor),
 		sdk.WithIDGenerator(ids{}),
-		// By the trace's id, so that spans which know only the id of their trace, such as a saga's steps, are chosen alike.
-		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(options.Share))),
+		sdk.WithSampler(sdk.ParentBased(rootSampler{share})),
 		sdk.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", "oms"),
 			attribute.String("service.version", options.Version),
 			attribute.String("service.instance.id", options.Instance),
 		)),
 	)
-	return &Tracer{provider: provider, tracer: provider.Tracer("oms")}
+	return &Tracer{provider: provider, tracer: provider.Tracer("oms"), share: share}
 }
 
 // Close sends what is left.
@@ -73,22 +77,40 @@ func (t *Tracer) Request(ctx context.Context, method string) (context.Context, S
 	return t.start(ctx, method, otrace.SpanKindServer)
 }
 
-// Batch begins the span of a transaction, which belongs to no single request.
-func (t *Tracer) Batch(ctx context.Context) (context.Context, Span) {
-	return t.start(ctx, "batch", otrace.SpanKindInternal)
-}
-
-// Step begins the span of a saga's step in the trace of what caused it.
-func (t *Tracer) Step(ctx context.Context, step, traceID string) (context.Context, Span) {
+// Command begins the span of a command, from its submission to its answer: below the context's span, or else at the top of its
+// trace.
+func (t *Tracer) Command(ctx context.Context, method, traceID string) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
 	}
-	return t.start(trace.With(ctx, trace.T{ID: traceID}), step, otrace.SpanKindConsumer)
+	if _, found := trace.From(ctx); !found && traceID != "" {
+		ctx = trace.With(ctx, trace.T{ID: traceID})
+	}
+	return t.start(ctx, "command "+method, otrace.SpanKindInternal)
 }
 
-// Call begins the span of a call to the world outside.
-func (t *Tracer) Call(ctx context.Context, kind string) (context.Context, Span) {
-	return t.start(ctx, kind, otrace.SpanKindClient)
+// Step begins the span of a saga's step, below the event that it follows from.
+func (t *Tracer) Step(ctx context.Context, step, traceID string, event id.UUID) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
+	}
+	return t.start(t.below(ctx, traceID, eventSpan(event)), step, otrace.SpanKindConsumer)
+}
+
+// Call begins the span of a call to the world outside, below the effect that asks for it.
+func (t *Tracer) Call(ctx context.Context, kind string, effect *state.Effect) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
+	}
+	return t.start(t.below(ctx, effect.TraceID, effectSpan(effect)), kind, otrace.SpanKindClient)
+}
+
+// Callback begins the span of an outcome that the world outside brings, below the effect that asked for it.
+func (t *Tracer) Callback(ctx context.Context, effect *state.Effect) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
+	}
+	return t.start(t.below(ctx, effect.TraceID, effectSpan(effect)), "callback "+effect.Kind, otrace.SpanKindServer)
 }
 
 // start begins a span below the context's span, or else below the caller's, or else at the top of the context's trace.
@@ -142,20 +164,6 @@ func (s Span) Set(name, value string) {
 	}
 }
 
-// SetInt adds an attribute.
-func (s Span) SetInt(name string, value int) {
-	if s.Sampled() {
-		s.span.SetAttributes(attribute.Int(name, value))
-	}
-}
-
-// SetTexts adds an attribute with several values.
-func (s Span) SetTexts(name string, values []string) {
-	if s.Sampled() {
-		s.span.SetAttributes(attribute.StringSlice(name, values))
-	}
-}
-
 // End ends the span. A refusal is named by its reason; only what is the server's doing marks the span as failed.
 func (s Span) End(err error) {
 	if s.span == nil {
@@ -189,7 +197,7 @@ func (s Span) fail(err error) {
 	}
 }
 
-// ids lets a span at the top of a trace take the context's trace id.
+// ids lets a span at the top of a trace take the context's trace id, and a span of what is stored its own.
 type ids struct{}
 
 // NewIDs implements sdk.IDGenerator.
@@ -203,7 +211,10 @@ func (g ids) NewIDs(ctx context.Context) (otrace.TraceID, otrace.SpanID) {
 }
 
 // NewSpanID implements sdk.IDGenerator.
-func (ids) NewSpanID(context.Context, otrace.TraceID) otrace.SpanID {
+func (ids) NewSpanID(ctx context.Context, _ otrace.TraceID) otrace.SpanID {
+	if own, found := ctx.Value(ownSpan{}).(otrace.SpanID); found {
+		return own
+	}
 	spanID, _ := otrace.SpanIDFromHex(trace.NewSpan())
 	return spanID
 }

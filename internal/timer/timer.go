@@ -4,7 +4,8 @@
 // time. What could not be carried out (the store was away, it was too early) comes back when the lease ends. What is refused for good
 // would come back for ever: another command takes the timer away and says so where an operator looks.
 //
-// It also purges the answers kept under idempotency keys when they are old (requirement R-6), a few at a time.
+// It also purges what is kept for a time only, a few rows at a time: the answers under idempotency keys (requirement R-6), and the ids
+// of batches, which tell whether a commit took place whose answer was lost.
 package timer
 
 import (
@@ -29,6 +30,8 @@ type End func(timer state.Timer, refused *fault.Fault) command.Command
 type Observe struct {
 	Fired  func(kind string, code fault.Code) // fault.OK after a success
 	Purged func(keys int)
+	// PurgedBatches is told of ids of old batches that were deleted.
+	PurgedBatches func(batches int)
 }
 
 // Options configures the service. Zero values stand for the defaults.
@@ -45,8 +48,9 @@ type Options struct {
 	PollMax     time.Duration // and while there is not; 1 s
 
 	KeyAge     time.Duration // answers older than that are purged; 48 h
+	BatchAge   time.Duration // ids of batches older than that are purged; 24 h
 	PurgeEvery time.Duration // how often somebody looks for them; 1 min
-	PurgeLimit int           // keys a purge; 500, so that no write waits long for it
+	PurgeLimit int           // rows a purge; 500, so that no write waits long for it
 	PurgePause time.Duration // between two purges in a row; 100 ms
 
 	Logger  *slog.Logger // optional
@@ -63,6 +67,7 @@ func (o *Options) setDefaults() error {
 	setDefault(&o.PollMin, 50*time.Millisecond)
 	setDefault(&o.PollMax, time.Second)
 	setDefault(&o.KeyAge, 48*time.Hour)
+	setDefault(&o.BatchAge, 24*time.Hour)
 	setDefault(&o.PurgeEvery, time.Minute)
 	setDefault(&o.PurgeLimit, 500)
 	setDefault(&o.PurgePause, 100*time.Millisecond)
@@ -78,7 +83,7 @@ func setDefault[V int | time.Duration](value *V, otherwise V) {
 	}
 }
 
-// Service fires timers and purges keys. Any number of processes may run one each on a database.
+// Service fires timers and purges what is old. Any number of processes may run one each on a database.
 type Service struct{ o Options }
 
 // New makes a service; it works from Run on.
@@ -198,23 +203,29 @@ func (s *Service) submit(ctx context.Context, c command.Command) (refused *fault
 	}
 }
 
-// purgeOnAndOn purges old keys now and then.
+// purgeOnAndOn purges what is old now and then.
 func (s *Service) purgeOnAndOn(ctx context.Context) {
 	for wait(ctx, s.o.PurgeEvery) {
-		if err := s.purge(ctx); err != nil && ctx.Err() == nil {
+		if err := s.purge(ctx, s.o.Store.PurgeKeys, s.o.KeyAge, s.o.Observe.Purged); err != nil && ctx.Err() == nil {
 			s.o.Logger.Error("old idempotency keys cannot be purged", "cause", err)
+		}
+		if err := s.purge(ctx, s.o.Store.PurgeBatches, s.o.BatchAge, s.o.Observe.PurgedBatches); err != nil && ctx.Err() == nil {
+			s.o.Logger.Error("ids of old batches cannot be purged", "cause", err)
 		}
 	}
 }
 
+// purgeOf deletes rows older than an age, at most limit of them.
+type purgeOf func(ctx context.Context, age time.Duration, limit int) (int, error)
+
 // purge deletes what is too old, in small pieces with pauses, so that writes go on in between.
-func (s *Service) purge(ctx context.Context) error {
+func (s *Service) purge(ctx context.Context, some purgeOf, age time.Duration, hook func(purged int)) error {
 	for {
-		purged, err := s.o.Store.PurgeKeys(ctx, s.o.KeyAge, s.o.PurgeLimit)
+		purged, err := some(ctx, age, s.o.PurgeLimit)
 		if err != nil {
 			return err
 		}
-		if hook := s.o.Observe.Purged; hook != nil && purged > 0 {
+		if hook != nil && purged > 0 {
 			hook(purged)
 		}
 		if purged < s.o.PurgeLimit || !wait(ctx, s.o.PurgePause) {

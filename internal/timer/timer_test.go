@@ -18,16 +18,18 @@ import (
 
 // fake is a store with timers and keys in memory; its commands clear timers as decisions would.
 type fake struct {
-	mu      sync.Mutex
-	due     map[string]time.Time // when a timer is due or its lease ends
-	keys    int
-	purges  []time.Time
-	fired   []string
-	refuse  map[string]int // by timer: how often its command is refused
-	final   map[string]*fault.Fault
-	ended   []string
-	tries   int // of commands that are refused for good
-	failing bool
+	mu       sync.Mutex
+	due      map[string]time.Time // when a timer is due or its lease ends
+	keys     int
+	batches  int
+	batchAge time.Duration // that the last purge asked for
+	purges   []time.Time
+	fired    []string
+	refuse   map[string]int // by timer: how often its command is refused
+	final    map[string]*fault.Fault
+	ended    []string
+	tries    int // of commands that are refused for good
+	failing  bool
 
 	refuseEnds int
 }
@@ -54,6 +56,15 @@ func (f *fake) PurgeKeys(_ context.Context, _ time.Duration, limit int) (int, er
 	purged := min(limit, f.keys)
 	f.keys -= purged
 	f.purges = append(f.purges, time.Now())
+	return purged, nil
+}
+
+func (f *fake) PurgeBatches(_ context.Context, age time.Duration, limit int) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	purged := min(limit, f.batches)
+	f.batches -= purged
+	f.batchAge = age
 	return purged, nil
 }
 
@@ -209,13 +220,17 @@ func TestSurvivesAStoreThatIsAway(t *testing.T) {
 
 func TestPurgesOldKeysInPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{keys: 1234}
-		start(t, f, Options{PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
+		f := &fake{keys: 1234, batches: 700}
+		told := 0
+		start(t, f, Options{Observe: Observe{PurgedBatches: func(batches int) { told += batches }}, BatchAge: 5 * time.Hour, PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
 		time.Sleep(90 * time.Second)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.keys != 0 || len(f.purges) != 3 {
 			t.Fatalf("%d keys are left after %d purges; 0 after 3 are right", f.keys, len(f.purges))
+		}
+		if f.batches != 0 || told != 700 || f.batchAge != 5*time.Hour {
+			t.Errorf("%d batches are left, %d told of, older than %v", f.batches, told, f.batchAge)
 		}
 		for i, at := range f.purges[1:] {
 			if pause := at.Sub(f.purges[i]); pause < time.Second {

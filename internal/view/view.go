@@ -33,4 +33,6 @@ type Store interface {
 	DeadLettersOf(ctx context.Context, tenant string, aggregates []string, limit int) ([]*state.DeadLetter, error)
 	// DeadLetters answers a page of dead letters without their payloads.
 	DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([]*state.DeadLetter, error)
+	// Levels counts what waits, of all tenants. It looks at what is open only; the context bounds its time.
+	Levels(ctx context.Context) (state.Levels, error)
 }

@@ -48,7 +48,7 @@ func prepare(ctx context.Context) command.Command {
 	scope := edge.ScopeOf(ctx)
 	c := command.Command{
 		Tenant: scope.Caller.Tenant, Principal: scope.Caller.Principal, Key: scope.Key, Hash: scope.Hash,
-		Method: scope.Call.Method.FullName, TraceID: scope.TraceID,
+		Method: scope.Call.Method.FullName, TraceID: scope.TraceID, Bytes: scope.Bytes,
 	}
 	if deadline, found := ctx.Deadline(); found {
 		c.Deadline = deadline

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // invariant is a check of everything there is. Its statement answers the number of rows looked at, and a sentence for each of the
@@ -20,7 +21,7 @@ type invariant struct {
 
 // settled is the condition that nothing has touched a row for a while: what two transactions do one after the other may be seen
 // half done, but not for that long.
-const settled = `updated_at < (SELECT ` + clockNow + `) - interval '10 minutes'`
+var settled = fmt.Sprintf("updated_at < (SELECT %s) - interval '%d seconds'", clockNow, int(store.Settling.Seconds()))
 
 // captures and refunds sum up the ledger by order; a capture credits the revenue and a refund debits it.
 const booked = `(

@@ -79,3 +79,18 @@ func (s *Store) PurgeKeys(ctx context.Context, age time.Duration, limit int) (in
 	}
 	return int(tag.RowsAffected()), nil
 }
+
+// PurgeBatches implements timer.Store. A batch with events is part of the record: it says where they are in the log. The latest
+// batch stays in any case, it is the clock's high-water mark.
+func (s *Store) PurgeBatches(ctx context.Context, age time.Duration, limit int) (int, error) {
+	tag, err := s.batches.Exec(ctx, `
+		WITH clock AS MATERIALIZED (SELECT `+clockNow+` - $1::interval AS oldest, (SELECT max(committed_at) FROM batches) AS latest)
+		DELETE FROM batches WHERE ctid = ANY (ARRAY (
+			SELECT ctid FROM batches WHERE events = 0 AND committed_at < (SELECT least(oldest, latest) FROM clock)
+			ORDER BY committed_at LIMIT $2 FOR UPDATE SKIP LOCKED
+		))`, age, limit)
+	if err != nil {
+		return 0, translate("purge batches", err)
+	}
+	return int(tag.RowsAffected()), nil
+}

@@ -229,3 +229,17 @@ func firstID(at time.Time) string {
 	least := id.V7(at, id.Random{})
 	return "order:" + least.String()
 }
+
+// Levels implements view.Store. Both counts go by indexes that hold what is open only.
+func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
+	effects, err := read(ctx, s, "open effects", func(f *fields) (state.OpenEffects, error) {
+		return state.OpenEffects{Kind: f.text(), Count: f.int64(), Oldest: time.Duration(f.int64()) * time.Microsecond}, nil
+	}, "SELECT kind, count(*), greatest(0, extract(epoch FROM (SELECT "+clockNow+") - min(created_at)) * 1000000)::bigint "+
+		"FROM effects WHERE state = 1 GROUP BY kind ORDER BY kind")
+	if err != nil {
+		return state.Levels{}, err
+	}
+	letters, err := only(read(ctx, s, "open dead letters", func(f *fields) (int64, error) { return f.int64(), nil },
+		"SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL"))
+	return state.Levels{DeadLetters: letters, Effects: effects}, err
+}

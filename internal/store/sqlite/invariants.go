@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // invariant is something that holds whatever happens. What holds between rows that one transaction changes is checked of all rows.
@@ -17,16 +18,13 @@ type invariant struct {
 	violated string // names violations, one text a row
 }
 
-// settling is the time that a flow is given to take its next step.
-const settling = 10 * time.Second
-
 // examples is the number of violations that a finding names.
 const examples = 5
 
 // Invariants implements verify.Store. All checks see one snapshot, so what a live server does meanwhile does not show.
 func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
 	findings := make([]state.Finding, 0, len(invariants))
-	settled := time.Now().Add(-settling).UnixMicro()
+	settled := time.Now().Add(-store.Settling).UnixMicro()
 	err := s.readLong(ctx, "invariants", func(reader *session) error {
 		if err := execute(reader.connection, "PRAGMA cache_size = -262144"); err != nil { // for the joins
 			return err
@@ -105,18 +103,34 @@ var invariants = []invariant{
 	{
 		sentence: "every payment has captured and refunded what the ledger says",
 		checked:  "SELECT count(*) FROM payments",
-		violated: `WITH booked AS MATERIALIZED (
-				SELECT t.tenant_id, t.order_id, sum(iif(t.kind = 'payment.capture', e.amount_minor, 0)) AS captured,
-					sum(iif(t.kind = 'payment.refund', -e.amount_minor, 0)) AS refunded
-				FROM ledger_transfers t JOIN ledger_entries e ON e.tenant_id = t.tenant_id AND e.transfer_id = t.transfer_id
-				WHERE e.account = 'orders:revenue' GROUP BY 1, 2)
-			SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d', p.tenant_id, p.payment_id,
-				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0))
-			FROM payments p LEFT JOIN booked b ON b.tenant_id = p.tenant_id AND b.order_id = p.order_id
-			WHERE p.captured_minor <> coalesce(b.captured, 0) OR p.refunded_minor <> coalesce(b.refunded, 0)
+		violated: `SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d', tenant_id, payment_id,
+				captured_minor, captured, refunded_minor, refunded) FROM (
+				SELECT p.tenant_id, p.payment_id, p.captured_minor, p.refunded_minor,
+					coalesce(sum(iif(t.kind = 'payment.capture', e.amount_minor, 0)), 0) AS captured,
+					coalesce(sum(iif(t.kind = 'payment.refund', -e.amount_minor, 0)), 0) AS refunded
+				FROM payments p LEFT JOIN ledger_transfers t ON t.transfer_id > 'transfer' || substr(p.payment_id, 8) || '/'
+						AND t.transfer_id < 'transfer' || substr(p.payment_id, 8) || '0' AND +t.tenant_id = p.tenant_id
+					LEFT JOIN ledger_entries e ON e.transfer_id = t.transfer_id AND e.tenant_id = t.tenant_id AND e.account = 'orders:revenue'
+				GROUP BY p.payment_id, p.tenant_id)
+			WHERE captured_minor <> captured OR refunded_minor <> refunded
 			UNION ALL
-			SELECT format('%s %s: %d captured in the ledger, and there is no payment', b.tenant_id, b.order_id, b.captured)
-			FROM booked b LEFT JOIN payments p ON p.tenant_id = b.tenant_id AND p.order_id = b.order_id WHERE p.payment_id IS NULL`,
+			SELECT format('%s %s: %s in the ledger, and there is no payment', t.tenant_id, t.order_id, t.kind)
+			FROM ledger_transfers t WHERE t.kind IN ('payment.capture', 'payment.refund') AND NOT EXISTS (SELECT 1 FROM payments p
+				WHERE p.payment_id = 'payment' || substr(t.order_id, 6) AND p.tenant_id = t.tenant_id)`,
+	},
+	{
+		// The other checks find what belongs to an order by this, along the primary keys.
+		sentence: "every payment, reservation and transfer has the identifier of its order",
+		checked:  "SELECT count(*) FROM payments",
+		violated: `SELECT format('%s %s is of %s', tenant_id, payment_id, order_id) FROM payments
+				WHERE payment_id <> 'payment' || substr(order_id, 6)
+			UNION ALL
+			SELECT format('%s %s is of %s', tenant_id, reservation_id, order_id) FROM reservations
+				WHERE reservation_id <> 'reservation' || substr(order_id, 6)
+			UNION ALL
+			SELECT format('%s %s is of %s', tenant_id, transfer_id, order_id) FROM ledger_transfers
+				WHERE kind IN ('payment.capture', 'payment.refund') AND
+					substr(transfer_id, 1, length(order_id) + 4) <> 'transfer' || substr(order_id, 6) || '/'`,
 	},
 	{
 		sentence: "no payment refunds more than it captured",
@@ -140,7 +154,7 @@ var invariants = []invariant{
 		checked:  "SELECT count(*) FROM orders",
 		violated: `SELECT format('%s %s: captured %d, its payment %d; refunded %d, its payment %d', o.tenant_id, o.order_id,
 				o.captured_minor, coalesce(p.captured_minor, 0), o.refunded_minor, coalesce(p.refunded_minor, 0))
-			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.order_id
+			FROM orders o LEFT JOIN payments p ON p.payment_id = 'payment' || substr(o.order_id, 6) AND p.tenant_id = o.tenant_id
 			WHERE o.captured_minor > coalesce(p.captured_minor, 0) OR o.refunded_minor > coalesce(p.refunded_minor, 0)
 				OR (max(o.updated_at_us, p.updated_at_us) < ?1
 					AND (o.captured_minor <> p.captured_minor OR o.refunded_minor <> p.refunded_minor))`,
@@ -150,7 +164,7 @@ var invariants = []invariant{
 		checked:  "SELECT count(*) FROM orders WHERE status = 4",
 		violated: `SELECT format('%s %s: amount %d, captured %d, reservation %s', o.tenant_id, o.order_id, o.amount_minor,
 				o.captured_minor, coalesce(s.name, 'absent'))
-			FROM orders o LEFT JOIN reservations r ON r.tenant_id = o.tenant_id AND r.order_id = o.order_id
+			FROM orders o LEFT JOIN reservations r ON r.reservation_id = 'reservation' || substr(o.order_id, 6) AND r.tenant_id = o.tenant_id
 				LEFT JOIN reservation_statuses s ON s.status = r.status
 			WHERE o.status = 4 AND o.updated_at_us < ?1 AND (r.status IS NOT 4 OR o.captured_minor <> o.amount_minor)`,
 	},
@@ -160,9 +174,9 @@ var invariants = []invariant{
 		violated: `SELECT format('%s %s: reservation %s, captured %d, refunded %d, refunds pending %d', o.tenant_id, o.order_id,
 				coalesce(s.name, 'absent'), coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0),
 				coalesce(p.refund_pending_minor, 0))
-			FROM orders o LEFT JOIN reservations r ON r.tenant_id = o.tenant_id AND r.order_id = o.order_id
+			FROM orders o LEFT JOIN reservations r ON r.reservation_id = 'reservation' || substr(o.order_id, 6) AND r.tenant_id = o.tenant_id
 				LEFT JOIN reservation_statuses s ON s.status = r.status
-				LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.order_id = o.order_id
+				LEFT JOIN payments p ON p.payment_id = 'payment' || substr(o.order_id, 6) AND p.tenant_id = o.tenant_id
 			WHERE o.status = 5 AND o.updated_at_us < ?1 AND (r.status = 1
 				OR (p.updated_at_us < ?1 AND p.captured_minor > p.refunded_minor + p.refund_pending_minor))`,
 	},
@@ -185,8 +199,11 @@ var invariants = []invariant{
 		sentence: "the positions of events and batches follow each other without gaps from 1",
 		checked:  "SELECT count(*) FROM events",
 		violated: `SELECT format('batch %s begins at %d, not at %d', lower(hex(batch_id)), first_position, due) FROM (
-				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), 1) AS due
-				FROM batches WHERE events > 0) WHERE first_position <> due
+				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), batches_from) AS due
+				FROM batches, stream WHERE events > 0) WHERE first_position <> due
+			UNION ALL
+			SELECT format('the last batch ends before %d, and the next position is %d', next, next_position) FROM
+				(SELECT coalesce(max(first_position + events), 1) AS next FROM batches WHERE events > 0), stream WHERE next <> next_position
 			UNION ALL
 			SELECT format('%d events from %d to %d, and the next is %d', n, first, last, next_position) FROM
 				(SELECT count(*) AS n, coalesce(min(position), 1) AS first, coalesce(max(position), 0) AS last FROM events),

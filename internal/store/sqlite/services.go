@@ -109,6 +109,54 @@ func (s *Store) PurgeKeys(ctx context.Context, age time.Duration, limit int) (in
 	return purged, nil
 }
 
+// PurgeBatches implements timer.Store. Events have their positions with them, so that batches are needed by the relay only, which
+// asks for what is behind the end of the stream. The batch at the end of the log stays, and what is left is a run of positions, of
+// which the stream remembers the start.
+func (s *Store) PurgeBatches(ctx context.Context, age time.Duration, limit int) (int, error) {
+	oldest := s.clock.microseconds() - age.Microseconds()
+	purged := 0
+	err := s.write(ctx, "purge batches", func(w *writer) error {
+		err := w.execute("DELETE FROM batches WHERE batch_id IN (SELECT batch_id FROM batches WHERE events = 0 AND committed_at_us < ?1 "+
+			"ORDER BY committed_at_us LIMIT ?2)", func(r *row) {
+			r.integer(oldest)
+			r.integer(int64(limit))
+		})
+		if err != nil {
+			return err
+		}
+		purged = w.connection.Changes()
+		passed, err := w.passed(oldest, limit-purged)
+		if err != nil || len(passed) == 0 {
+			return err
+		}
+		err = w.execute("DELETE FROM batches WHERE events > 0 AND first_position < ?1", func(r *row) { r.integer(passed[len(passed)-1]) })
+		if err != nil {
+			return err
+		}
+		purged += len(passed)
+		return w.execute("UPDATE stream SET batches_from = ?1", func(r *row) { r.integer(passed[len(passed)-1]) })
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}
+
+// passed answers where the first batches with events end, as far as they are older and every reader has passed them.
+func (w *writer) passed(oldest int64, limit int) (ends []int64, err error) {
+	err = w.query("SELECT first_position + events, committed_at_us FROM batches WHERE events > 0 AND first_position < (SELECT max(first_position) "+
+		"FROM batches WHERE events > 0) AND first_position + events - 1 <= (SELECT min(position) FROM cursors) ORDER BY first_position LIMIT ?1",
+		func(r *row) { r.integer(int64(limit)) }, func(c *columns) bool {
+			end := c.integer()
+			if c.integer() >= oldest {
+				return false
+			}
+			ends = append(ends, end)
+			return true
+		})
+	return ends, err
+}
+
 // DueEffects implements effect.Store.
 func (s *Store) DueEffects(ctx context.Context, limit int) ([]*state.Effect, error) {
 	now := s.clock.microseconds()

@@ -248,3 +248,29 @@ func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([
 		r.integer(int64(query.Limit))
 	}, scanDeadLetter)
 }
+
+// Levels implements view.Store. Both counts go by indexes that hold what is open only.
+func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
+	var levels state.Levels
+	err := s.readLong(ctx, "levels", func(reader *session) error {
+		err := reader.query("SELECT count(*) FROM dead_letters WHERE replayed_at_us IS NULL", nil, func(c *columns) bool {
+			levels.DeadLetters = c.integer()
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		now := s.clock.microseconds()
+		return reader.query("SELECT kind, count(*), min(created_at_us) FROM effects WHERE state = 1 GROUP BY kind", nil,
+			func(c *columns) bool {
+				open := state.OpenEffects{Kind: c.text(), Count: c.integer()}
+				open.Oldest = time.Duration(max(now-c.integer(), 0)) * time.Microsecond
+				levels.Effects = append(levels.Effects, open)
+				return true
+			})
+	})
+	if err != nil {
+		return state.Levels{}, err
+	}
+	return levels, nil
+}

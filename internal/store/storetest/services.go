@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -117,6 +119,7 @@ var serviceTests = []test{
 	{name: "a timer is taken away together with the letter that tells", run: testTimerEnded},
 	{name: "two processes get different timers", concurrent: true, run: testTimerShares},
 	{name: "open effects come when they are due, oldest first", run: testDueEffects},
+	{name: "levels count what is open", run: testLevels},
 	{name: "aggregates with an open dead letter are parked", run: testParked},
 }
 
@@ -303,4 +306,33 @@ func testParked(s *suite) {
 	last.ReplayedAt = at
 	s.put(update(newBatch(), &last))
 	parked(payment.Ref())
+}
+
+func testLevels(s *suite) {
+	levels, err := s.store.Levels(s.context())
+	s.must(err)
+	s.same("levels of nothing", levels, state.Levels{})
+	at := longAgo()
+	order := sampleOrder(at)
+	open, younger := sampleEffect(order, "hold/1"), sampleEffect(order, "hold/2")
+	younger.CreatedAt, younger.NextAt = at.Add(time.Minute), recently().Add(time.Hour) // put off is open, too
+	capture, done, failed := sampleEffect(order, "capture"), sampleEffect(order, "void"), sampleEffect(order, "refund/1")
+	capture.Kind = "gateway.capture"
+	done.State, failed.State = state.EffectDone, state.EffectFailed
+	waiting, replayed := sampleDeadLetter(order, at), sampleDeadLetter(order, at)
+	replayed.ReplayedAt = at
+	s.put(insert(newBatch(), capture, open, younger, failed, done, waiting, replayed))
+	before := recently()
+	levels, err = s.store.Levels(s.context())
+	s.must(err)
+	s.same("open dead letters", levels.DeadLetters, int64(1))
+	slices.SortFunc(levels.Effects, func(a, b state.OpenEffects) int { return strings.Compare(a.Kind, b.Kind) })
+	counts := map[string]int64{}
+	for _, effects := range levels.Effects {
+		counts[effects.Kind] = effects.Count
+		if age := before.Sub(at); effects.Oldest < age-time.Minute/2 || effects.Oldest > age+time.Hour {
+			s.Errorf("the oldest %s was asked for %v ago, should be %v", effects.Kind, effects.Oldest, age)
+		}
+	}
+	s.same("open effects", counts, map[string]int64{"gateway.hold": 2, "gateway.capture": 1})
 }

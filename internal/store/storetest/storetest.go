@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"batch", batchTests},
 		{"key", keyTests},
 		{"outcome", outcomeTests},
+		{"purge", purgeTests},
 		{"stream", streamTests},
 		{"lease", leaseTests},
 		{"service", serviceTests},

@@ -15,13 +15,14 @@ CREATE TABLE batches (
     first_position bigint CHECK (first_position > 0),
     abandoned      boolean NOT NULL DEFAULT false CHECK (NOT abandoned OR events = 0)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.02);
-COMMENT ON TABLE batches IS 'transactions of the pipeline, in the order of their numbers';
+COMMENT ON TABLE batches IS 'transactions of the pipeline, in the order of their numbers; those without events are purged by age';
 COMMENT ON COLUMN batches.committed_at IS 'the batch''s reading of the clock; the greatest is the clock''s high-water mark';
 COMMENT ON COLUMN batches.first_position IS 'place of the batch''s first event in the log of all events; null until the relay has seen it';
 COMMENT ON COLUMN batches.abandoned IS 'the id was taken so that a transaction of unknown outcome cannot take place any more';
 CREATE INDEX batches_unnumbered ON batches (seq) WHERE first_position IS NULL AND events > 0;
 CREATE UNIQUE INDEX batches_position ON batches (first_position) WHERE first_position IS NOT NULL;
 CREATE INDEX batches_clock ON batches (committed_at);
+CREATE INDEX batches_empty ON batches (committed_at) WHERE events = 0;
 
 CREATE TABLE events (
     batch_id        uuid NOT NULL,

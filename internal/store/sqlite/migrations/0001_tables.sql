@@ -213,7 +213,8 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX events_by_aggregate ON events (aggregate_id, aggregate_kind, tenant_id, seq);
 
--- A transaction each. An abandoned one was in doubt and shall never take place: its id is taken.
+-- A transaction each. An abandoned one was in doubt and shall never take place: its id is taken. Old ones are purged: those with
+-- events when every reader has passed them, in the order of their positions.
 CREATE TABLE batches (
   batch_id        BLOB    PRIMARY KEY NOT NULL CHECK (length(batch_id) = 16),
   first_position  INTEGER NOT NULL,
@@ -222,6 +223,7 @@ CREATE TABLE batches (
   abandoned       INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX batches_with_events ON batches (first_position) WHERE events > 0;
+CREATE INDEX batches_without_events ON batches (committed_at_us) WHERE events = 0;
 
 CREATE TABLE ledger_transfers (
   tenant_id   TEXT    NOT NULL,
@@ -256,11 +258,13 @@ CREATE TABLE cursors (
   position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row: the history's name, the position that the next event gets, and the latest time ever given out.
+-- One row: the history's name, the position that the next event gets, the latest time ever given out, and where the first event of
+-- the oldest batch with events is that was not purged.
 CREATE TABLE stream (
   id            INTEGER PRIMARY KEY CHECK (id = 1),
   epoch         TEXT    NOT NULL,
   next_position INTEGER NOT NULL,
-  clock_us      INTEGER NOT NULL
+  clock_us      INTEGER NOT NULL,
+  batches_from  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO stream VALUES (1, lower(hex(randomblob(16))), 1, 0);
+INSERT INTO stream VALUES (1, lower(hex(randomblob(16))), 1, 0, 1);
