@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"google.golang.org/protobuf/proto"
+
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/postgrestest"
@@ -85,7 +87,7 @@ func traceOfAnOrder(t *testing.T, change ...func(*config.Config)) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50") // milliseconds
 	got, url := startReceiver(t)
 	server := start(t, append(change, func(c *config.Config) { c.OTLPEndpoint, c.TraceShare = url, 1 })...)
-	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: 10}); err != nil {
+	if _, err := server.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(10)}); err != nil {
 		t.Fatal(err)
 	}
 	const create, pay = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
