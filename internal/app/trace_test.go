@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"net"
@@ -150,8 +151,8 @@ func unlinked(all map[string]*otlp.Span) (found []string) {
 		for _, link := range commit.Links {
 			batch := all[string(link.SpanId)]
 			for _, member := range batch.GetLinks() {
-				back = back || batch.Name == "batch" && string(member.SpanId) == string(commit.ParentSpanId) &&
-					string(batch.TraceId) != string(commit.TraceId)
+				back = back || batch.Name == "batch" && bytes.Equal(member.SpanId, commit.ParentSpanId) &&
+					!bytes.Equal(batch.TraceId, commit.TraceId)
 			}
 		}
 		if !back {

@@ -74,7 +74,7 @@ type Config struct {
 
 	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
 	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
-	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept that nobody needs: 1h or more."`
+	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept: 1h or more."`
 	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 

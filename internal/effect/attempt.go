@@ -20,7 +20,9 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	w.open.put(e) // a callback may be here before the call returns
 	limit := time.Now().Add(w.o.Timeout)
 	if j.ask {
-		answer, err := w.observed(&ctx, limit, e, "ask", func(ctx context.Context) (gateway.Answer, error) {
+		var answer gateway.Answer
+		var err error
+		ctx, answer, err = w.observed(ctx, limit, e, "ask", func(ctx context.Context) (gateway.Answer, error) {
 			return d.gateway.Lookup(ctx, request(e))
 		})
 		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
@@ -38,7 +40,7 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 		w.note(ctx, e, asked)
 	}
 	called := state.EffectAttempt{By: state.PartyWorker}
-	answer, err := w.observed(&ctx, limit, e, e.Kind, func(ctx context.Context) (gateway.Answer, error) {
+	ctx, answer, err := w.observed(ctx, limit, e, e.Kind, func(ctx context.Context) (gateway.Answer, error) {
 		return gateway.Call(ctx, d.gateway, e.Kind, request(e))
 	})
 	switch {
@@ -62,16 +64,15 @@ func (w *Workers) note(ctx context.Context, e *state.Effect, did state.EffectAtt
 	}
 }
 
-// observed counts, times and traces what a gateway does. From then on ctx is that of the call's span: what follows is below it.
-func (w *Workers) observed(ctx *context.Context, limit time.Time, e *state.Effect, kind string,
+// observed counts, times and traces what a gateway does. What follows from the answer goes on in the context of the call's span.
+func (w *Workers) observed(ctx context.Context, limit time.Time, e *state.Effect, kind string,
 	call func(context.Context) (gateway.Answer, error),
-) (gateway.Answer, error) {
-	inside, end := w.begin(*ctx, e, kind)
-	*ctx = inside
+) (inside context.Context, answer gateway.Answer, err error) {
+	inside, end := w.begin(ctx, e, kind)
 	limited, cancel := context.WithDeadline(inside, limit)
 	defer cancel()
 	start := time.Now()
-	answer, err := call(limited)
+	answer, err = call(limited)
 	name := answer.Status.String()
 	if err != nil {
 		name = [...]string{"unknown", "not_reached", "permanent"}[gateway.ClassOf(err)]
@@ -80,7 +81,7 @@ func (w *Workers) observed(ctx *context.Context, limit time.Time, e *state.Effec
 		hook(e.Provider, kind, name, time.Since(start))
 	}
 	end(name, err)
-	return answer, err
+	return inside, answer, err
 }
 
 // begin opens a span where spans are made.

@@ -36,7 +36,7 @@ func (s *server) stream(t *testing.T) (ids []string) {
 	ctx := within(t)
 	names := js.StreamNames(ctx)
 	for name := range names.Name() {
-		ids = append(ids, readStream(t, ctx, js, name)...)
+		ids = append(ids, readStream(ctx, t, js, name)...)
 	}
 	if err := names.Err(); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func (s *server) stream(t *testing.T) (ids []string) {
 }
 
 // readStream reads the frames of a stream, which must follow each other without gap or overlap.
-func readStream(t *testing.T, ctx context.Context, js jetstream.JetStream, name string) (ids []string) {
+func readStream(ctx context.Context, t *testing.T, js jetstream.JetStream, name string) (ids []string) {
 	t.Helper()
 	stream, err := js.Stream(ctx, name)
 	if err != nil {

@@ -94,7 +94,7 @@ func (t *Tracer) Batch(causes []context.Context) *Batch {
 		if b == nil {
 			b = &Batch{tracer: t, started: time.Now(), causes: make([]context.Context, len(causes))}
 		}
-		b.causes[i] = cause
+		b.causes[i] = cause //nolint:fatcontext // kept, not nested
 		links = append(links, otrace.Link{SpanContext: command})
 	}
 	if b == nil {
@@ -120,17 +120,21 @@ func (b *Batch) End(decided int, stored *state.Changes, err error) {
 		return
 	}
 	b.span.SetAttributes(attribute.String("oms.batch", stored.Batch.String()), attribute.Int("oms.events", len(stored.Events)))
-	link := otrace.WithLinks(otrace.Link{SpanContext: b.span.SpanContext()})
 	commits := map[string]context.Context{} // by trace
 	for _, cause := range b.causes[:decided] {
-		if cause == nil {
-			continue
+		if cause != nil {
+			b.commit(cause, commits)
 		}
-		ctx, commit := b.tracer.tracer.Start(cause, "commit", otrace.WithTimestamp(b.started), link)
-		defer commit.End()
-		commits[commit.SpanContext().TraceID().String()] = ctx
 	}
 	b.tell(commits, stored)
+}
+
+// commit makes the span of the commit below that of a command.
+func (b *Batch) commit(cause context.Context, commits map[string]context.Context) {
+	ctx, span := b.tracer.tracer.Start(cause, "commit", otrace.WithTimestamp(b.started),
+		otrace.WithLinks(otrace.Link{SpanContext: b.span.SpanContext()}))
+	span.End()
+	commits[span.SpanContext().TraceID().String()] = ctx
 }
 
 // tell makes the spans of the events and effects of the traces.
