@@ -27,22 +27,22 @@ type buffers struct {
 
 var bufferPool = sync.Pool{New: func() any {
 	b := &buffers{
-		lines:     newRowset(kindsOf(lineFields)),
-		lookups:   newRowset(kindsOf(answerFields[:3])),
-		answers:   newRowset(kindsOf(answerFields)),
-		events:    newRowset(kindsOf(eventFields)),
-		timers:    newRowset(kindsOf(timerFields)),
-		newTimers: newRowset(kindsOf(timerFields)),
-		cleared:   newRowset(kindsOf(timerFields[:3])),
-		transfers: newRowset(kindsOf(transferFields)),
-		entries:   newRowset(kindsOf(entryFields)),
+		lines:     newRowset(lineFields),
+		lookups:   newRowset(answerFields[:3]),
+		answers:   newRowset(answerFields),
+		events:    newRowset(eventFields),
+		timers:    newRowset(timerFields),
+		newTimers: newRowset(timerFields),
+		cleared:   newRowset(timerFields[:3]),
+		transfers: newRowset(transferFields),
+		entries:   newRowset(entryFields),
 	}
 	for _, kind := range kinds {
 		table := tables[kind]
-		b.keys[kind] = newRowset(kindsOf(table.key()))
-		b.inserts[kind] = newRowset(kindsOf(table.fields))
+		b.keys[kind] = newRowset(table.key())
+		b.inserts[kind] = newRowset(table.fields)
 		b.updates[kind] = newUpdates(table)
-		b.proofs[kind] = newRowset(kindsOf(table.proof()))
+		b.proofs[kind] = newRowset(table.proof())
 	}
 	return b
 }}
@@ -76,15 +76,15 @@ func (b *buffers) splitRefs(refs []state.Ref) {
 	}
 }
 
-// answerKeys answers the parameters of readAnswers.
-func (b *buffers) answerKeys(keys []state.Key) [][]byte {
+// answerKeys answers the rows for readAnswers.
+func (b *buffers) answerKeys(keys []state.Key) *rowset {
 	for i := range keys {
 		set := b.lookups.row()
 		set.text(keys[i].Tenant)
 		set.text(keys[i].Principal)
 		set.text(keys[i].Key)
 	}
-	return b.lookups.parameters()
+	return b.lookups
 }
 
 // encode writes everything that a batch changes, and what it must prove.
@@ -201,11 +201,7 @@ func (b *buffers) encodeRow(t *transaction, written *state.Written) error {
 // send sends what encode wrote. Rows come before keys, as they do when they are locked for reading, and both in an order that is the
 // same in every batch, so that batches which write the same wait for each other in one direction only.
 func (b *buffers) send(e *exchange, changes *state.Changes) {
-	add := func(statement *statement, set *rowset) {
-		if set.count > 0 {
-			e.send(statement, set.parameters(), nil)
-		}
-	}
+	add := func(statement *statement, set *rowset) { e.sendRows(statement, set, nil) }
 	for _, kind := range kinds {
 		add(rowStatements[kind].prove, b.proofs[kind])
 		add(rowStatements[kind].update, b.updates[kind])
@@ -219,7 +215,7 @@ func (b *buffers) send(e *exchange, changes *state.Changes) {
 	}
 	add(insertLines, b.lines)
 	if b.events.count > 0 {
-		e.send(insertEvents, append([][]byte{changes.Batch[:]}, b.events.parameters()...), nil)
+		e.send(insertEvents, [][]byte{changes.Batch[:], b.events.array(e.types[b.events.rowType])}, nil)
 	}
 	add(insertTimers, b.newTimers)
 	add(setTimers, b.timers)

@@ -28,175 +28,166 @@ var oids = map[kind]uint32{
 	kindXid: 28,
 }
 
-// column collects the values of one parameter of unnest in the binary form of an array: a header, then each value behind its
-// length. The header is filled in at the end.
-type column struct {
-	data  []byte
-	oid   uint32
-	nulls bool
+// rowset collects rows for one statement, as an array of a row type (types.go) in binary form: a header, then each row behind its
+// length, then each value of it behind its type and length. It is used again for the next batch, so that its memory is.
+type rowset struct {
+	fields  []field
+	leftOut []bool  // fields whose values are taken and thrown away
+	rowType rowType // of the fields that are not
+	width   uint32  // how many they are
+	data    []byte
+	began   int // where the last row begins
+	count   int
+	next    int // the field that the next value is for
 }
 
-// arrayHeader is the size of the header: dimensions, whether there are nulls, type, length, lower bound; four bytes each.
-const arrayHeader = 20
+// The sizes of the header (dimensions, whether there are nulls, type, length, lower bound) and of a row's own (length, fields).
+const (
+	arrayHeader = 5 * 4
+	rowHeader   = 2 * 4
+)
 
 // nullLength stands for the length of a value that is NULL.
 const nullLength = 0xffff_ffff
 
-// rowset collects rows for one statement, column by column. It is used again for the next batch, so that its memory is.
-type rowset struct {
-	columns []column
-	count   int
-	next    int // the column that the next value goes to
-	values  [][]byte
-	fixed   []bool // columns whose values are taken and thrown away
-	nowhere column // where they go
-}
-
-// newUpdates makes a rowset for updates: it takes whole rows, each with the version that it replaces behind it, and leaves out
-// what never changes.
-func newUpdates(t *table) *rowset {
-	set := newRowset(kindsOf(append(slices.Clip(t.fields), xmin)))
-	for i, field := range t.fields {
-		set.fixed[i] = slices.Contains(t.fixed, field.name)
+// newRowset makes a rowset of rows of these fields, of which some may be left out.
+func newRowset(fields []field, leftOut ...string) *rowset {
+	set := &rowset{fields: fields, leftOut: make([]bool, len(fields))}
+	var sent []field
+	for i, field := range fields {
+		if set.leftOut[i] = slices.Contains(leftOut, field.name); !set.leftOut[i] {
+			sent = append(sent, field)
+		}
 	}
-	return set
-}
-
-// newRowset makes a rowset of columns of these types.
-func newRowset(kinds []kind) *rowset {
-	set := &rowset{columns: make([]column, len(kinds)), values: make([][]byte, len(kinds)), fixed: make([]bool, len(kinds))}
-	for i, kind := range kinds {
-		set.columns[i].oid = oids[kind]
-	}
+	set.rowType, set.width = typeOf(sent), uint32(len(sent)) //nolint:gosec // few
 	set.reset()
 	return set
 }
 
-// keepAtMost is the memory of a column that is kept for the next batch.
-const keepAtMost = 4 << 20
+// newUpdates makes a rowset for updates: it takes whole rows, each with the version that it replaces behind it, and leaves out
+// what never changes.
+func newUpdates(t *table) *rowset { return newRowset(append(slices.Clip(t.fields), xmin), t.fixed...) }
+
+// keepAtMost is the memory of a rowset that is kept for the next batch.
+const keepAtMost = 16 << 20
 
 func (s *rowset) reset() {
 	s.count, s.next = 0, 0
-	for i := range s.columns {
-		c := &s.columns[i]
-		if cap(c.data) < arrayHeader || cap(c.data) > keepAtMost {
-			c.data = make([]byte, arrayHeader, 4096)
-		}
-		c.data, c.nulls = c.data[:arrayHeader], false
+	if cap(s.data) < arrayHeader || cap(s.data) > keepAtMost {
+		s.data = make([]byte, arrayHeader, 4096)
 	}
+	s.data = s.data[:arrayHeader]
 }
 
-// row begins the next row; each of its columns must then be given once, in order.
+// row begins the next row; each of its fields must then be given once, in order.
 func (s *rowset) row() *rowset {
-	if s.count > 0 && s.next != len(s.columns) {
-		panic("postgres: a row with too few columns")
-	}
+	s.endRow()
+	s.began = len(s.data)
+	s.data = binary.BigEndian.AppendUint32(s.data, 0) // the length, when it is known
+	s.data = binary.BigEndian.AppendUint32(s.data, s.width)
 	s.count++
 	s.next = 0
 	return s
 }
 
-func (s *rowset) column() *column {
-	c := &s.columns[s.next]
-	if s.fixed[s.next] {
-		c = &s.nowhere
-		c.data = c.data[:0]
+func (s *rowset) endRow() {
+	if s.count == 0 {
+		return
 	}
-	s.next++
-	return c
+	if s.next != len(s.fields) {
+		panic("postgres: a row with too few fields")
+	}
+	binary.BigEndian.PutUint32(s.data[s.began:], uint32(len(s.data)-s.began-4)) //nolint:gosec // requests are bounded far below 4 GiB
 }
 
-// parameters answers the arrays, as the statement's parameters. They are good until reset.
-func (s *rowset) parameters() [][]byte {
-	s.values = s.values[:0]
-	for i := range s.columns {
-		if s.fixed[i] {
-			continue
-		}
-		c := &s.columns[i]
-		binary.BigEndian.PutUint32(c.data[0:], 1)
-		binary.BigEndian.PutUint32(c.data[4:], 0)
-		if c.nulls {
-			binary.BigEndian.PutUint32(c.data[4:], 1)
-		}
-		binary.BigEndian.PutUint32(c.data[8:], c.oid)
-		binary.BigEndian.PutUint32(c.data[12:], uint32(s.count)) //nolint:gosec // the pipeline bounds batches
-		binary.BigEndian.PutUint32(c.data[16:], 1)
-		s.values = append(s.values, c.data)
+// value begins a value of so many bytes and tells whether it is wanted.
+func (s *rowset) value(length uint32) bool {
+	at := s.next
+	s.next++
+	if s.leftOut[at] {
+		return false
 	}
-	return s.values
+	s.data = binary.BigEndian.AppendUint32(s.data, oids[s.fields[at].kind])
+	s.data = binary.BigEndian.AppendUint32(s.data, length)
+	return true
+}
+
+// array answers the rows as a parameter whose type has this number in the database. It is good until reset.
+func (s *rowset) array(oid uint32) []byte {
+	s.endRow()
+	for i, word := range [...]uint32{1, 0, oid, uint32(s.count), 1} { //nolint:gosec // the pipeline bounds batches
+		binary.BigEndian.PutUint32(s.data[4*i:], word)
+	}
+	return s.data
 }
 
 func (s *rowset) text(value string) {
-	c := s.column()
-	c.data = binary.BigEndian.AppendUint32(c.data, uint32(len(value))) //nolint:gosec // requests are bounded far below 4 GiB
-	c.data = append(c.data, value...)
+	if s.value(uint32(len(value))) { //nolint:gosec // as above
+		s.data = append(s.data, value...)
+	}
 }
 
 func (s *rowset) bytes(value []byte) {
-	c := s.column()
-	c.data = binary.BigEndian.AppendUint32(c.data, uint32(len(value))) //nolint:gosec // as above
-	c.data = append(c.data, value...)
+	if s.value(uint32(len(value))) { //nolint:gosec // as above
+		s.data = append(s.data, value...)
+	}
 }
 
 // json writes a JSON text; nil is NULL. The binary form of jsonb is its version, 1, and the text.
 func (s *rowset) json(value []byte) {
-	c := s.column()
 	if value == nil {
-		c.null()
+		s.value(nullLength)
 		return
 	}
-	c.data = binary.BigEndian.AppendUint32(c.data, uint32(len(value)+1)) //nolint:gosec // as above
-	c.data = append(c.data, 1)
-	c.data = append(c.data, value...)
+	if s.value(uint32(len(value) + 1)) { //nolint:gosec // as above
+		s.data = append(append(s.data, 1), value...)
+	}
 }
 
 func (s *rowset) int16(value int16) {
-	c := s.column()
-	c.data = append(c.data, 0, 0, 0, 2)
-	c.data = binary.BigEndian.AppendUint16(c.data, uint16(value)) //nolint:gosec // the same bits
+	if s.value(2) {
+		s.data = binary.BigEndian.AppendUint16(s.data, uint16(value)) //nolint:gosec // the same bits
+	}
 }
 
 func (s *rowset) int32(value int32) {
-	c := s.column()
-	c.data = append(c.data, 0, 0, 0, 4)
-	c.data = binary.BigEndian.AppendUint32(c.data, uint32(value)) //nolint:gosec // the same bits
+	if s.value(4) {
+		s.data = binary.BigEndian.AppendUint32(s.data, uint32(value)) //nolint:gosec // the same bits
+	}
 }
 
 func (s *rowset) xid(value uint32) {
-	c := s.column()
-	c.data = append(c.data, 0, 0, 0, 4)
-	c.data = binary.BigEndian.AppendUint32(c.data, value)
+	if s.value(4) {
+		s.data = binary.BigEndian.AppendUint32(s.data, value)
+	}
 }
 
 func (s *rowset) int64(value int64) {
-	c := s.column()
-	c.data = append(c.data, 0, 0, 0, 8)
-	c.data = binary.BigEndian.AppendUint64(c.data, uint64(value)) //nolint:gosec // the same bits
+	if s.value(8) {
+		s.data = binary.BigEndian.AppendUint64(s.data, uint64(value)) //nolint:gosec // the same bits
+	}
 }
 
 func (s *rowset) bool(value bool) {
-	c := s.column()
-	c.data = append(c.data, 0, 0, 0, 1, 0)
+	if !s.value(1) {
+		return
+	}
 	if value {
-		c.data[len(c.data)-1] = 1
+		s.data = append(s.data, 1)
+	} else {
+		s.data = append(s.data, 0)
 	}
 }
 
 // time writes a time; the zero time is NULL.
 func (s *rowset) time(value time.Time) {
-	c := s.column()
 	if value.IsZero() {
-		c.null()
+		s.value(nullLength)
 		return
 	}
-	c.data = append(c.data, 0, 0, 0, 8)
-	c.data = appendTime(c.data, value)
-}
-
-func (c *column) null() {
-	c.nulls = true
-	c.data = binary.BigEndian.AppendUint32(c.data, nullLength)
+	if s.value(8) {
+		s.data = appendTime(s.data, value)
+	}
 }
 
 // epoch is the zero of PostgreSQL's timestamps, in microseconds after Unix's.

@@ -50,11 +50,3 @@ func durable(ctx context.Context, connection asker) error {
 	}
 	return nil
 }
-
-// prepareDurable makes a new connection ready for batches.
-func prepareDurable(ctx context.Context, connection *pgx.Conn) error {
-	if err := durable(ctx, connection); err != nil {
-		return err
-	}
-	return prepare(ctx, connection, prepared)
-}

@@ -13,6 +13,7 @@ import (
 // statements are one transaction, which commits at the end: PostgreSQL ends an implicit transaction at Sync.
 type exchange struct {
 	pipeline *pgconn.Pipeline
+	types    map[rowType]uint32 // of the database
 	sent     []sent
 }
 
@@ -24,7 +25,11 @@ type sent struct {
 
 // exchange begins a round trip on a connection.
 func (s *Store) exchange(ctx context.Context, connection *pgxpool.Conn) *exchange {
-	return &exchange{pipeline: connection.Conn().PgConn().StartPipeline(ctx), sent: make([]sent, 0, 16)}
+	e := &exchange{pipeline: connection.Conn().PgConn().StartPipeline(ctx), sent: make([]sent, 0, 16)}
+	if types := s.types.Load(); types != nil {
+		e.types = *types
+	}
+	return e
 }
 
 // binary is the format of all parameters and results.
@@ -34,6 +39,13 @@ var binaryFormat = []int16{1}
 func (e *exchange) send(statement *statement, parameters [][]byte, read func(row *fields) error) {
 	e.pipeline.SendQueryPrepared(statement.name, parameters, binaryFormat, binaryFormat)
 	e.sent = append(e.sent, sent{statement, read})
+}
+
+// sendRows adds a statement whose parameter is a rowset, unless it is empty.
+func (e *exchange) sendRows(statement *statement, set *rowset, read func(row *fields) error) {
+	if set.count > 0 {
+		e.send(statement, [][]byte{set.array(e.types[set.rowType])}, read)
+	}
 }
 
 // run sends everything and reads the answers. The first error ends the exchange; the server does nothing that was sent after it.

@@ -50,5 +50,5 @@ func migrate(ctx context.Context, url string) (err error) {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
-	return nil
+	return makeTypes(ctx, keeper)
 }

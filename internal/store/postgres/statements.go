@@ -37,7 +37,7 @@ var (
 	viewLines = defineRead("view_lines", "SELECT "+list("", lineFields)+" FROM order_lines WHERE tenant_id = $1 AND order_id = $2")
 )
 
-// The statements of a batch. Parameters are arrays, one a column, unless a comment says otherwise.
+// The statements of a batch. Rows come as one parameter, an array (types.go).
 var (
 	begin     = define("begin", "BEGIN")
 	commit    = define("commit", "COMMIT")
@@ -51,23 +51,23 @@ var (
 
 	insertAnswers = define("answers", insert("idempotency_keys", answerFields))
 	readAnswers   = define("read_answers", fmt.Sprintf("SELECT %s FROM %s JOIN idempotency_keys t ON %s",
-		list("t.", answerFields), unnest(answerFields[:3]), match(answerFields[:3])))
+		list("t.", answerFields), unnest(1, answerFields[:3]), match(answerFields[:3])))
 
 	insertLines = define("lines", insert("order_lines", lineFields))
 	readLines   = define("read_lines", fmt.Sprintf("SELECT %s FROM %s JOIN order_lines t ON %s",
-		list("t.", lineFields), unnest(lineFields[:2]), match(lineFields[:2])))
+		list("t.", lineFields), unnest(1, lineFields[:2]), match(lineFields[:2])))
 
 	// insertEvents takes the batch's id first.
 	insertEvents = define("events", fmt.Sprintf(
 		"INSERT INTO events (batch_id, ordinal, %[1]s) SELECT $1::uuid, ordinal - 1, %[1]s FROM unnest(%s) WITH ORDINALITY AS k(%[1]s, ordinal)",
-		list("", eventFields), parameters(2, eventFields)))
+		list("", eventFields), rowsParameter(2, eventFields)))
 
 	// insertTimers is setTimers for rows that the batch makes: they have none yet. It takes half of what the other takes.
 	insertTimers = define("insert_timers", insert("timers", timerFields))
 	setTimers    = define("set_timers", insert("timers", timerFields)+
 		" ON CONFLICT (tenant_id, kind, aggregate_id) DO UPDATE SET due_at = excluded.due_at, leased_until = NULL")
 	clearTimers = define("clear_timers", fmt.Sprintf("DELETE FROM timers t USING %s WHERE %s",
-		unnest(timerFields[:3]), match(timerFields[:3])))
+		unnest(1, timerFields[:3]), match(timerFields[:3])))
 
 	insertTransfers = define("transfers", insert("ledger_transfers", transferFields))
 	insertEntries   = define("entries", insert("ledger_entries", entryFields))
@@ -103,11 +103,6 @@ func defineRows() [lastKind + 1]ofRows {
 	return all
 }
 
-// preparing answers what prepares statements on a new connection, in one round trip.
-func preparing(statements []*statement) func(ctx context.Context, connection *pgx.Conn) error {
-	return func(ctx context.Context, connection *pgx.Conn) error { return prepare(ctx, connection, statements) }
-}
-
 // prepareReads lets a database without tables pass: check tells it better.
 func prepareReads(ctx context.Context, connection *pgx.Conn) error {
 	err := prepare(ctx, connection, preparedReads)
@@ -118,6 +113,7 @@ func prepareReads(ctx context.Context, connection *pgx.Conn) error {
 	return err
 }
 
+// prepare prepares statements on a new connection, in one round trip.
 func prepare(ctx context.Context, connection *pgx.Conn, statements []*statement) error {
 	pipeline := connection.PgConn().StartPipeline(ctx)
 	for _, statement := range statements {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,6 +59,7 @@ type Store struct {
 	reads   *pgxpool.Pool
 	clock   clock
 	recent  *recent
+	types   atomic.Pointer[map[rowType]uint32] // numbers of the row types in the database that was connected to last
 }
 
 // Open brings the database's tables up to date and opens it for everything.
@@ -98,9 +100,18 @@ func open(ctx context.Context, url string, options Options, readOnly bool) (*Sto
 	if readOnly {
 		return s, nil
 	}
-	ready := prepareDurable
-	if options.AllowLosingCommits {
-		ready = preparing(prepared)
+	ready := func(ctx context.Context, connection *pgx.Conn) error {
+		if !options.AllowLosingCommits {
+			if err := durable(ctx, connection); err != nil {
+				return err
+			}
+		}
+		types, err := typeNumbers(ctx, connection)
+		if err != nil {
+			return err
+		}
+		s.types.Store(&types)
+		return prepare(ctx, connection, prepared)
 	}
 	if s.batches, err = s.pool(ctx, url, options.MaxBatchConnections, nil, ready); err != nil {
 		s.Close()

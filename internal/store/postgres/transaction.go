@@ -76,17 +76,13 @@ func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need s
 		e.send(begin, nil, nil)
 		buffers.splitRefs(need.Refs)
 		for _, kind := range kinds {
-			if keys := buffers.keys[kind]; keys.count > 0 {
-				e.send(rowStatements[kind].lock, keys.parameters(), t.sawRow(kind))
-			}
+			e.sendRows(rowStatements[kind].lock, buffers.keys[kind], t.sawRow(kind))
 		}
-		if keys := buffers.keys[state.KindOrder]; keys.count > 0 {
-			e.send(readLines, keys.parameters(), t.sawLine)
-		}
+		e.sendRows(readLines, buffers.keys[state.KindOrder], t.sawLine)
 	}
 	if need.LookupKeys && len(need.Keys) > 0 {
 		t.loaded.Answers = make(map[state.Key]*state.Answer, len(need.Keys))
-		e.send(readAnswers, buffers.answerKeys(need.Keys), t.sawAnswer)
+		e.sendRows(readAnswers, buffers.answerKeys(need.Keys), t.sawAnswer)
 	}
 	// The clock is read after the locks: it is not behind that of a batch which this one waited for.
 	e.send(readClock, nil, func(row *fields) error {
