@@ -32,9 +32,10 @@ var oids = map[kind]uint32{
 // length, then each value of it behind its type and length. It is used again for the next batch, so that its memory is.
 type rowset struct {
 	fields  []field
-	leftOut []bool  // fields whose values are taken and thrown away
-	rowType rowType // of the fields that are not
-	width   uint32  // how many they are
+	oids    []uint32 // of the fields' types
+	leftOut []bool   // fields whose values are taken and thrown away
+	rowType rowType  // of the fields that are not
+	width   uint32   // how many they are
 	data    []byte
 	began   int // where the last row begins
 	count   int
@@ -52,9 +53,10 @@ const nullLength = 0xffff_ffff
 
 // newRowset makes a rowset of rows of these fields, of which some may be left out.
 func newRowset(fields []field, leftOut ...string) *rowset {
-	set := &rowset{fields: fields, leftOut: make([]bool, len(fields))}
+	set := &rowset{fields: fields, oids: make([]uint32, len(fields)), leftOut: make([]bool, len(fields))}
 	var sent []field
 	for i, field := range fields {
+		set.oids[i] = oids[field.kind]
 		if set.leftOut[i] = slices.Contains(leftOut, field.name); !set.leftOut[i] {
 			sent = append(sent, field)
 		}
@@ -107,7 +109,7 @@ func (s *rowset) value(length uint32) bool {
 	if s.leftOut[at] {
 		return false
 	}
-	s.data = binary.BigEndian.AppendUint32(s.data, oids[s.fields[at].kind])
+	s.data = binary.BigEndian.AppendUint32(s.data, s.oids[at])
 	s.data = binary.BigEndian.AppendUint32(s.data, length)
 	return true
 }
