@@ -183,3 +183,12 @@ func (s *contextStream) RecvMsg(message any) error {
 	}
 	return s.check(request)
 }
+
+// SendMsg implements grpc.ServerStream. A caller who went away in the middle of a message is no defect of ours.
+func (s *contextStream) SendMsg(message any) error {
+	err := s.ServerStream.SendMsg(message)
+	if err != nil && s.context.Err() != nil {
+		return s.context.Err() //nolint:wrapcheck // the chain translates it
+	}
+	return err //nolint:wrapcheck // grpc's own
+}
