@@ -138,8 +138,7 @@ func (b *buffers) encodeTimers(changes *state.Changes) {
 	}
 }
 
-// encodeProofs writes which rows that the batch has not written must be as it has assumed them. The rows that it has read are
-// locked; those that it found absent were looked for before the assumed ones are locked, and so are looked for again.
+// encodeProofs writes which rows that the batch has not written must be as it has assumed them.
 //
 // An update proves what it writes. Where rows of its kind are only looked at too, it finds all of them locked, in one order:
 // otherwise two batches, of which each looks at what the other writes, would wait for each other.
@@ -155,16 +154,13 @@ func (b *buffers) encodeProofs(t *transaction, written map[state.Ref]bool) {
 	}
 	for i := range t.refs {
 		ref := &t.refs[i]
-		v, assumed := t.assumed[*ref]
-		if !assumed {
-			v = t.read[*ref]
-		}
+		v := t.assumed[*ref]
 		switch {
 		case v.row == nil && !written[*ref]:
 			set := b.keys[ref.Kind].row()
 			set.text(ref.Tenant)
 			set.text(ref.ID)
-		case v.row != nil && assumed && lookedAt[ref.Kind]:
+		case v.row != nil && lookedAt[ref.Kind]:
 			set := b.proofs[ref.Kind].row()
 			set.text(ref.Tenant)
 			set.text(ref.ID)
@@ -182,7 +178,7 @@ func (b *buffers) encodeRow(t *transaction, written *state.Written) error {
 	} else {
 		replaced, known := t.assumed[ref]
 		if !known {
-			replaced, known = t.read[ref]
+			replaced, known = t.locked[ref]
 		}
 		if !known || replaced.row == nil {
 			return fmt.Errorf("%w: an update of %v, which the batch has not read", state.ErrData, ref)

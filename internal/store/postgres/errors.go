@@ -19,10 +19,18 @@ const (
 	unexpected           = "OM001" // of the function expect: a row is not the version that the batch rests on (recent)
 )
 
-// isUnexpected tells whether an error says that a row was not as assumed.
-func isUnexpected(err error) bool {
+// isContention tells whether an error says that others are at work on the same rows: one was not as assumed, or was waited for in a
+// circle or too long.
+func isContention(err error) bool {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == unexpected
+	if !errors.As(err, &server) {
+		return false
+	}
+	switch server.Code {
+	case unexpected, deadlockDetected, lockNotAvailable, serializationFailure:
+		return true
+	}
+	return false
 }
 
 // translate names an error by what the caller can do about it. What stays unnamed means that the store is unavailable.

@@ -8,20 +8,21 @@ import (
 
 // recent remembers rows as this process has last seen them: it saves reading and locking what the process itself wrote a moment ago,
 // which is most of what an order's next step needs. It is a guess about the database, and no more: other processes write too.
+// So is a row that was read and not locked.
 //
-// What makes the guess safe is that a batch which rests on it proves it in the transaction that stores its changes, before the
+// What makes guesses safe is that a batch which rests on them proves them in the transaction that stores its changes, before the
 // commit. A row's proof is its xmin, the number of the transaction that wrote this version of it, which PostgreSQL keeps with
-// every row, so that a change by anybody is seen. For each row that a batch has assumed rather than read,
+// every row, so that a change by anybody is seen. For each row that a batch has assumed rather than locked,
 //
 //	written by the batch    the update takes only the version that was assumed, and all rows of an update must have been taken
 //	only looked at          it is locked, and must be the version that was assumed
 //	assumed to be absent    the insert finds it, or it is looked for once the rows above are locked
 //
-// A proof that fails ends the transaction as a conflict. Everything that the batch named is forgotten then, so that the next
-// attempt reads and locks first.
+// Nothing is locked before, so proofs and locks of all batches come in one order: by kind, tenant and id.
 //
-// Where processes take turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the
-// memory off for a number of batches, which doubles as long as failures follow each other.
+// A proof that fails ends the transaction as a conflict. Everything that the batch named is forgotten then. Where processes take
+// turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the memory off for a number
+// of batches, the next attempt among them, which doubles as long as failures follow each other: those lock first and then read.
 type recent struct {
 	mutex sync.Mutex
 	young map[state.Ref]version // rows move here when they are used; when it is full, old goes and it becomes old
@@ -57,39 +58,38 @@ func (v version) weight() int {
 	return 1
 }
 
-// assume takes out of refs what is remembered and answers the rest, in order. The slice of refs is not changed.
-func (r *recent) assume(refs []state.Ref) (assumed map[state.Ref]version, rest []state.Ref) {
-	if len(refs) == 0 || r.limit <= 0 {
-		return nil, refs
+// on tells whether the next batch may assume. Where it may not, the batch counts towards the time that the memory is off.
+func (r *recent) on() bool {
+	if r.limit <= 0 {
+		return false
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if r.off > 0 {
 		r.off--
-		return nil, refs
+		return false
 	}
-	for i, ref := range refs {
+	return true
+}
+
+// recall writes what is remembered of refs into seen and answers the rest, in order. The slice of refs is not changed.
+func (r *recent) recall(refs []state.Ref, seen map[state.Ref]version) (rest []state.Ref) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, ref := range refs {
 		found, known := r.young[ref]
 		if !known {
 			if found, known = r.old[ref]; known {
 				r.put(ref, found)
 			}
 		}
-		switch {
-		case known && assumed == nil:
-			assumed = make(map[state.Ref]version, len(refs))
-			rest = append(make([]state.Ref, 0, len(refs)), refs[:i]...)
-			assumed[ref] = found
-		case known:
-			assumed[ref] = found
-		case assumed != nil:
+		if known {
+			seen[ref] = found
+		} else {
 			rest = append(rest, ref)
 		}
 	}
-	if assumed == nil {
-		return nil, refs
-	}
-	return assumed, rest
+	return rest
 }
 
 func (r *recent) put(ref state.Ref, v version) {
@@ -104,15 +104,17 @@ func (r *recent) put(ref state.Ref, v version) {
 }
 
 // keep remembers what a committed batch has seen and what it has left.
-func (r *recent) keep(seen map[state.Ref]version, written []state.Written, xmin uint32) {
+func (r *recent) keep(assumed, locked map[state.Ref]version, written []state.Written, xmin uint32) {
 	if r.limit <= 0 {
 		return
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	for ref, v := range seen {
-		if remembered(ref.Kind) {
-			r.put(ref, v)
+	for _, seen := range []map[state.Ref]version{assumed, locked} {
+		for ref, v := range seen {
+			if remembered(ref.Kind) {
+				r.put(ref, v)
+			}
 		}
 	}
 	for i := range written {
@@ -139,7 +141,7 @@ func (r *recent) forget(t *transaction, changes *state.Changes) {
 	for ref := range t.assumed {
 		drop(ref)
 	}
-	for ref := range t.read {
+	for ref := range t.locked {
 		drop(ref)
 	}
 	for i := range changes.Rows {

@@ -77,7 +77,7 @@ var (
 
 // ofRows are the statements of one kind of rows.
 type ofRows struct {
-	lock, prove, proveAbsent, insert, update *statement
+	lock, read, prove, proveAbsent, insert, update *statement
 }
 
 // kinds are all kinds of rows, in locking order.
@@ -94,6 +94,7 @@ func defineRows() [lastKind + 1]ofRows {
 		table := tables[kind]
 		all[kind] = ofRows{
 			lock:        define("lock_"+table.name, table.lock()),
+			read:        define("read_"+table.name, table.read()),
 			prove:       define("prove_"+table.name, table.prove()),
 			proveAbsent: define("prove_absent_"+table.name, table.proveAbsent()),
 			insert:      define("insert_"+table.name, table.insert()),

@@ -128,6 +128,11 @@ func (t *table) lock() string {
 		list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()), list("t.", t.key()))
 }
 
+// read writes the statement that answers rows as lock does, as they are and without locking them.
+func (t *table) read() string {
+	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()))
+}
+
 // xmin is the column by which a version of a row is known (recent).
 var xmin = field{"xmin", kindXid}
 

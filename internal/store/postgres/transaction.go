@@ -16,14 +16,18 @@ import (
 	"github.com/seed-255eabaa/oms/internal/store"
 )
 
-// transaction is a batch under way.
+// transaction is a batch under way. It is one of two kinds.
+//
+// As a rule it rests on assumptions: rows that the process remembers are not read, the others are read and not locked, and all of
+// them are proved by the exchange that commits (recent). After an assumption was wrong, batches lock first and then read, so
+// that what they have decided on holds.
 type transaction struct {
 	store      *Store
-	connection *pgxpool.Conn // with an open transaction; nil when there was nothing to lock
+	connection *pgxpool.Conn // with an open transaction and its locks; nil without any
 	loaded     state.Loaded
 	refs       []state.Ref           // of the need
-	assumed    map[state.Ref]version // those that were not read, since the process remembers them
-	read       map[state.Ref]version // those that were
+	assumed    map[state.Ref]version // what must be proved
+	locked     map[state.Ref]version // what is locked
 }
 
 // Begin implements pipeline.Store.
@@ -32,14 +36,18 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	t := &transaction{store: s, refs: need.Refs}
-	t.assumed, need.Refs = s.recent.assume(need.Refs)
-	t.loaded.Assumed = len(t.assumed) > 0
-	if len(t.refs) > 0 {
-		t.loaded.Rows = make(map[state.Ref]state.Row, len(t.refs))
+	assume := len(need.Refs) > 0 && s.recent.on()
+	if len(need.Refs) > 0 {
+		t.loaded.Rows = make(map[state.Ref]state.Row, len(need.Refs))
 	}
-	for ref, v := range t.assumed {
-		if v.row != nil {
-			t.loaded.Rows[ref] = v.row
+	if assume {
+		t.loaded.Assumed = true
+		t.assumed = make(map[state.Ref]version, len(need.Refs))
+		need.Refs = s.recent.recall(need.Refs, t.assumed)
+		for ref, v := range t.assumed {
+			if v.row != nil {
+				t.loaded.Rows[ref] = v.row
+			}
 		}
 	}
 	now, age := s.clock.now()
@@ -51,11 +59,11 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	if err := t.load(ctx, connection, need); err != nil {
+	if err := t.load(ctx, connection, need, assume); err != nil {
 		giveBack(ctx, connection)
 		return nil, translate("load", err)
 	}
-	if len(need.Refs) == 0 {
+	if assume || len(need.Refs) == 0 {
 		connection.Release()
 	} else {
 		t.connection = connection
@@ -63,20 +71,28 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 	return t, nil
 }
 
-// load opens the transaction where there is something to lock, locks, and then reads.
-func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need state.Need) error {
+// load reads; unless the batch assumes, it opens the transaction and locks first.
+func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need state.Need, assume bool) error {
 	e := t.store.exchange(ctx, connection)
 	buffers := borrow()
 	defer buffers.giveBack()
 	if len(need.Refs) > 0 {
-		t.read = make(map[state.Ref]version, len(need.Refs))
-		for _, ref := range need.Refs {
-			t.read[ref] = version{} // until it is seen
+		seen := t.assumed
+		if !assume {
+			t.locked = make(map[state.Ref]version, len(need.Refs))
+			seen = t.locked
+			e.send(begin, nil, nil)
 		}
-		e.send(begin, nil, nil)
+		for _, ref := range need.Refs {
+			seen[ref] = version{} // until it is seen
+		}
 		buffers.splitRefs(need.Refs)
 		for _, kind := range kinds {
-			e.sendRows(rowStatements[kind].lock, buffers.keys[kind], t.sawRow(kind))
+			statement := rowStatements[kind].lock
+			if assume {
+				statement = rowStatements[kind].read
+			}
+			e.sendRows(statement, buffers.keys[kind], t.sawRow(kind, seen))
 		}
 		e.sendRows(readLines, buffers.keys[state.KindOrder], t.sawLine)
 	}
@@ -92,7 +108,7 @@ func (t *transaction) load(ctx context.Context, connection *pgxpool.Conn, need s
 	return e.run()
 }
 
-func (t *transaction) sawRow(kind state.Kind) func(row *fields) error {
+func (t *transaction) sawRow(kind state.Kind, seen map[state.Ref]version) func(row *fields) error {
 	return func(f *fields) error {
 		xmin := f.xid()
 		row, err := decodeRow(kind, f)
@@ -100,7 +116,7 @@ func (t *transaction) sawRow(kind state.Kind) func(row *fields) error {
 			return err
 		}
 		ref := row.Ref()
-		t.loaded.Rows[ref], t.read[ref] = row, version{row: row, xmin: xmin}
+		t.loaded.Rows[ref], seen[ref] = row, version{row: row, xmin: xmin}
 		return nil
 	}
 }
@@ -155,14 +171,14 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	if err := e.run(); err != nil {
 		giveBack(ctx, connection)
 		t.store.recent.forget(t, changes)
-		if isUnexpected(err) {
+		if len(t.assumed) > 0 && isContention(err) {
 			t.store.recent.proved(false)
 		}
 		return translateCommit(err)
 	}
 	connection.Release()
 	t.store.clock.committed(changes.Now)
-	t.store.recent.keep(t.read, changes.Rows, written)
+	t.store.recent.keep(t.assumed, t.locked, changes.Rows, written)
 	if len(t.assumed) > 0 {
 		t.store.recent.proved(true)
 	}
