@@ -18,8 +18,11 @@ var (
 	selectEffects      = "SELECT " + list("", effectFields) + " FROM effects "
 	selectItems        = "SELECT " + list("", itemFields) + " FROM items "
 	selectDeadLetters  = "SELECT " + list("", deadLetterFields) + " FROM dead_letters "
-	selectLines        = "SELECT " + list("", lineFields) + " FROM order_lines WHERE tenant_id = $1 AND order_id = ANY ($2)"
-	selectAnswers      = "SELECT " + list("", answerFields) + " FROM idempotency_keys "
+	// selectLines looks order by order (OFFSET keeps the planner from turning that around): planned on an empty table, a join or
+	// ANY reads all lines of the tenant.
+	selectLines = "SELECT lines.* FROM unnest($2::text[]) AS k(order_id) CROSS JOIN LATERAL (SELECT " + list("", lineFields) +
+		` FROM order_lines t WHERE t.tenant_id = $1 AND t.order_id = k.order_id COLLATE "C" OFFSET 0) AS lines`
+	selectAnswers = "SELECT " + list("", answerFields) + " FROM idempotency_keys "
 )
 
 // only answers the one row of a query, or ErrNotFound.
