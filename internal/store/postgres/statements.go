@@ -51,11 +51,11 @@ var (
 
 	insertAnswers = define("answers", insert("idempotency_keys", answerFields))
 	readAnswers   = define("read_answers", fmt.Sprintf("SELECT %s FROM %s JOIN idempotency_keys t ON %s",
-		list("t.", answerFields), unnest(1, answerFields[:3]), match(answerFields[:3])))
+		list("t.", answerFields), unnest(answerFields[:3]), match(answerFields[:3])))
 
 	insertLines = define("lines", insert("order_lines", lineFields))
 	readLines   = define("read_lines", fmt.Sprintf("SELECT %s FROM %s JOIN order_lines t ON %s",
-		list("t.", lineFields), unnest(1, lineFields[:2]), match(lineFields[:2])))
+		list("t.", lineFields), unnest(lineFields[:2]), match(lineFields[:2])))
 
 	// insertEvents takes the batch's id first.
 	insertEvents = define("events", fmt.Sprintf(
@@ -67,7 +67,7 @@ var (
 	setTimers    = define("set_timers", insert("timers", timerFields)+
 		" ON CONFLICT (tenant_id, kind, aggregate_id) DO UPDATE SET due_at = excluded.due_at, leased_until = NULL")
 	clearTimers = define("clear_timers", fmt.Sprintf("DELETE FROM timers t USING %s WHERE %s",
-		unnest(1, timerFields[:3]), match(timerFields[:3])))
+		unnest(timerFields[:3]), match(timerFields[:3])))
 
 	insertTransfers = define("transfers", insert("ledger_transfers", transferFields))
 	insertEntries   = define("entries", insert("ledger_entries", entryFields))

@@ -115,7 +115,7 @@ func match(key []field) string {
 
 // insert writes the statement that inserts rows in the order in which they come.
 func insert(name string, fields []field) string {
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", name, list("", fields), unnest(1, fields))
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM %s", name, list("", fields), unnest(fields))
 }
 
 func (t *table) key() []field { return t.fields[:2] }
@@ -125,12 +125,12 @@ func (t *table) key() []field { return t.fields[:2] }
 // row's own columns are so: its children must be read by a later statement, under a newer snapshot.
 func (t *table) lock() string {
 	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t",
-		list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()), list("t.", t.key()))
+		list("t.", t.fields), unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
 }
 
 // read writes the statement that answers rows as lock does, as they are and without locking them.
 func (t *table) read() string {
-	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(1, t.key()), t.name, match(t.key()))
+	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s", list("t.", t.fields), unnest(t.key()), t.name, match(t.key()))
 }
 
 // xmin is the column by which a version of a row is known (recent).
@@ -143,12 +143,12 @@ func (t *table) proof() []field { return append(slices.Clip(t.key()), xmin) }
 func (t *table) prove() string {
 	return fmt.Sprintf(`SELECT expect(count(*), cardinality($1)) FROM (
 		SELECT FROM %s JOIN %s t ON %s AND t.xmin = k.xmin ORDER BY %s FOR UPDATE OF t) AS held`,
-		unnest(1, t.proof()), t.name, match(t.key()), list("t.", t.key()))
+		unnest(t.proof()), t.name, match(t.key()), list("t.", t.key()))
 }
 
 // proveAbsent writes the statement that demands that rows are not there.
 func (t *table) proveAbsent() string {
-	return fmt.Sprintf("SELECT expect(count(*), 0) FROM %s JOIN %s t ON %s", unnest(1, t.key()), t.name, match(t.key()))
+	return fmt.Sprintf("SELECT expect(count(*), 0) FROM %s JOIN %s t ON %s", unnest(t.key()), t.name, match(t.key()))
 }
 
 func (t *table) insert() string { return insert(t.name, t.fields) }
@@ -174,5 +174,5 @@ func (t *table) update() string {
 	}
 	return fmt.Sprintf(`WITH written AS (UPDATE %s t SET %s FROM %s WHERE %s AND t.xmin = k.xmin RETURNING 1)
 		SELECT expect(count(*), cardinality($1)) FROM written`,
-		t.name, strings.Join(assignments, ", "), unnest(1, append(changing, xmin)), match(t.key()))
+		t.name, strings.Join(assignments, ", "), unnest(append(changing, xmin)), match(t.key()))
 }

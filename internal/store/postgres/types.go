@@ -34,9 +34,9 @@ func typeOf(fields []field) rowType {
 	return rowType(name)
 }
 
-// unnest writes the rows that come as parameter $number as a table named k with the fields' names.
-func unnest(number int, fields []field) string {
-	return fmt.Sprintf("unnest(%s) AS k(%s)", rowsParameter(number, fields), list("", fields))
+// unnest writes the rows that come as the first parameter as a table named k with the fields' names.
+func unnest(fields []field) string {
+	return fmt.Sprintf("unnest(%s) AS k(%s)", rowsParameter(1, fields), list("", fields))
 }
 
 // rowsParameter writes parameter $number, an array of rows of these fields.
