@@ -27,7 +27,7 @@ var mutations = map[string]struct {
 	verb, path string
 }{
 	"OrderService/CreateOrder": {&omsv1.CreateOrderRequest{
-		CustomerId: "c", Currency: "EUR", ClientReference: "r", Metadata: map[string]string{"k": "v"},
+		CustomerId: "c", Currency: "EUR", ClientReference: "r", DryRun: true, Metadata: map[string]string{"k": "v"},
 		Items:       []*omsv1.OrderItem{{Sku: "A", Qty: 1, Price: euro(1)}},
 		Adjustments: []*omsv1.Adjustment{{Name: "n", Amount: euro(1)}},
 	}, http.MethodPost, "/v1/orders"},
@@ -56,6 +56,7 @@ var mutations = map[string]struct {
 	"PaymentService/Capture":   {request: &omsv1.CaptureRequest{OrderId: noOrder}},
 	"PaymentService/Refund":    {request: &omsv1.RefundRequest{OrderId: noOrder, Amount: euro(1), Reason: "r"}},
 	"PaymentService/Void":      {request: &omsv1.VoidRequest{OrderId: noOrder}},
+	"DevService/AdvanceClock": {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
 	"AdminService/ReplayDeadLetter": {
 		request: &omsv1.ReplayDeadLetterRequest{Id: "deadletter:0198a000-0000-7000-8000-000000000000"},
 	},
@@ -69,6 +70,7 @@ var harmless = map[string]string{
 	"reason":           "no words",
 	"expected_version": "any version",
 	"keep_on_decline":  "a decline ends the order",
+	"dry_run":          "it is carried out",
 	"payment_token":    "refused outside of dev (reliability TestBadInput)",
 	"refund amount":    "the rest (requirement O-5)",
 }
@@ -155,7 +157,7 @@ func (r *running) refusesByGRPC(t *testing.T, method *contract.Method, request p
 	t.Helper()
 	_, public, internal, _ := r.Addresses()
 	address := internal
-	if method.Service == omsv1.OrderService_ServiceDesc.ServiceName {
+	if method.Service == omsv1.OrderService_ServiceDesc.ServiceName || method.Service == omsv1.DevService_ServiceDesc.ServiceName {
 		address = public
 	}
 	err := dial(t, address).Invoke(keyed(t, t.Name()), method.FullName, request, method.NewResponse())

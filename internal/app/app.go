@@ -87,6 +87,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
+	a.openClock()
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}

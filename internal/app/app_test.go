@@ -122,6 +122,12 @@ func (r *running) await(t *testing.T, orderID string, wanted omsv1.OrderStatus) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	return r.awaitAs(t, ctx, orderID, wanted)
+}
+
+// awaitAs is await with the credentials of a context.
+func (r *running) awaitAs(t *testing.T, ctx context.Context, orderID string, wanted omsv1.OrderStatus) *omsv1.Order { //nolint:revive // t first
+	t.Helper()
 	stream, err := r.orders.WatchOrder(ctx, &omsv1.WatchOrderRequest{OrderId: orderID})
 	if err != nil {
 		t.Fatal(err)

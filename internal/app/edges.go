@@ -52,10 +52,11 @@ func (a *App) openEdges(ctx context.Context) error {
 		return err
 	}
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
+	public := a.grpcServer(chain, environment.Methods, false)
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
-		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock)),
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), a.devRoutes(public, environment)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
@@ -63,7 +64,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	e := &edges{
 		apiServer: a.httpServer(rest),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
-		public:    a.grpcServer(chain, environment.Methods, false),
+		public:    public,
 		private:   a.grpcServer(chain, environment.Methods, true),
 	}
 	e.apiServer.RegisterOnShutdown(rest.Close)

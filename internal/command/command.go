@@ -24,6 +24,9 @@ type Command struct {
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
 	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+	// DryRun has the command decided on the rows as they are and answered as it would be, and then taken back: nothing is stored or
+	// told, and its key is neither looked up nor used (requirement X-6).
+	DryRun bool
 	Bytes  int // of the request as protobuf, for the batch's limit; 0, of internal commands, counts by rows
 }
 

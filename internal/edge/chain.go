@@ -67,6 +67,7 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 		if call.Unreadable != nil {
 			return call.Unreadable
 		}
+		scope.tellDryRun()
 		if err := scope.Check(call.Request); err != nil {
 			return err
 		}

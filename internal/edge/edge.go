@@ -63,6 +63,7 @@ type Scope struct {
 	Hash    [32]byte // of method, canonical command and hash version (ruling R-6)
 	Bytes   int      // of the canonical command, for mutations
 	TraceID string   // 32 hex digits
+	DryRun  bool     // decide only (requirement X-6)
 
 	validate func(method *contract.Method, request proto.Message) error
 }

@@ -148,6 +148,7 @@ var Rooms = []Room{
 	{Name: "reliability", May: []string{Everything}, Libs: []string{Everything}, Why: "it starts and kills the whole"},
 	{Name: "lint", Why: "the checker links the standard library only"},
 	{Name: "cmd/oms", May: []string{"app/cli"}, Why: "main only starts"},
+	{Name: "cmd/errors-page", May: []string{"fault", "contract"}, Why: "it writes the catalogue of reasons down"},
 	{
 		Name: "cmd/protoc-gen-oms", May: []string{"gen/oms/options/...", "contract/..."},
 		Libs: []string{

@@ -41,8 +41,10 @@ func (l *lane) decide(member *call) (fits bool) {
 		}
 		err = fmt.Errorf("the command has %d events, a batch can number %d", len(o.events), maxEvents)
 	}
-	if err != nil {
+	if err != nil || member.command.DryRun { // a dry run's answer is a row that nobody else gets to see
 		o.rollback(start)
+	}
+	if err != nil {
 		result = l.refuseDecided(member, err)
 	}
 	l.keep(member, &result)

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seed-255eabaa/oms/internal/batch"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -113,6 +114,9 @@ func draw(random *rand.Rand, label string, names int) *operation {
 		o.possible = false
 		o.command = do(key, label, adding(name(), 1, label), badly(name(), func(i *state.Item) { i.Sold = -1 }))
 	}
+	if random.IntN(6) == 0 {
+		o.changes, o.command.DryRun = 0, true
+	}
 	return o
 }
 
@@ -155,7 +159,7 @@ func runClient(s scenario, client int, processes []*pipeline.Pipeline, report fu
 		p := processes[random.IntN(len(processes))]
 		o := draw(random, fmt.Sprintf("%d.%d", client, step), s.names)
 		twin, twins := *o, sync.WaitGroup{}
-		doubled := o.command.Key != "" && random.IntN(3) == 0
+		doubled := o.command.Key != "" && !o.command.DryRun && random.IntN(3) == 0
 		if doubled { // an impatient client
 			twins.Go(func() {
 				if err := twin.carryOut(p); err != nil {
@@ -172,7 +176,7 @@ func runClient(s scenario, client int, processes []*pipeline.Pipeline, report fu
 		}
 		done = append(done, o)
 		old := done[random.IntN(len(done))]
-		if old.command.Key == "" || old.answer == "" || old.answer[:2] == "10" || !old.possible {
+		if old.command.DryRun || old.command.Key == "" || old.answer == "" || old.answer[:2] == "10" || !old.possible {
 			continue
 		}
 		again := &operation{label: old.label, command: old.command, possible: true}
@@ -267,6 +271,9 @@ func (w *world) compare(operations []*operation) (problems []error) {
 		}
 	}
 	for _, o := range operations {
+		if o.command.DryRun && w.store.answers[batch.Key(&o.command)] != nil {
+			problem("%s was tried only, and its key has an answer", o.label)
+		}
 		succeeded := strings.Contains(o.answer, "=") || o.command.Key == "" && o.answer == ""
 		switch got := changes[o.label]; {
 		case succeeded && got != o.changes:

@@ -87,7 +87,7 @@ func (o *overlay) prepare(members []*call, lookup bool) state.Need {
 			}
 		}
 		member.key = -1
-		if member.command.Key == "" {
+		if member.command.Key == "" || member.command.DryRun {
 			continue
 		}
 		key := batch.Key(&member.command)

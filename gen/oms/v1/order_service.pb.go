@@ -39,7 +39,10 @@ type CreateOrderRequest struct {
 	// The shop's own number for the order.
 	ClientReference string `protobuf:"bytes,5,opt,name=client_reference,json=clientReference,proto3" json:"client_reference,omitempty"`
 	// Free pairs of the shop's: at most 32, a value at most 500 characters long.
-	Metadata      map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +117,13 @@ func (x *CreateOrderRequest) GetMetadata() map[string]string {
 		return x.Metadata
 	}
 	return nil
+}
+
+func (x *CreateOrderRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // CreateOrderResponse holds the order as it was accepted.
@@ -411,8 +421,11 @@ type PayOrderRequest struct {
 	KeepOnDecline bool `protobuf:"varint,3,opt,name=keep_on_decline,json=keepOnDecline,proto3" json:"keep_on_decline,omitempty"`
 	// Refuse with ABORTED unless the order has this version; 0 for any.
 	ExpectedVersion int64 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PayOrderRequest) Reset() {
@@ -473,6 +486,13 @@ func (x *PayOrderRequest) GetExpectedVersion() int64 {
 	return 0
 }
 
+func (x *PayOrderRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // PayOrderResponse holds the order with its payment under way.
 type PayOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -528,8 +548,11 @@ type CancelOrderRequest struct {
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Refuse with ABORTED unless the order has this version; 0 for any.
 	ExpectedVersion int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelOrderRequest) Reset() {
@@ -581,6 +604,13 @@ func (x *CancelOrderRequest) GetExpectedVersion() int64 {
 		return x.ExpectedVersion
 	}
 	return 0
+}
+
+func (x *CancelOrderRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // CancelOrderResponse holds the order after the request.
@@ -640,8 +670,11 @@ type RefundOrderRequest struct {
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Refuse with ABORTED unless the order has this version; 0 for any.
 	ExpectedVersion int64 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RefundOrderRequest) Reset() {
@@ -700,6 +733,13 @@ func (x *RefundOrderRequest) GetExpectedVersion() int64 {
 		return x.ExpectedVersion
 	}
 	return 0
+}
+
+func (x *RefundOrderRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // RefundOrderResponse holds the order with its refund under way.
@@ -1330,7 +1370,7 @@ var File_oms_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xc6\x04\n" +
+	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xdf\x04\n" +
 	"\x12CreateOrderRequest\x12\x95\x01\n" +
 	"\vcustomer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\n" +
 	"customerId\x124\n" +
@@ -1342,7 +1382,8 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\x0fclientReference\x12u\n" +
 	"\bmetadata\x18\x06 \x03(\v2(.oms.v1.CreateOrderRequest.MetadataEntryB/\xbaH,\x9a\x01)\x10 \"\x12r\x10\x10\x01\x18@2\n" +
 	"^[^\\x00]*$*\x11r\x0f\x18\xf4\x032\n" +
-	"^[^\\x00]*$R\bmetadata\x1a;\n" +
+	"^[^\\x00]*$R\bmetadata\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
@@ -1366,28 +1407,31 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"created_to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedTo\"c\n" +
 	"\x12ListOrdersResponse\x12%\n" +
 	"\x06orders\x18\x01 \x03(\v2\r.oms.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc3\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdc\x01\n" +
 	"\x0fPayOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x129\n" +
 	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
 	"^[^\\x00]*$R\fpaymentToken\x12&\n" +
 	"\x0fkeep_on_decline\x18\x03 \x01(\bR\rkeepOnDecline\x122\n" +
-	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"7\n" +
+	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"7\n" +
 	"\x10PayOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x91\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xaa\x01\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
 	"^[^\\x00]*$R\x06reason\x122\n" +
-	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\":\n" +
+	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\":\n" +
 	"\x13CancelOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xb8\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xd1\x01\n" +
 	"\x12RefundOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12%\n" +
 	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12,\n" +
 	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
 	"^[^\\x00]*$R\x06reason\x122\n" +
-	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\":\n" +
+	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\":\n" +
 	"\x13RefundOrderResponse\x12#\n" +
 	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\\\n" +
 	"\x11WatchOrderRequest\x12\x19\n" +

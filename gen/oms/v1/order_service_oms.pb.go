@@ -47,6 +47,8 @@ func (x *CreateOrderRequest) AppendJSON(b []byte) []byte {
 		b = codec.AppendString(b, x.Metadata[key])
 	}
 	b = append(b, '}')
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -96,6 +98,10 @@ func (x *CreateOrderRequest) DecodeJSON(r *codec.Reader) {
 					}
 					x.Metadata[key] = value
 				}
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 6) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -314,6 +320,8 @@ func (x *PayOrderRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendBool(b, x.KeepOnDecline)
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -337,6 +345,10 @@ func (x *PayOrderRequest) DecodeJSON(r *codec.Reader) {
 		case "expected_version":
 			if r.Enter("expected_version", &seen, 3) {
 				x.ExpectedVersion = r.Int64()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 4) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -385,6 +397,8 @@ func (x *CancelOrderRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.Reason)
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -404,6 +418,10 @@ func (x *CancelOrderRequest) DecodeJSON(r *codec.Reader) {
 		case "expected_version":
 			if r.Enter("expected_version", &seen, 2) {
 				x.ExpectedVersion = r.Int64()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -456,6 +474,8 @@ func (x *RefundOrderRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.Reason)
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -480,6 +500,10 @@ func (x *RefundOrderRequest) DecodeJSON(r *codec.Reader) {
 		case "expected_version":
 			if r.Enter("expected_version", &seen, 3) {
 				x.ExpectedVersion = r.Int64()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 4) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()

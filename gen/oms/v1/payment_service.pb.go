@@ -323,7 +323,10 @@ type HoldRequest struct {
 	// "order:<uuid>".
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// The payer's means at the gateway.
-	PaymentToken  string `protobuf:"bytes,2,opt,name=payment_token,json=paymentToken,proto3" json:"payment_token,omitempty"`
+	PaymentToken string `protobuf:"bytes,2,opt,name=payment_token,json=paymentToken,proto3" json:"payment_token,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +373,13 @@ func (x *HoldRequest) GetPaymentToken() string {
 		return x.PaymentToken
 	}
 	return ""
+}
+
+func (x *HoldRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // HoldResponse holds the payment.
@@ -422,7 +432,10 @@ func (x *HoldResponse) GetPayment() *Payment {
 type CaptureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "order:<uuid>".
-	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -462,6 +475,13 @@ func (x *CaptureRequest) GetOrderId() string {
 		return x.OrderId
 	}
 	return ""
+}
+
+func (x *CaptureRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // CaptureResponse holds the payment.
@@ -518,7 +538,10 @@ type RefundRequest struct {
 	// What to give back; absent for the rest.
 	Amount *Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// A person's words.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +597,13 @@ func (x *RefundRequest) GetReason() string {
 	return ""
 }
 
+func (x *RefundRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // RefundResponse holds the payment.
 type RefundResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -624,7 +654,10 @@ func (x *RefundResponse) GetPayment() *Payment {
 type VoidRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "order:<uuid>".
-	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -664,6 +697,13 @@ func (x *VoidRequest) GetOrderId() string {
 		return x.OrderId
 	}
 	return ""
+}
+
+func (x *VoidRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // VoidResponse holds the payment.
@@ -831,26 +871,30 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	" \x01(\x05R\aattempt\x12%\n" +
 	"\x0edecline_reason\x18\v \x01(\tR\rdeclineReason\x12/\n" +
 	"\arefunds\x18\f \x03(\v2\x15.oms.v1.PaymentRefundR\arefunds\x12\x18\n" +
-	"\aversion\x18\r \x01(\x03R\aversion\"l\n" +
+	"\aversion\x18\r \x01(\x03R\aversion\"\x85\x01\n" +
 	"\vHoldRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x129\n" +
 	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
-	"^[^\\x00]*$R\fpaymentToken\"9\n" +
+	"^[^\\x00]*$R\fpaymentToken\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"9\n" +
 	"\fHoldResponse\x12)\n" +
-	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"4\n" +
+	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"M\n" +
 	"\x0eCaptureRequest\x12\"\n" +
-	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\"<\n" +
+	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"<\n" +
 	"\x0fCaptureResponse\x12)\n" +
-	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\x88\x01\n" +
+	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\xa1\x01\n" +
 	"\rRefundRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12%\n" +
 	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12,\n" +
 	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
-	"^[^\\x00]*$R\x06reason\";\n" +
+	"^[^\\x00]*$R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\";\n" +
 	"\x0eRefundResponse\x12)\n" +
-	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"1\n" +
+	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"J\n" +
 	"\vVoidRequest\x12\"\n" +
-	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\"9\n" +
+	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"9\n" +
 	"\fVoidResponse\x12)\n" +
 	"\apayment\x18\x01 \x01(\v2\x0f.oms.v1.PaymentR\apayment\"7\n" +
 	"\x11GetPaymentRequest\x12\"\n" +

@@ -183,6 +183,8 @@ func (x *HoldRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.OrderId)
 	b = append(b, `,"payment_token":`...)
 	b = codec.AppendString(b, x.PaymentToken)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -198,6 +200,10 @@ func (x *HoldRequest) DecodeJSON(r *codec.Reader) {
 		case "payment_token":
 			if r.Enter("payment_token", &seen, 1) {
 				x.PaymentToken = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 2) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -242,6 +248,8 @@ func (x *CaptureRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"order_id":`...)
 	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -253,6 +261,10 @@ func (x *CaptureRequest) DecodeJSON(r *codec.Reader) {
 		case "order_id":
 			if r.Enter("order_id", &seen, 0) {
 				x.OrderId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 1) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -303,6 +315,8 @@ func (x *RefundRequest) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `,"reason":`...)
 	b = codec.AppendString(b, x.Reason)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -323,6 +337,10 @@ func (x *RefundRequest) DecodeJSON(r *codec.Reader) {
 		case "reason":
 			if r.Enter("reason", &seen, 2) {
 				x.Reason = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -367,6 +385,8 @@ func (x *VoidRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"order_id":`...)
 	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -378,6 +398,10 @@ func (x *VoidRequest) DecodeJSON(r *codec.Reader) {
 		case "order_id":
 			if r.Enter("order_id", &seen, 0) {
 				x.OrderId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 1) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()

@@ -37,18 +37,10 @@ const (
 	unsupportedType  = "UNSUPPORTED_MEDIA_TYPE"
 )
 
-// statuses are those that HTTP has words of its own for (RFC 9110); all others follow from the code (requirement V-4).
-var statuses = map[string]int{
-	routeNotFound:    http.StatusNotFound,
-	methodNotAllowed: http.StatusMethodNotAllowed,
-	bodyTimeout:      http.StatusRequestTimeout,
-	bodyTooLarge:     http.StatusRequestEntityTooLarge,
-	unsupportedType:  http.StatusUnsupportedMediaType,
-}
-
+// statusOf is the status of a fault: the one that HTTP has a word of its own for (RFC 9110), else that of its code (requirement V-4).
 func statusOf(f *fault.Fault) int {
-	if status, found := statuses[f.Reason]; found {
-		return status
+	if entry := fault.Find(f.Reason); entry != nil && entry.Status != 0 {
+		return entry.Status
 	}
 	return contract.HTTPStatus(f.Code)
 }

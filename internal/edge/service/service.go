@@ -49,6 +49,7 @@ func prepare(ctx context.Context) command.Command {
 	c := command.Command{
 		Tenant: scope.Caller.Tenant, Principal: scope.Caller.Principal, Key: scope.Key, Hash: scope.Hash,
 		Method: scope.Call.Method.FullName, TraceID: scope.TraceID, Bytes: scope.Bytes,
+		DryRun: scope.DryRun,
 	}
 	if deadline, found := ctx.Deadline(); found {
 		c.Deadline = deadline

@@ -134,6 +134,9 @@ func sharedHeaders() *object {
 		set("IdempotentReplayed", newObject().
 			set("description", "`true` when this is the answer to an earlier request with the same idempotency key.").
 			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
+		set("DryRun", newObject().
+			set("description", "`true` when the request was decided only and nothing was stored, because of `dry_run`.").
+			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
 		set("RetryAfter", newObject().
 			set("description", "Seconds after which it makes sense to try again.").
 			set("schema", newObject().set("type", "integer").set("minimum", 1)))

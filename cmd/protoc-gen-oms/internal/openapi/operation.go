@@ -144,8 +144,11 @@ func (d *document) responses(method *model.Method, binding *model.Binding) *obje
 	if method.Desc.IsStreamingServer() {
 		mediaType, media = "text/event-stream", d.events(method, message)
 	} else if method.Options.GetMutation() {
-		success.set("headers", newObject().
-			set("Idempotent-Replayed", newObject().set("$ref", "#/components/headers/IdempotentReplayed")))
+		headers := newObject().set("Idempotent-Replayed", newObject().set("$ref", "#/components/headers/IdempotentReplayed"))
+		if method.Input.Desc.Fields().ByName("dry_run") != nil {
+			headers.set("Oms-Dry-Run", newObject().set("$ref", "#/components/headers/DryRun"))
+		}
+		success.set("headers", headers)
 	}
 	success.set("content", newObject().set(mediaType, media))
 	responses := newObject().set(strconv.Itoa(status), success)

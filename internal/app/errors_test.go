@@ -1,0 +1,214 @@
+package app_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// readerAndWriter makes a server ask for one of two tokens.
+func readerAndWriter(t *testing.T) func(*config.Config) {
+	t.Helper()
+	var credentials []map[string]any
+	for token, scope := range map[string]string{"reader": "orders:read", "writer": "*"} {
+		digest := sha256.Sum256([]byte(token))
+		credentials = append(credentials, map[string]any{
+			"name": token, "tenant": "north", "token_sha256": hex.EncodeToString(digest[:]), "scopes": []string{scope},
+		})
+	}
+	text, err := json.Marshal(credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "credentials.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return func(c *config.Config) { c.CredentialsFile = file }
+}
+
+// attempt is a request that is cured step by step.
+type attempt struct{ token, mediaType, path, body, key string }
+
+// reason sends the attempt and answers what it is refused with; empty when it is carried out.
+func (r *running) reason(t *testing.T, a attempt) string {
+	t.Helper()
+	headers := []string{"Content-Type: " + a.mediaType}
+	if a.token != "" {
+		headers = append(headers, "Authorization: Bearer "+a.token)
+	}
+	if a.key != "" {
+		headers = append(headers, "Idempotency-Key: "+a.key)
+	}
+	code, text := r.http(t, http.MethodPost, a.path, a.body, headers...)
+	var refusal struct{ Code string }
+	if err := json.Unmarshal([]byte(text), &refusal); err != nil || (refusal.Code == "") != (code < 300) {
+		t.Fatalf("%v: %d %s", err, code, text)
+	}
+	if entry := fault.Find(refusal.Code); refusal.Code != "" && entry == nil {
+		t.Errorf("refused with %s, which is not in the catalogue", refusal.Code)
+	}
+	return refusal.Code
+}
+
+// does sends what must be carried out as the writer, and answers its order.
+func (r *running) does(t *testing.T, verb, path, body, key string) *omsv1.Order {
+	t.Helper()
+	code, text := r.http(t, verb, path, body, "Content-Type: application/json", "Authorization: Bearer writer", "Idempotency-Key: "+key)
+	answer := &omsv1.Order{}
+	if err := json.Unmarshal([]byte(text), &struct{ ID *string }{&answer.Id}); code >= 300 || err != nil {
+		t.Fatalf("%s: %d %s", path, code, text)
+	}
+	return answer
+}
+
+const oneOfA = `{"customer_id":"c","currency":"EUR","items":[{"sku":"A","qty":1,"price":{"currency":"EUR","amount_minor":500}}]}`
+
+// A request that is wrong in every way is told of one after the other in the order of docs/errors.md: it is cured of what it was
+// told and sent again, until it is carried out (requirement C-5).
+func TestErrorsComeInOrder(t *testing.T) {
+	server := start(t, readerAndWriter(t))
+	server.does(t, http.MethodPut, "/v1/inventory/items/A", `{"on_hand":100}`, "used")
+	made := 0
+	placed := func(token string) string {
+		made++
+		id := server.does(t, http.MethodPost, "/v1/orders", oneOfA, fmt.Sprint("create", made)).Id
+		ctx := metadata.AppendToOutgoingContext(keyed(t, "k"), "authorization", "Bearer writer")
+		server.awaitAs(t, ctx, id, omsv1.OrderStatus_ORDER_STATUS_RESERVED)
+		if token != "" {
+			server.does(t, http.MethodPost, "/v1/orders/"+id+":pay", `{"payment_token":"`+token+`"}`, "pay"+id)
+		}
+		if token == "sim:ok" {
+			server.awaitAs(t, ctx, id, omsv1.OrderStatus_ORDER_STATUS_CONFIRMED)
+		}
+		return id
+	}
+	canceled, paying, confirmed := placed(""), placed("sim:late"), placed("sim:ok")
+	server.does(t, http.MethodPost, "/v1/orders/"+canceled+":cancel", `{}`, "cancel")
+	fresh := map[string]string{"PayOrder": placed(""), "CancelOrder": placed(""), "RefundOrder": confirmed}
+
+	bodies := map[string]map[string]string{ // the body that the cure of a reason brings
+		"CreateOrder": {
+			"MALFORMED_JSON":    `{"customer_id":"","currency":"ZZZ"}`,
+			"VALIDATION_FAILED": `{"customer_id":"c","currency":"ZZZ","items":[{"sku":"A","qty":1,"price":{"currency":"ZZZ","amount_minor":-1}}]}`,
+			"CURRENCY_UNKNOWN":  strings.ReplaceAll(oneOfA, "500", "-1"), "NEGATIVE_AMOUNT": oneOfA,
+		},
+		"PayOrder": {
+			"MALFORMED_JSON": `{"expected_version":-1,"payment_token":"x"}`, "VALIDATION_FAILED": `{"expected_version":99,"payment_token":"x"}`,
+			"PAYMENT_TOKEN_INVALID": `{"expected_version":99,"payment_token":"sim:ok"}`, "VERSION_CONFLICT": `{"expected_version":2}`,
+		},
+		"CancelOrder": {
+			"MALFORMED_JSON": `{"expected_version":-1}`, "VALIDATION_FAILED": `{"expected_version":99}`, "VERSION_CONFLICT": `{"expected_version":2}`,
+		},
+		"RefundOrder": {
+			"MALFORMED_JSON":          `{"expected_version":-1,"amount":{"currency":"USD","amount_minor":0}}`,
+			"VALIDATION_FAILED":       `{"expected_version":99,"amount":{"currency":"USD","amount_minor":0}}`,
+			"NOT_POSITIVE":            `{"expected_version":99,"amount":{"currency":"USD","amount_minor":501}}`,
+			"CURRENCY_MISMATCH":       `{"expected_version":99,"amount":{"currency":"EUR","amount_minor":501}}`,
+			"REFUND_EXCEEDS_CAPTURED": `{"expected_version":99,"amount":{"currency":"EUR","amount_minor":500}}`,
+			"VERSION_CONFLICT":        `{"expected_version":5,"amount":{"currency":"EUR","amount_minor":500}}`,
+		},
+	}
+	for _, order := range fault.Orders() {
+		t.Run(order.Method, func(t *testing.T) {
+			verb := map[string]string{"PayOrder": ":pay", "CancelOrder": ":cancel", "RefundOrder": ":refund"}[order.Method]
+			about := func(id string) string {
+				if verb == "" {
+					return "/v1/orders"
+				}
+				return "/v1/orders/" + id + verb
+			}
+			a, told := attempt{mediaType: "text/plain", path: about(noOrder), body: "{"}, []string{}
+			for len(told) < 20 {
+				reason := server.reason(t, a)
+				if reason == "" {
+					break
+				}
+				told = append(told, reason)
+				if body, found := bodies[order.Method][reason]; found {
+					a.body = body
+				}
+				if len(told) > len(order.Reasons) {
+					break
+				}
+				if fault.Find(reason).Stage >= fault.Replay || reason == "CURRENCY_MISMATCH" {
+					a.key = fmt.Sprint(order.Method, len(told)) // a final refusal is kept under its key
+				}
+				switch reason {
+				case "AUTH_FAILED":
+					a.token = "reader"
+				case "SCOPE_MISSING":
+					a.token = "writer"
+				case "UNSUPPORTED_MEDIA_TYPE":
+					a.mediaType = "application/json"
+				case "IDEMPOTENCY_KEY_MISSING":
+					a.key = "used"
+				case "NOT_FOUND":
+					a.path = about(canceled)
+				case "ILLEGAL_TRANSITION":
+					a.path = about(fresh[order.Method])
+					if order.Method == "PayOrder" {
+						a.path = about(paying)
+					}
+				case "PAYMENT_IN_PROGRESS":
+					a.path = about(fresh[order.Method])
+				}
+			}
+			if !slices.Equal(told, order.Reasons) {
+				t.Errorf("told %v\nwant %v", told, order.Reasons)
+			}
+		})
+	}
+}
+
+// Reasons that no other test comes to.
+func TestRareReasons(t *testing.T) {
+	server := start(t, func(c *config.Config) { c.MaxFollowers = 1 })
+	created, err := server.orders.CreateOrder(keyed(t, "create"), &omsv1.CreateOrderRequest{
+		CustomerId: "c", Currency: "EUR", Items: []*omsv1.OrderItem{{Sku: "A", Qty: 1, Price: euro(1)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow := func(after int64) (*omsv1.WatchOrderResponse, error) {
+		stream, err := server.orders.WatchOrder(keyed(t, ""), &omsv1.WatchOrderRequest{OrderId: created.Order.Id, AfterVersion: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream.Recv()
+	}
+	if _, err := follow(99); reason(err) != "AFTER_VERSION_INVALID" {
+		t.Errorf("after a version that is to come: %v", err)
+	}
+	feed, err := server.orders.WatchOrders(keyed(t, ""), &omsv1.WatchOrdersRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := feed.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := follow(0); reason(err) != "TOO_MANY_FOLLOWERS" || status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a second feed beside one: %v", err)
+	}
+	w := connect(t, server.api())
+	w.say("POST /v1/orders HTTP/1.1", "Host: oms", "Idempotency-Key: k", "Content-Type: application/json", "Transfer-Encoding: chunked", "",
+		"not a chunk", "")
+	if code, body := w.hear(); code != http.StatusBadRequest || !strings.Contains(body, `"code":"BODY_UNREADABLE"`) {
+		t.Errorf("%d %s", code, body)
+	}
+}

@@ -1,0 +1,143 @@
+package lint
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// goNames are the names of codes in Go.
+var goNames = map[string]fault.Code{
+	"OK": fault.OK, "Canceled": fault.Canceled, "Unknown": fault.Unknown, "InvalidArgument": fault.InvalidArgument,
+	"DeadlineExceeded": fault.DeadlineExceeded, "NotFound": fault.NotFound, "AlreadyExists": fault.AlreadyExists,
+	"PermissionDenied": fault.PermissionDenied, "ResourceExhausted": fault.ResourceExhausted,
+	"FailedPrecondition": fault.FailedPrecondition, "Aborted": fault.Aborted, "OutOfRange": fault.OutOfRange,
+	"Unimplemented": fault.Unimplemented, "Internal": fault.Internal, "Unavailable": fault.Unavailable, "DataLoss": fault.DataLoss,
+	"Unauthenticated": fault.Unauthenticated,
+}
+
+// unknown says what is wrong with a use of a reason; empty when nothing is.
+func unknown(use Use) string {
+	entry := fault.Find(use.Reason)
+	switch {
+	case use.Field && slices.ContainsFunc(fault.FieldReasons(), func(f fault.FieldReason) bool { return f.Reason == use.Reason }):
+		return ""
+	case entry == nil:
+		return fmt.Sprintf("%s:%d: the reason %q is not in the catalogue (internal/fault/reasons.go)", use.Path, use.Line, use.Reason)
+	case use.Code != "" && goNames[use.Code] != entry.Code:
+		return fmt.Sprintf("%s:%d: the reason %q comes with %s, in the catalogue with %s", use.Path, use.Line, use.Reason, use.Code, entry.Code)
+	}
+	return ""
+}
+
+// TestReasons holds every refusal to the catalogue, and the catalogue to the code (requirement C-5).
+func TestReasons(t *testing.T) {
+	tree, err := Load(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	uses, findings := Reasons(tree)
+	for _, finding := range findings {
+		t.Error(finding)
+	}
+	used := map[string]bool{}
+	for _, use := range uses {
+		used[use.Reason] = true
+		if wrong := unknown(use); wrong != "" {
+			t.Error(wrong)
+		}
+	}
+	for _, entry := range fault.Catalogue() {
+		if !used[entry.Reason] {
+			t.Errorf("nothing refuses with %s: take it out of the catalogue", entry.Reason)
+		}
+	}
+	for _, field := range fault.FieldReasons() {
+		if !used[field.Reason] {
+			t.Errorf("no field is refused with %s: take it out of the catalogue", field.Reason)
+		}
+	}
+}
+
+// TestReasonsOfMethods holds the reasons that the contract announces to the catalogue.
+func TestReasonsOfMethods(t *testing.T) {
+	announced := regexp.MustCompile(`(?m)^\s*reasons: "([A-Z0-9_]+)"`)
+	files, err := fs.Glob(os.DirFS("../.."), "proto/oms/v1/*.proto")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no contract found", err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range announced.FindAllSubmatch(text, -1) {
+			if entry := fault.Find(string(match[1])); entry == nil || entry.Internal {
+				t.Errorf("%s announces %s, which no caller is refused with", name, match[1])
+			}
+		}
+	}
+}
+
+// TestReasonsAreShown looks for a test of each reason, or for why there is none.
+func TestReasonsAreShown(t *testing.T) {
+	shown := map[string]bool{}
+	word := regexp.MustCompile(`[A-Z][A-Z0-9_]+[A-Z0-9]`)
+	err := fs.WalkDir(os.DirFS("../.."), "internal", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") && !strings.Contains(name, "/testdata/") || path.Dir(name) == "internal/lint" {
+			return err
+		}
+		text, err := os.ReadFile("../../" + name)
+		for _, found := range word.FindAll(text, -1) {
+			shown[string(found)] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range fault.Catalogue() {
+		if shown[entry.Reason] == (entry.Unshown != "") {
+			t.Errorf("%s: named in a test: %v; why it is in none: %q", entry.Reason, shown[entry.Reason], entry.Unshown)
+		}
+	}
+}
+
+func TestReasonsAreFollowed(t *testing.T) {
+	tree := given(t, map[string]string{
+		"internal/fault/fault.go": "package fault\nfunc New(code Code, reason, format string) {}\n",
+		"internal/a/a.go": `package a
+import "example.org/m/internal/fault"
+const named = "NAMED"
+func f(fine bool) {
+	fault.New(fault.Aborted, "PLAIN", "")
+	reason := named
+	if fine { reason = "SET" }
+	fault.New(fault.Internal, reason, "")
+	pass(1, "PASSED")
+	fault.New(fault.Internal, made(), "")
+	_ = fault.Violation{Reason: "FIELD"}
+}
+func pass(n int, why string) { again(why) }
+func again(why string) { fault.New(fault.Internal, why, "") }
+`,
+	})
+	uses, findings := Reasons(tree)
+	got := []string{}
+	for _, use := range uses {
+		got = append(got, fmt.Sprint(use.Reason, " ", use.Code, " ", use.Field))
+	}
+	slices.Sort(got)
+	want := []string{"FIELD  true", "NAMED Internal false", "PASSED  false", "PLAIN Aborted false", "SET Internal false"}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	then(t, findings, "internal/a/a.go:10: this reason cannot be followed")
+}
