@@ -21,7 +21,8 @@ import (
 // attempt reads and locks first.
 //
 // Where processes take turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the
-// memory off for a number of batches, which doubles as long as failures follow each other.
+// memory off for a number of batches, which doubles as long as failures follow each other. Shared rows are assumed all the same: they
+// change rarely, and every new order rests on some.
 type recent struct {
 	mutex sync.Mutex
 	young map[state.Ref]version // rows move here when they are used; when it is full, old goes and it becomes old
@@ -64,13 +65,15 @@ func (r *recent) assume(refs []state.Ref) (assumed map[state.Ref]version, rest [
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.off > 0 {
+	off := r.off > 0
+	if off {
 		r.off--
-		return nil, refs
 	}
 	for i, ref := range refs {
 		found, known := r.young[ref]
-		if !known {
+		if off && !ref.Kind.Shared() {
+			known = false
+		} else if !known {
 			if found, known = r.old[ref]; known {
 				r.put(ref, found)
 			}

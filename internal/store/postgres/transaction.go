@@ -167,8 +167,11 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	connection.Release()
 	t.store.clock.committed(changes.Now)
 	t.store.recent.keep(t.read, changes.Rows, written)
-	if len(t.assumed) > 0 {
-		t.store.recent.proved(true)
+	for ref := range t.assumed {
+		if !ref.Kind.Shared() { // those say nothing of how often guesses are wrong
+			t.store.recent.proved(true)
+			break
+		}
 	}
 	return nil
 }
