@@ -61,8 +61,12 @@ func (a *App) openEdges(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
 	}
+	handler, err := a.shop(chain, orders, stock, environment.Methods, rest)
+	if err != nil {
+		return err
+	}
 	e := &edges{
-		apiServer: a.httpServer(rest),
+		apiServer: a.httpServer(handler),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
 		public:    a.grpcServer(chain, environment.Methods, false),
 		private:   a.grpcServer(chain, environment.Methods, true),

@@ -144,7 +144,7 @@ func TestQuoteIsTheSum(t *testing.T) {
 		if rapid.Bool().Draw(t, "short") && strings.Contains(said, ".") {
 			said = strings.TrimSuffix(strings.TrimRight(said, "0"), ".")
 		}
-		got, lines, refused := catalogue.Quote(prices, wanted, said)
+		got, lines, refused := catalogue.Quote(prices, wanted, "amount", said)
 		if refused != nil || got != currency || len(lines) != len(wanted) {
 			t.Fatalf("%s: %v %v %v", said, got, lines, refused)
 		}
@@ -157,7 +157,7 @@ func TestQuoteIsTheSum(t *testing.T) {
 		}
 		off := rapid.Int64Range(1, 1000).Draw(t, "off")
 		for _, wrong := range []int64{sum + off, sum - off} {
-			if _, _, refused := catalogue.Quote(prices, wanted, money.Format(wrong, currency)); refused == nil {
+			if _, _, refused := catalogue.Quote(prices, wanted, "amount", money.Format(wrong, currency)); refused == nil {
 				t.Fatalf("%d was taken for %d", wrong, sum)
 			}
 		}
@@ -183,7 +183,7 @@ func TestReadCSV(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "CSV_EMPTY", "sku,price\nP,1": "CSV_HEADER", "sku,currency,price": "CSV_EMPTY", "sku,currency,price,sku\n": "CSV_HEADER",
-		"sku,currency,price\nP,EUR,\"1": "IMPORT_INVALID",
+		"sku,currency,price\nP,EUR,\"1":                                               "IMPORT_INVALID",
 		"sku,currency,price\n" + strings.Repeat("P,EUR,1\n", catalogue.ImportLimit+1): "IMPORT_TOO_LONG",
 	} {
 		if _, refused := catalogue.ReadCSV(text); reason(refused) != want {

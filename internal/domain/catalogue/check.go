@@ -76,9 +76,9 @@ type Wanted struct {
 }
 
 // Quote prices an order that names no prices but says what it comes to (requirement S-2): every product must be in the catalogue, all
-// of one currency, and said, an amount written in that currency's decimals, must be their sum. It answers the currency and the
+// of one currency, and said, the amount in amountField, written in that currency's decimals, must be their sum. It answers the currency and the
 // price of each line. The refusals are INVALID_ARGUMENT and tell the actual values.
-func Quote(prices map[string]*state.Price, wanted []Wanted, said string) (currency string, lines []int64, refused *fault.Fault) {
+func Quote(prices map[string]*state.Price, wanted []Wanted, amountField, said string) (currency string, lines []int64, refused *fault.Fault) {
 	violate := func(field, reason, format string, arguments ...any) {
 		if refused == nil {
 			refused = fault.New(fault.InvalidArgument, reason, field+": "+format, arguments...)
@@ -87,7 +87,7 @@ func Quote(prices map[string]*state.Price, wanted []Wanted, said string) (curren
 	}
 	total := int64(0)
 	for i, line := range wanted {
-		field := fmt.Sprintf("items[%d].productId", i)
+		field := fmt.Sprintf("items[%d].sku", i)
 		price := prices[line.SKU]
 		if price == nil || price.Withdrawn {
 			violate(field, "PRODUCT_UNKNOWN", "%q is not in the catalogue", line.SKU)
@@ -117,11 +117,11 @@ func Quote(prices map[string]*state.Price, wanted []Wanted, said string) (curren
 	amount, err := money.Parse(said, currency)
 	switch {
 	case err != nil:
-		violate("orderAmount", "AMOUNT_INVALID", "%v", err)
+		violate(amountField, "AMOUNT_INVALID", "%v", err)
 	case amount < 0:
-		violate("orderAmount", "NEGATIVE_AMOUNT", "must be 0 or more, is %s", said)
+		violate(amountField, "NEGATIVE_AMOUNT", "must be 0 or more, is %s", said)
 	case amount != total:
-		violate("orderAmount", PriceChanged, "is %s %s, the products come to %s", money.Format(amount, currency), currency, money.Format(total, currency))
+		violate(amountField, PriceChanged, "is %s %s, the products come to %s", money.Format(amount, currency), currency, money.Format(total, currency))
 		refused.With("currency", currency).With("amount_minor", strconv.FormatInt(total, 10))
 	}
 	if refused != nil {

@@ -26,6 +26,7 @@ func routes() []*contract.Route {
 	return slices.Concat(
 		omsv1.OrderServiceRoutes(omsv1.UnimplementedOrderServiceServer{}),
 		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
+		omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
 	)
 }
 
