@@ -53,16 +53,22 @@ func (a *App) openEdges(ctx context.Context) error {
 	}
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
 	public := a.grpcServer(chain, environment.Methods, false)
+	prices := &service.Catalogue{Environment: environment}
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
-		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), a.devRoutes(public, environment)),
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
+			a.devRoutes(public, environment)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
 	}
+	handler, err := a.shop(chain, orders, stock, environment.Methods, rest)
+	if err != nil {
+		return err
+	}
 	e := &edges{
-		apiServer: a.httpServer(rest),
+		apiServer: a.httpServer(handler),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
 		public:    public,
 		private:   a.grpcServer(chain, environment.Methods, true),
@@ -70,6 +76,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	e.apiServer.RegisterOnShutdown(rest.Close)
 	omsv1.RegisterOrderServiceServer(e.public, orders)
 	omsv1.RegisterInventoryServiceServer(e.private, stock)
+	omsv1.RegisterCatalogueServiceServer(e.private, prices)
 	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	a.edges = e

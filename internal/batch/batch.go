@@ -257,7 +257,7 @@ func (q *Queue[T]) free(c *command.Command) bool {
 	}
 	for i := range c.Steps {
 		for _, ref := range c.Steps[i].Refs {
-			if held(q.refs, ref) || held(q.blockedRefs, ref) {
+			if held(q.refs, ref) || held(q.blockedRefs, ref) { // shared ones never are
 				return false
 			}
 		}
@@ -276,7 +276,9 @@ func (q *Queue[T]) block(c *command.Command) {
 	}
 	for i := range c.Steps {
 		for _, ref := range c.Steps[i].Refs {
-			q.blockedRefs[ref] = struct{}{}
+			if !ref.Kind.Shared() {
+				q.blockedRefs[ref] = struct{}{}
+			}
 		}
 	}
 }
@@ -297,7 +299,9 @@ func (q *Queue[T]) claim(batch *Batch[T]) {
 		}
 		for i := range c.Steps {
 			for _, ref := range c.Steps[i].Refs {
-				q.refs[ref] = struct{}{}
+				if !ref.Kind.Shared() { // lanes may look at one at once; the store proves it
+					q.refs[ref] = struct{}{}
+				}
 			}
 		}
 	}

@@ -70,9 +70,11 @@ type Config struct {
 
 	Auth            string `group:"Security" placeholder:"WHOM" help:"Who may call: credentials (those of the file) or none (all)."`
 	CredentialsFile string `group:"Security" placeholder:"FILE" help:"Callers: a JSON list of name, token_sha256, tenant, scopes."`
+	ShopKeysFile    string `group:"Security" placeholder:"FILE" help:"Keys that verify signatures at /api: see docs/api-dialect.md."`
 	PageTokenKey    Secret `group:"Security" placeholder:"SECRET" help:"Signs page tokens; one for all processes of a database."`
 
 	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
+	PaymentWait          time.Duration `default:"5s" group:"Orders" help:"Time for which /api/payment/process waits for the outcome."`
 	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
 	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept: 1h or more."`
 	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`

@@ -147,7 +147,7 @@ func (c *Config) checkNumbers(p *Problems) {
 		flag  string
 		value time.Duration
 	}{
-		{"unpaid-for", c.UnpaidFor}, {"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
+		{"unpaid-for", c.UnpaidFor}, {"payment-wait", c.PaymentWait}, {"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
 		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
 		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout},
 	} {
@@ -215,6 +215,11 @@ func (c *Config) checkSecurity(p *Problems) {
 	if c.CredentialsFile != "" {
 		if info, err := os.Stat(c.CredentialsFile); err != nil || info.IsDir() {
 			p.add("--credentials-file=%s cannot be read: name a file that is there and that this user may read.", c.CredentialsFile)
+		}
+	}
+	if c.ShopKeysFile != "" {
+		if info, err := os.Stat(c.ShopKeysFile); err != nil || info.IsDir() {
+			p.add("--shop-keys-file=%s cannot be read: name a file that is there and that this user may read.", c.ShopKeysFile)
 		}
 	}
 	if c.Gateway != "" && c.Gateway != Simulator {

@@ -121,6 +121,12 @@ func (c *chain) Admit(ctx context.Context, call *Call) (context.Context, error) 
 	return context.WithValue(ctx, admitted{}, caller), nil
 }
 
+// AdmittedCaller answers who the context's call was admitted for, for a dialect that has to know before the call is carried out.
+func AdmittedCaller(ctx context.Context) (Caller, bool) {
+	caller, found := ctx.Value(admitted{}).(Caller)
+	return caller, found
+}
+
 // Refuse implements Chain.
 func (c *chain) Refuse(ctx context.Context, call *Call, err error) error {
 	return c.turnAway(ctx, call, c.guard(ctx, func() error {

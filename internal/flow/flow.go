@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/catalogue"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
@@ -73,8 +74,17 @@ func (s Subject) held() []state.Ref {
 // is tells whether the order has the status.
 func (v view) is(status state.OrderStatus) bool { return v.order.Status == status }
 
-// Create is the group of a new order.
-func Create(create order.Create) []command.Step { return []command.Step{command.Do(create)} }
+// Create is the group of a new order of a shop that is not known to have a catalogue; it is refused with catalogue.Opened when the
+// shop has one.
+func Create(create order.Create) []command.Step { return checked(create, false) }
+
+// CreateAtPrices is the group of a new order whose prices must be the catalogue's.
+func CreateAtPrices(create order.Create) []command.Step { return checked(create, true) }
+
+func checked(create order.Create, named bool) []command.Step {
+	check := catalogue.Check{Tenant: create.Tenant, Currency: create.Currency, Lines: create.Lines, Named: named}
+	return []command.Step{command.Do(check), command.Do(create)}
+}
 
 // Reserve follows an order's creation: all its demand or none of it is set aside, and a payment that was accepted meanwhile
 // begins. demand is the order's lines summed by SKU.

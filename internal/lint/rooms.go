@@ -37,6 +37,7 @@ var transport = []string{
 	"buf.build/go/protovalidate",
 	"buf.build/gen/go/bufbuild/protovalidate",
 	"github.com/go-faster/jx",
+	"github.com/gowebpki/jcs",
 	"github.com/lestrrat-go/jwx/v3",
 	"github.com/prometheus/client_golang",
 	"go.opentelemetry.io/otel",

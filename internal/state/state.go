@@ -22,16 +22,23 @@ const (
 	KindEffect
 	KindDeadLetter
 	KindItem
+	KindCatalogue
+	KindPrice
 )
+
+// Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
+// so while the command was under way, and a change that is committed later comes after the command. Whoever changes one proves the
+// version that it changes, as for every row (docs/decisions/0013).
+func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
-	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", ""}[k]
+	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", ""}[k]
 }
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{"unknown", "order", "reservation", "payment", "effect", "deadletter", "item"}[k]
+	return [...]string{"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price"}[k]
 }
 
 // Ref names one row.
@@ -52,7 +59,8 @@ func (r Ref) Compare(other Ref) int {
 	return strings.Compare(r.ID, other.ID)
 }
 
-// Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter or *Item.
+// Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
+// *Catalogue or *Price.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

@@ -25,6 +25,10 @@ type Store interface {
 	Item(ctx context.Context, tenant, sku string) (*state.Item, error)
 	// Items answers items with a SKU greater than after, by SKU in byte order.
 	Items(ctx context.Context, tenant, after string, limit int) ([]*state.Item, error)
+	// Prices answers the catalogue's prices with a SKU greater than after, by SKU in byte order; withdrawn ones are left out.
+	Prices(ctx context.Context, tenant, after string, limit int) ([]*state.Price, error)
+	// PricesOf answers the prices of some SKUs, by SKU; those that the catalogue does not have are left out.
+	PricesOf(ctx context.Context, tenant string, skus []string) ([]*state.Price, error)
 	// Answer answers what a key's command was answered.
 	Answer(ctx context.Context, key state.Key) (*state.Answer, error)
 	// DeadLetter answers one dead letter.

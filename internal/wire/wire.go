@@ -122,6 +122,10 @@ func Message(row state.Row) proto.Message {
 		return Payment(row)
 	case *state.DeadLetter:
 		return DeadLetter(row)
+	case *state.Price:
+		return Price(row)
+	case *state.Catalogue:
+		return &omsv1.ImportPricesResponse{OpenedAt: stamp(row.OpenedAt)}
 	default:
 		return nil
 	}

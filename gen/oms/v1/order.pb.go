@@ -324,7 +324,7 @@ type OrderItem struct {
 	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	// Number of pieces, 1 or more.
 	Qty int32 `protobuf:"varint,2,opt,name=qty,proto3" json:"qty,omitempty"`
-	// Price of one piece, 0 or more.
+	// Price of one piece, 0 or more. Where the shop's catalogue has the SKU it must be the catalogue's.
 	Price         *Money `protobuf:"bytes,3,opt,name=price,proto3" json:"price,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1479,9 +1479,9 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x9c\x0e\n" +
-	"\fOrderService\x12\xb0\x01\n" +
-	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"h\xaa\xd4\x18H\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\xab\x0e\n" +
+	"\fOrderService\x12\xbf\x01\n" +
+	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\x84\x01\n" +
 	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\x9e\x01\n" +
 	"\n" +

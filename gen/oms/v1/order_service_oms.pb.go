@@ -923,7 +923,7 @@ var MethodOrderServiceCreateOrder = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 201,
 	Scopes:        []string{"orders:write"},
-	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT"},
+	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "PRICE_CHANGED"},
 	NewRequest:    func() proto.Message { return new(CreateOrderRequest) },
 	NewResponse:   func() proto.Message { return new(CreateOrderResponse) },
 }

@@ -127,9 +127,10 @@ func serve(t testing.TB, change ...func(*restapi.Options)) *served {
 	t.Helper()
 	s := &served{chain: &chain{}, orders: &orders{}}
 	options := restapi.Options{
-		Chain:  s.chain,
-		Routes: slices.Concat(omsv1.OrderServiceRoutes(s.orders), omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{})),
-		Log:    slog.New(slog.DiscardHandler), Heartbeat: time.Hour,
+		Chain: s.chain,
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(s.orders), omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
+			omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{})),
+		Log: slog.New(slog.DiscardHandler), Heartbeat: time.Hour,
 	}
 	for _, c := range change {
 		c(&options)

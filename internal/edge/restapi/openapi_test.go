@@ -27,6 +27,7 @@ func routes() []*contract.Route {
 		omsv1.OrderServiceRoutes(omsv1.UnimplementedOrderServiceServer{}),
 		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
 		omsv1.DevServiceRoutes(omsv1.UnimplementedDevServiceServer{}),
+		omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
 	)
 }
 

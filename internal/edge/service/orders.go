@@ -70,9 +70,7 @@ func (s *Orders) CreateOrder(ctx context.Context, request *omsv1.CreateOrderRequ
 	if refusal != nil {
 		return nil, refusal
 	}
-	c := prepare(ctx)
-	c.Steps, c.Size = flow.Create(create), 4+len(request.Items)
-	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
+	answer, err := s.create(ctx, create)
 	return &omsv1.CreateOrderResponse{Order: answer}, err
 }
 

@@ -37,6 +37,8 @@ type Environment struct {
 	// Replay answers the steps that carry out again what a dead letter tells of and close the letter.
 	Replay func(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error)
 
+	Catalogues Catalogues // remembers which tenants have a catalogue
+
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends
 	Heartbeat time.Duration // of feeds

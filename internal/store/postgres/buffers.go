@@ -250,9 +250,9 @@ func aggregate(name string) (kind state.Kind, id string) {
 	if sku, isItem := strings.CutPrefix(name, itemPrefix); isItem {
 		return state.KindItem, sku
 	}
-	for _, kind := range kinds[:len(kinds)-1] {
+	for _, kind := range kinds {
 		prefix := kind.Prefix()
-		if len(name) > len(prefix) && name[len(prefix)] == ':' && name[:len(prefix)] == prefix {
+		if prefix != "" && len(name) > len(prefix) && name[len(prefix)] == ':' && name[:len(prefix)] == prefix {
 			return kind, name
 		}
 	}

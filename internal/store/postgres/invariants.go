@@ -46,6 +46,12 @@ const reservationOf = `(SELECT max(r.status) FROM reservations r WHERE r.tenant_
 
 var invariants = []invariant{
 	{
+		holds: "Every tenant that has a price has a catalogue: orders rest on there being none.",
+		rows:  "SELECT count(*) FROM catalogue_prices",
+		bad: `SELECT format('price of %s of %s: no catalogue', sku, tenant_id) FROM catalogue_prices p
+			WHERE NOT EXISTS (SELECT FROM catalogues c WHERE c.tenant_id = p.tenant_id)`,
+	},
+	{
 		holds: "Of every item, what is reserved is what reservations hold, what is sold is what they sold, and no more is reserved than there is.",
 		rows:  "SELECT count(*) FROM items",
 		bad: `SELECT format('item %s of %s: reserved %s and held %s, sold %s and sold by reservations %s, on hand %s',

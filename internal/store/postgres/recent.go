@@ -23,6 +23,7 @@ import (
 // A proof that fails ends the transaction as a conflict. Everything that the batch named is forgotten then. Where processes take
 // turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the memory off for a number
 // of batches, the next attempt among them, which doubles as long as failures follow each other: those lock first and then read.
+// Shared rows are assumed all the same: they change rarely, and every new order rests on some.
 type recent struct {
 	mutex sync.Mutex
 	young map[state.Ref]version // rows move here when they are used; when it is full, old goes and it becomes old
@@ -72,13 +73,16 @@ func (r *recent) on() bool {
 	return true
 }
 
-// recall writes what is remembered of refs into seen and answers the rest, in order. The slice of refs is not changed.
-func (r *recent) recall(refs []state.Ref, seen map[state.Ref]version) (rest []state.Ref) {
+// recall writes what is remembered of refs into seen, of shared rows only or of all, and answers the rest, in order. The slice of refs
+// is not changed.
+func (r *recent) recall(refs []state.Ref, sharedOnly bool, seen map[state.Ref]version) (rest []state.Ref) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for _, ref := range refs {
 		found, known := r.young[ref]
-		if !known {
+		if sharedOnly && !ref.Kind.Shared() {
+			known = false
+		} else if !known {
 			if found, known = r.old[ref]; known {
 				r.put(ref, found)
 			}

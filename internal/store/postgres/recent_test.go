@@ -244,7 +244,7 @@ func TestRecentIsBounded(t *testing.T) {
 		}
 	}
 	assumed := map[state.Ref]version{}
-	rest := r.recall([]state.Ref{itemRef("0"), itemRef("9999"), itemRef("9998"), itemRef("1")}, assumed)
+	rest := r.recall([]state.Ref{itemRef("0"), itemRef("9999"), itemRef("9998"), itemRef("1")}, false, assumed)
 	if len(assumed) != 2 || fmt.Sprint(rest) != fmt.Sprint([]state.Ref{itemRef("0"), itemRef("1")}) {
 		t.Errorf("assumed %v, rest %v", assumed, rest)
 	}

@@ -25,6 +25,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeDeadLetter(set, row)
 	case *state.Item:
 		encodeItem(set, row)
+	case *state.Catalogue:
+		encodeCatalogue(set, row)
+	case *state.Price:
+		encodePrice(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -46,6 +50,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeDeadLetter(f), nil
 	case state.KindItem:
 		return decodeItem(f), nil
+	case state.KindCatalogue:
+		return decodeCatalogue(f), nil
+	case state.KindPrice:
+		return decodePrice(f), nil
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

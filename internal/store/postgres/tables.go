@@ -20,18 +20,22 @@ type table struct {
 	fields []field
 	// fixed names the columns that never change once the row exists (package state): updates leave them out.
 	fixed []string
+	// shared says that rows are read without a lock (state.Kind.Shared).
+	shared bool
 }
 
 // tables are those of the kinds of rows.
 var tables = map[state.Kind]*table{
-	state.KindOrder:       {"orders", orderFields, []string{"customer_id", "currency", "created_at"}},
-	state.KindReservation: {"reservations", reservationFields, []string{"order_id", "items"}},
-	state.KindPayment:     {"payments", paymentFields, []string{"order_id", "currency", "created_at"}},
+	state.KindOrder:       {"orders", orderFields, []string{"customer_id", "currency", "created_at"}, false},
+	state.KindReservation: {"reservations", reservationFields, []string{"order_id", "items"}, false},
+	state.KindPayment:     {"payments", paymentFields, []string{"order_id", "currency", "created_at"}, false},
 	state.KindEffect: {"effects", effectFields, []string{
 		"kind", "aggregate_id", "order_id", "provider", "token", "currency", "amount_minor", "trace_id", "created_at",
-	}},
-	state.KindDeadLetter: {"dead_letters", deadLetterFields, nil},
-	state.KindItem:       {"items", itemFields, nil},
+	}, false},
+	state.KindDeadLetter: {"dead_letters", deadLetterFields, nil, false},
+	state.KindItem:       {"items", itemFields, nil, false},
+	state.KindCatalogue:  {"catalogues", catalogueFields, nil, true},
+	state.KindPrice:      {"catalogue_prices", priceFields, nil, true},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.
@@ -73,6 +77,11 @@ var (
 	itemFields = []field{
 		{"tenant_id", kindText}, {"sku", kindText}, {"on_hand", kindInt8}, {"reserved", kindInt8}, {"sold", kindInt8},
 		{"version", kindInt8}, {"seq", kindInt8}, {"updated_at", kindTime},
+	}
+	catalogueFields = []field{{"tenant_id", kindText}, {"catalogue_id", kindText}, {"opened_at", kindTime}}
+	priceFields     = []field{
+		{"tenant_id", kindText}, {"sku", kindText}, {"currency", kindText}, {"price_minor", kindInt8}, {"withdrawn", kindBool},
+		{"version", kindInt8}, {"updated_at", kindTime},
 	}
 	answerFields = []field{
 		{"tenant_id", kindText}, {"principal", kindText}, {"key", kindText}, {"hash", kindBytes}, {"method", kindText},
@@ -124,8 +133,16 @@ func (t *table) key() []field { return t.fields[:2] }
 // is once it is locked, behind its xmin: who has waited for another transaction is given the row that that one left. Only a
 // row's own columns are so: its children must be read by a later statement, under a newer snapshot.
 func (t *table) lock() string {
-	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s ORDER BY %s FOR UPDATE OF t",
-		list("t.", t.fields), unnest(t.key()), t.name, match(t.key()), list("t.", t.key()))
+	return fmt.Sprintf("SELECT t.xmin, %s FROM %s JOIN %s t ON %s ORDER BY %s%s",
+		list("t.", t.fields), unnest(t.key()), t.name, match(t.key()), list("t.", t.key()), t.forUpdate())
+}
+
+// forUpdate is the clause that locks. Shared rows are not locked: a batch that changes one proves its version with the update.
+func (t *table) forUpdate() string {
+	if t.shared {
+		return ""
+	}
+	return " FOR UPDATE OF t"
 }
 
 // read writes the statement that answers rows as lock does, as they are and without locking them.
@@ -142,8 +159,8 @@ func (t *table) proof() []field { return append(slices.Clip(t.key()), xmin) }
 // prove writes the statement that locks rows and demands that each is the version that the batch rests on.
 func (t *table) prove() string {
 	return fmt.Sprintf(`SELECT expect(count(*), cardinality($1)) FROM (
-		SELECT FROM %s JOIN %s t ON %s AND t.xmin = k.xmin ORDER BY %s FOR UPDATE OF t) AS held`,
-		unnest(t.proof()), t.name, match(t.key()), list("t.", t.key()))
+		SELECT FROM %s JOIN %s t ON %s AND t.xmin = k.xmin ORDER BY %s%s) AS held`,
+		unnest(t.proof()), t.name, match(t.key()), list("t.", t.key()), t.forUpdate())
 }
 
 // proveAbsent writes the statement that demands that rows are not there.

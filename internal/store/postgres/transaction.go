@@ -37,19 +37,19 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 	}
 	t := &transaction{store: s, refs: need.Refs}
 	assume := len(need.Refs) > 0 && s.recent.on()
-	if len(need.Refs) > 0 {
-		t.loaded.Rows = make(map[state.Ref]state.Row, len(need.Refs))
-	}
-	if assume {
-		t.loaded.Assumed = true
+	if len(need.Refs) > 0 && s.recent.limit > 0 {
 		t.assumed = make(map[state.Ref]version, len(need.Refs))
-		need.Refs = s.recent.recall(need.Refs, t.assumed)
-		for ref, v := range t.assumed {
-			if v.row != nil {
-				t.loaded.Rows[ref] = v.row
-			}
+		need.Refs = s.recent.recall(need.Refs, !assume, t.assumed)
+	}
+	if len(t.refs) > 0 {
+		t.loaded.Rows = make(map[state.Ref]state.Row, len(t.refs))
+	}
+	for ref, v := range t.assumed {
+		if v.row != nil {
+			t.loaded.Rows[ref] = v.row
 		}
 	}
+	t.loaded.Assumed = assume || len(t.assumed) > 0
 	now, age := s.clock.now()
 	if len(need.Refs) == 0 && (!need.LookupKeys || len(need.Keys) == 0) && age < distrust {
 		t.loaded.Now = now
@@ -179,8 +179,11 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	connection.Release()
 	t.store.clock.committed(changes.Now)
 	t.store.recent.keep(t.assumed, t.locked, changes.Rows, written)
-	if len(t.assumed) > 0 {
-		t.store.recent.proved(true)
+	for ref := range t.assumed {
+		if !ref.Kind.Shared() { // those say nothing of how often guesses are wrong
+			t.store.recent.proved(true)
+			break
+		}
 	}
 	return nil
 }

@@ -72,6 +72,12 @@ func (s *session) check(invariant invariant, settled int64) (state.Finding, erro
 
 var invariants = []invariant{
 	{
+		sentence: "every tenant that has a price has a catalogue, which orders rest on not being there",
+		checked:  "SELECT count(*) FROM catalogue_prices",
+		violated: `SELECT format('%s %s: a price, and no catalogue', p.tenant_id, p.sku) FROM catalogue_prices p
+			WHERE NOT EXISTS (SELECT 1 FROM catalogues c WHERE c.tenant_id = p.tenant_id)`,
+	},
+	{
 		sentence: "every item's reserved and sold pieces are those of the reservations, and it reserves no more than it has",
 		checked:  "SELECT count(*) FROM items",
 		violated: `WITH demand AS MATERIALIZED (

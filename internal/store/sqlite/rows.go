@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = 7 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = 9 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -85,6 +85,14 @@ var tables = [kinds]table{
 		name:    "items",
 		columns: "tenant_id, sku, on_hand, reserved, sold, version, seq, updated_at_us",
 		bind:    bindItem, scan: func(c *columns) state.Row { return scanItem(c) },
+	},
+	state.KindCatalogue: {
+		name: "catalogues", columns: "tenant_id, catalogue_id, opened_at_us", bind: bindCatalogue, scan: scanCatalogue,
+	},
+	state.KindPrice: {
+		name:    "catalogue_prices",
+		columns: "tenant_id, sku, currency, price_minor, withdrawn, version, updated_at_us",
+		bind:    bindPrice, scan: func(c *columns) state.Row { return scanPrice(c) },
 	},
 }
 

@@ -129,7 +129,7 @@ func (s *suite) makeWorld() *world {
 	other := *item
 	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
 	addEvent(second, other.Ref(), 1, "stock.set")
-	s.put(insert(second, &other))
+	s.put(insert(second, &other, sampleCatalogue(), listedPrice(worldSKU)))
 	s.number(s.lease("relay", "world", time.Minute), 0, 10)
 	return w
 }
@@ -234,6 +234,8 @@ func sku(*world) string                 { return worldSKU }
 var plants = []plant{
 	{name: "more reserved than held", about: sku,
 		sql: `UPDATE items SET reserved = reserved + 1 WHERE sku = '$id'`},
+	{name: "a price of a tenant that has no catalogue", about: sku,
+		sql: `DELETE FROM catalogues`},
 	{name: "fewer reserved than held", about: sku,
 		sql: `UPDATE items SET reserved = 0 WHERE sku = '$id'`},
 	{name: "more sold than sold", about: sku,

@@ -66,6 +66,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"service", serviceTests},
 		{"view", viewTests},
 		{"page", pageTests},
+		{"catalogue", catalogueTests},
 		{"invariant", invariantTests},
 	}
 	for _, group := range groups {

@@ -50,8 +50,12 @@ func (s *suite) view(ref state.Ref) (state.Row, error) {
 		return s.store.DeadLetter(s.context(), ref.Tenant, ref.ID)
 	case state.KindItem:
 		return s.store.Item(s.context(), ref.Tenant, ref.ID)
-	default:
-		return s.get(ref), nil
+	default: // no view reads one such row by its name
+		row := s.get(ref)
+		if row == nil {
+			return nil, state.ErrNotFound
+		}
+		return row, nil
 	}
 }
 

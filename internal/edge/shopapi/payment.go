@@ -1,0 +1,120 @@
+package shopapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-faster/jx"
+	"google.golang.org/protobuf/proto"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// paymentBody is the body of /api/payment/process.
+type paymentBody struct {
+	orderID, userID, amount, method string
+	card                            Card
+	expiry                          string
+}
+
+// processPayment serves POST /api/payment/process: it has the order paid and waits for what the gateway says. Its key derives from the
+// order, and the command that is hashed is without the card: an order is paid once, whatever is repeated.
+func (h *Handler) processPayment(ctx context.Context, in *incoming) answer {
+	body, unreadable := in.paymentBody()
+	request := &omsv1.PayOrderRequest{OrderId: body.orderID}
+	var order *omsv1.Order
+	key := "api/payment/process/" + body.orderID
+	err := h.carry(ctx, in, "OrderService/PayOrder", key, request, unreadable, func(ctx context.Context) (_ proto.Message, err error) {
+		order, err = h.pay(ctx, &body)
+		return order, err
+	})
+	if err != nil {
+		return h.failed(err)
+	}
+	return outcome(order)
+}
+
+// paymentBody reads the body. What is wrong with the card's form is told here, with the order known; never its digits.
+func (in *incoming) paymentBody() (body paymentBody, unreadable *fault.Fault) {
+	r := &reader{}
+	unreadable = in.read(r, map[string]member{
+		"orderId": text(&body.orderID), "userId": text(&body.userID), "paymentAmount": amount(&body.amount),
+		"paymentMethod": text(&body.method),
+		"paymentDetails": func(d *jx.Decoder, path string) error {
+			return r.object(d, path, map[string]member{
+				"cardNumber": text(&body.card.Number), "expiryDate": text(&body.expiry), "cvv": text(&body.card.CVV),
+			}, nil)
+		},
+	})
+	unreadable = orderID(&body.orderID, unreadable)
+	if unreadable != nil {
+		return body, unreadable
+	}
+	if body.method != "credit_card" {
+		return body, fault.Invalid("paymentMethod", "PAYMENT_METHOD_UNSUPPORTED", `must be "credit_card"; this version takes no other`)
+	}
+	month, year, found := strings.Cut(body.expiry, "/")
+	if len(month) == 2 && len(year) == 2 && found {
+		body.card.Month, _ = strconv.Atoi(month) // 0 is told as no month
+		last, err := strconv.Atoi(year)
+		if body.card.Year = 2000 + last; err != nil {
+			body.card.Month = 0
+		}
+	}
+	return body, nil
+}
+
+// pay has an order paid by a card, unless it has a payment already, and answers the order once the payment's outcome is known or the
+// wait is over.
+func (h *Handler) pay(ctx context.Context, body *paymentBody) (*omsv1.Order, error) {
+	payable, err := h.Orders.Payable(ctx, body.orderID, body.userID, "paymentAmount", body.amount)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a fault
+	}
+	if payable {
+		if h.Tokenizer == nil {
+			return nil, fault.New(fault.Unimplemented, "NOT_BUILT", "this server takes no card data")
+		}
+		token, refused := h.Tokenizer.Tokenize(ctx, body.card)
+		if refused != nil {
+			return nil, refused
+		}
+		if _, err := h.Orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: body.orderID, PaymentToken: token}); err != nil {
+			return nil, err //nolint:wrapcheck // a fault
+		}
+	}
+	return h.Orders.AwaitPayment(ctx, body.orderID, h.PaymentWait) //nolint:wrapcheck // a fault
+}
+
+// outcome translates what became of a payment.
+func outcome(order *omsv1.Order) answer {
+	payment := order.GetPayment()
+	switch payment.GetStatus() {
+	case omsv1.PaymentStatus_PAYMENT_STATUS_CAPTURED, omsv1.PaymentStatus_PAYMENT_STATUS_PARTIALLY_REFUNDED,
+		omsv1.PaymentStatus_PAYMENT_STATUS_REFUNDED:
+		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
+	case omsv1.PaymentStatus_PAYMENT_STATUS_DECLINED:
+		return said(http.StatusBadRequest, "Payment failed due to "+strings.ReplaceAll(payment.GetDeclineReason(), "_", " "), paid("failed", ""))
+	}
+	switch order.Status {
+	case omsv1.OrderStatus_ORDER_STATUS_CONFIRMED, omsv1.OrderStatus_ORDER_STATUS_REFUNDED: // of amount 0
+		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
+	case omsv1.OrderStatus_ORDER_STATUS_CANCELED:
+		return said(http.StatusBadRequest, "Payment failed: the order was canceled, "+order.StatusReason, paid("failed", ""))
+	}
+	return said(http.StatusAccepted, "Payment is being processed", paid("processing", payment.GetPaymentId()))
+}
+
+func paid(status, transaction string) func(e *jx.Encoder) {
+	return func(e *jx.Encoder) {
+		e.FieldStart("paymentStatus")
+		e.Str(status)
+		if transaction != "" {
+			e.FieldStart("transactionId")
+			e.Str(transaction)
+		}
+	}
+}
