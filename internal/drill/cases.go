@@ -308,7 +308,7 @@ func (f *witness) versions(orderID string) ([]int64, error) {
 func (w *world) followed() trial {
 	return trial{"followed", "a feed of all the orders above: each version once and in order", "", func(ctx context.Context, s *stage) {
 		var changes, orders int
-		for _, one := range w.together() {
+		for _, one := range w.wanted(w.together()) {
 			part := &stage{world: w, name: w.run + "-" + one.name}
 			all := part.rest(ctx)
 			for _, o := range all {

@@ -39,6 +39,7 @@ type Options struct {
 	// Gateway answers what the gateway did, by order id; nil when it cannot be asked.
 	Gateway func() (map[string]Taken, error)
 
+	Only     []string      // the cases to run; all when empty
 	Quick    bool          // fewer rounds, and no token whose answer takes long
 	Patience time.Duration // how long to wait for what must come; a minute when 0
 	JSON     bool
@@ -62,6 +63,11 @@ type world struct {
 func Run(ctx context.Context, options Options) error {
 	if options.Patience == 0 {
 		options.Patience = time.Minute
+	}
+	for _, name := range options.Only {
+		if !slices.Contains(Cases(), name) {
+			return fmt.Errorf("drill: no case is named %q; there are %s", name, strings.Join(Cases(), ", "))
+		}
 	}
 	w := &world{Options: options, run: "drill-" + strings.ToLower(rand.Text()[:8])}
 	if err := w.open(ctx); err != nil {
@@ -132,19 +138,36 @@ type trial struct {
 // all runs those cases side by side that bear it, under the eyes of a follower, and then those that end a server.
 func (w *world) all(ctx context.Context) []Verdict {
 	w.feed = watch(ctx, w.clients[0])
-	together := w.together()
+	together := w.wanted(w.together())
 	judged := make([]Verdict, len(together))
 	var running sync.WaitGroup
 	for i, one := range together {
 		running.Go(func() { judged[i] = w.try(ctx, one) })
 	}
 	running.Wait()
-	verdicts := slices.Concat(judged, []Verdict{w.try(ctx, w.followed())})
-	w.feed.stop()
-	for _, one := range w.after() {
+	var verdicts []Verdict
+	for _, one := range w.wanted([]trial{w.followed()}) {
 		verdicts = append(verdicts, w.try(ctx, one))
 	}
-	return verdicts
+	w.feed.stop()
+	for _, one := range w.wanted(w.after()) {
+		verdicts = append(verdicts, w.try(ctx, one))
+	}
+	return slices.Concat(judged, verdicts)
+}
+
+// wanted leaves out what is not asked for.
+func (w *world) wanted(trials []trial) []trial {
+	return slices.DeleteFunc(trials, func(one trial) bool { return len(w.Only) > 0 && !slices.Contains(w.Only, one.name) })
+}
+
+// Cases names all cases.
+func Cases() (names []string) {
+	w := &world{}
+	for _, one := range slices.Concat(w.together(), []trial{w.followed()}, w.after()) {
+		names = append(names, one.name)
+	}
+	return names
 }
 
 // try runs a case to its verdict.

@@ -27,13 +27,14 @@ type drills struct {
 	Target   []string      `env:"-" placeholder:"GRPC,INTERNAL" help:"Drill a running server instead: its public and internal gRPC addresses."`
 	Token    config.Secret `placeholder:"TOKEN" help:"Bearer token for --target; better in OMS_TOKEN than here."`
 	Quick    bool          `env:"-" help:"Fewer rounds, and no gateway that takes 20 s."`
+	Only     []string      `env:"-" placeholder:"CASE" help:"Run these cases only."`
 	Patience time.Duration `env:"-" default:"1m" help:"How long to wait for what must come."`
 	JSON     bool          `env:"-" name:"json" help:"Write the report as JSON."`
 }
 
 // Run drills; an exit code of 1 says that a rule is violated, 3 that it could not be tried.
 func (d *drills) Run(c *console, ctx *contextOf) error {
-	options := drill.Options{Quick: d.Quick, Patience: d.Patience, JSON: d.JSON, Out: c.out}
+	options := drill.Options{Only: d.Only, Quick: d.Quick, Patience: d.Patience, JSON: d.JSON, Out: c.out}
 	if terminal(c.err) != nil {
 		options.Progress = c.err
 	}
