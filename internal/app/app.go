@@ -136,7 +136,7 @@ func (a *App) openBus(ctx context.Context) error {
 // makeRelay makes the outbox's relay. A process without the role only wakes the one that has it.
 func (a *App) makeRelay() {
 	a.relay = outbox.New(outbox.Options{
-		Store: a.store, Publisher: a.bus, Holder: a.holder, Logger: a.logger, Metrics: a.relayMetrics(),
+		Store: a.store, Publisher: plantedPublisher(a.bus), Holder: a.holder, Logger: a.logger, Metrics: a.relayMetrics(),
 		LowWater: func(ctx context.Context) (int64, error) {
 			cursor, err := a.store.Cursor(ctx, reactor.LeaseName(reactorName))
 			return cursor.Position, err //nolint:wrapcheck // the relay says what it asked for
@@ -147,7 +147,7 @@ func (a *App) makeRelay() {
 // makePipeline makes the pipeline. After each commit the relay gets the events, and the workers the calls they own.
 func (a *App) makePipeline() {
 	environment := pipeline.Environment{
-		Store: a.store, EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
+		Store: plantedStore(a.store), EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
 		Committed: a.committed, Trace: a.batchSpans(),
 	}
 	if a.config.Has(config.RoleEffect) {
@@ -194,16 +194,16 @@ func (a *App) makeEffects() error {
 	var err error
 	a.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
 		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "",
-		Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
+		Callback: plantedCallback(func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 			return a.effects.Callback(ctx, tenant, key, answer)
-		},
+		}),
 	})
 	if err != nil {
 		return fmt.Errorf("open the gateway simulator: %w", err)
 	}
 	a.closers = append(a.closers, a.simulator.Close)
 	a.effects, err = effect.New(effect.Options{
-		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: a.simulator}, Flow: effectFlow(),
+		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: plantedGateway(a.simulator)}, Flow: effectFlow(),
 		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	})
@@ -360,7 +360,7 @@ func randomBytes() (entropy id.Random) {
 // submit brings a command to its answer, in a span of its own, and counts it when it is a step of a saga.
 func (a *App) submit(ctx context.Context, c command.Command) command.Result {
 	ctx, span := a.tracer.Command(ctx, c.Method, c.TraceID)
-	result := a.pipeline.Submit(ctx, c)
+	result := a.pipeline.Submit(ctx, plantedCommand(c))
 	span.EndFault(result.Fault)
 	if step, found := strings.CutPrefix(c.Method, "flow/"); found {
 		code := fault.OK

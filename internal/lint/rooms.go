@@ -144,6 +144,7 @@ var Rooms = []Room{
 	// Outside of the server: clients and tests.
 	{Name: "load", May: with(leaves, "gen/...", "contract/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
 	{Name: "demo", May: with(leaves, "gen/...", "load/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
+	{Name: "drill", May: with(leaves, "gen/...", "load/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
 	{Name: "replay", May: with(leaves, "gen/...", "load/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
 	{Name: "postgrestest", Libs: []string{"github.com/jackc/pgx/v5"}, Why: "it starts a server and knows nothing of ours"},
 	{Name: "reliability", May: []string{Everything}, Libs: []string{Everything}, Why: "it starts and kills the whole"},

@@ -37,6 +37,7 @@ type program struct {
 	Serve     serve     `cmd:"" help:"Run a server. Unsafe settings are refused."`
 	Replay    replay    `cmd:"" help:"Send the real orders of a file through a running server and compare the totals."`
 	Verify    verify    `cmd:"" help:"Check the invariants of a database, beside a live server if need be."`
+	Drill     drills    `cmd:"" help:"Try the rules of the system on a server, with kill -9 and a failing gateway, and print the verdict."`
 	DLQ       dlq       `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
 	Catalogue catalogue `cmd:"" help:"Import the prices of the catalogue, through a running server."`
 	Migrate   migrate   `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`

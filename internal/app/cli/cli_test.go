@@ -48,7 +48,7 @@ func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "120")
 	var all strings.Builder
 	for _, arguments := range [][]string{
-		{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"demo", "--help"}, {"replay", "--help"}, {"verify", "--help"}, {"dlq", "--help"},
+		{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"demo", "--help"}, {"replay", "--help"}, {"verify", "--help"}, {"drill", "--help"}, {"dlq", "--help"},
 		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"migrate", "--help"}, {"health", "--help"},
 		{"version", "--help"},
 	} {
