@@ -23,8 +23,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/edge/restapi"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
-	"github.com/seed-255eabaa/oms/internal/effect/gateway"
-	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
 const (
@@ -100,7 +98,7 @@ func (a *App) environment() (*service.Environment, error) {
 	return &service.Environment{
 		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
-		CheckToken: func(token string) *fault.Fault { return gateway.ValidToken(token, a.config.Dev) },
+		CheckToken: a.checkToken,
 		Provider:   a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
 		Followers: a.followers(),
 	}, nil

@@ -123,6 +123,11 @@ var Rooms = []Room{
 		Why: "what an event's envelope says is the contract's, and its way is the bus's",
 	},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
+	{
+		Name: "effect/gateway/stripe", May: with(leaves, "effect/gateway"),
+		Libs: []string{"github.com/stripe/stripe-go/v82", "github.com/hashicorp/golang-lru/v2"},
+		Why:  "a gateway knows what it is asked and whom it asks",
+	},
 	{Name: "effect", May: with(leaves, "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
 
 	// Reads.
