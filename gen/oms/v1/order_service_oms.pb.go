@@ -314,6 +314,10 @@ func (x *PayOrderRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendBool(b, x.KeepOnDecline)
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
+	if x.Card != nil {
+		b = append(b, `,"card":`...)
+		b = x.Card.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -337,6 +341,11 @@ func (x *PayOrderRequest) DecodeJSON(r *codec.Reader) {
 		case "expected_version":
 			if r.Enter("expected_version", &seen, 3) {
 				x.ExpectedVersion = r.Int64()
+			}
+		case "card":
+			if r.Enter("card", &seen, 4) {
+				x.Card = new(Card)
+				x.Card.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()
@@ -947,7 +956,7 @@ var MethodOrderServicePayOrder = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:write"},
-	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "VERSION_CONFLICT", "PAYMENT_TOKEN_INVALID"},
+	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "VERSION_CONFLICT", "PAYMENT_TOKEN_INVALID", "PAYMENT_MEANS_AMBIGUOUS", "CARD_NUMBER_INVALID", "CARD_EXPIRY_INVALID", "CARD_EXPIRED", "CARD_CVV_INVALID", "CARD_REFUSED"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",
