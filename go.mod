@@ -40,6 +40,7 @@ require (
 	zombiezen.com/go/sqlite v1.4.2
 )
 
+require github.com/stripe/stripe-go/v82 v82.5.1
 
 require (
 	cel.dev/cel-go v0.32.0 // indirect

@@ -24,6 +24,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway/stripe"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/feed"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -48,6 +49,7 @@ type App struct {
 	store     closableStore
 	bus       *nats.Bus
 	simulator *gateway.Simulator
+	stripe    *stripe.Gateway // nil without an account
 	table     *table
 	pipeline  *pipeline.Pipeline
 	relay     *outbox.Relay
@@ -94,6 +96,9 @@ func (a *App) open(ctx context.Context) error {
 	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store)}
 	a.makeRelay()
 	a.makePipeline()
+	if a.stripe, err = a.openStripe(); err != nil {
+		return err
+	}
 	if err := a.makeEffects(); err != nil {
 		return err
 	}
@@ -203,7 +208,7 @@ func (a *App) makeEffects() error {
 	}
 	a.closers = append(a.closers, a.simulator.Close)
 	a.effects, err = effect.New(effect.Options{
-		Store: a.store, Gateways: map[string]gateway.Gateway{config.Simulator: plantedGateway(a.simulator)}, Flow: effectFlow(),
+		Store: a.store, Gateways: a.gateways(), Flow: effectFlow(),
 		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	})

@@ -23,8 +23,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/edge/restapi"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
-	"github.com/seed-255eabaa/oms/internal/effect/gateway"
-	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
 const (
@@ -108,8 +106,8 @@ func (a *App) environment() (*service.Environment, error) {
 	return &service.Environment{
 		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
-		CheckToken: func(token string) *fault.Fault { return gateway.ValidToken(token, a.config.Dev) },
-		Provider:   a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
+		CheckToken: a.checkToken, TokenizeCard: a.tokenizeCard, Now: time.Now,
+		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
 		Followers: a.followers(),
 	}, nil
 }
@@ -125,7 +123,7 @@ func (a *App) chain() (edge.Chain, error) {
 	}
 	options := edge.Options{
 		Authenticate: authenticator.Authenticate, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
-		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight),
+		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight), Canonical: service.Canonical,
 	}
 	a.observeCalls(&options)
 	return edge.NewChain(options)

@@ -24,6 +24,7 @@ const (
 	Credentials = "credentials"
 	None        = "none"
 	Simulator   = "sim"
+	Stripe      = "stripe"
 	All         = "all"
 )
 
@@ -77,8 +78,10 @@ type Config struct {
 	PaymentWait          time.Duration `default:"5s" group:"Orders" help:"Time for which /api/payment/process waits for the outcome."`
 	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
 	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept: 1h or more."`
-	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money."`
+	Gateway              string        `group:"Orders" placeholder:"sim" help:"Payment gateway: sim, which moves no money, or stripe."`
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
+
+	StripeSettings
 
 	MaxConnections     int           `default:"8192" group:"Limits" help:"Connections open at once on each listener; more wait to be accepted."`
 	MaxStreams         int           `default:"1024" group:"Limits" help:"gRPC calls at once on one connection."`

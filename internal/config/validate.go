@@ -222,9 +222,10 @@ func (c *Config) checkSecurity(p *Problems) {
 			p.add("--shop-keys-file=%s cannot be read: name a file that is there and that this user may read.", c.ShopKeysFile)
 		}
 	}
-	if c.Gateway != "" && c.Gateway != Simulator {
-		p.add("--gateway=%s is unknown: this version has sim, the simulator.", c.Gateway)
+	if c.Gateway != "" && c.Gateway != Simulator && c.Gateway != Stripe {
+		p.add("--gateway=%s is unknown: this version has sim, the simulator, and stripe.", c.Gateway)
 	}
+	c.checkStripe(p)
 	if c.PageTokenKey != "" && len(c.PageTokenKey) < minSecret {
 		p.add("--page-token-key (OMS_PAGE_TOKEN_KEY) is too short: set %d characters or more, such as `openssl rand -hex 32` prints.",
 			minSecret)

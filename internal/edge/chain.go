@@ -34,6 +34,9 @@ type Options struct {
 	DefaultDeadline time.Duration // for calls that bring none
 	MaxDeadline     time.Duration
 	MaxInFlight     int64 // unary calls at once; more are RESOURCE_EXHAUSTED
+	// Canonical answers what of a request is hashed with its key: without what must not be stored, not even as a hash. The request
+	// itself stays as it is; optional.
+	Canonical func(request proto.Message) proto.Message
 	// Observe is told of every call that ended; optional.
 	Observe func(ctx context.Context, call *Call, code fault.Code, took time.Duration)
 	// Begin opens a span around a call; optional.
@@ -325,8 +328,12 @@ func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 	if refusal != nil {
 		return refusal
 	}
+	request := call.Request
+	if c.Canonical != nil {
+		request = c.Canonical(request)
+	}
 	canonical, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(
-		append(append(make([]byte, 0, 512), call.Method.FullName...), 0, hashVersion), call.Request)
+		append(append(make([]byte, 0, 512), call.Method.FullName...), 0, hashVersion), request)
 	if err != nil {
 		return fault.Invalid("", "INVALID_UTF8", "the request holds text that is not UTF-8")
 	}

@@ -54,6 +54,7 @@ var Rooms = []Room{
 	{Name: "money", Why: "a leaf links the standard library only"},
 	{Name: "clock", Why: "a leaf links the standard library only"},
 	{Name: "trace", Why: "a leaf links the standard library only"},
+	{Name: "card", May: []string{"fault"}, Why: "a leaf links the standard library only; cards pass from the edge to a gateway"},
 	{Name: "id", Libs: []string{"github.com/google/uuid"}, Why: "a leaf links the standard library only, and uuid"},
 	{Name: "ledger", Pure: true, May: []string{"money", "id", "fault"}, Why: "double entry is arithmetic"},
 	{Name: "state", Pure: true, May: []string{"fault", "id", "ledger", "money"}, Why: "rows are plain values"},
@@ -97,7 +98,7 @@ var Rooms = []Room{
 		Why: "generated handlers stand on it; it knows no method in particular",
 	},
 	{
-		Name: "edge", May: with(leaves, "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed"), Libs: transport,
+		Name: "edge", May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed"), Libs: transport,
 		Why: "an edge submits commands and reads views; it never touches store or bus",
 	},
 
@@ -124,7 +125,12 @@ var Rooms = []Room{
 		Why: "what an event's envelope says is the contract's, and its way is the bus's",
 	},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
-	{Name: "effect", May: with(leaves, "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
+	{
+		Name: "effect/gateway/stripe", May: with(leaves, "card", "effect/gateway"),
+		Libs: []string{"github.com/stripe/stripe-go/v82", "github.com/hashicorp/golang-lru/v2"},
+		Why:  "a gateway knows what it is asked and whom it asks",
+	},
+	{Name: "effect", May: with(leaves, "card", "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
 
 	// Reads.
 	{Name: "view", May: leaves, Why: "reads never go through the pipeline"},

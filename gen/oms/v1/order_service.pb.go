@@ -421,6 +421,8 @@ type PayOrderRequest struct {
 	KeepOnDecline bool `protobuf:"varint,3,opt,name=keep_on_decline,json=keepOnDecline,proto3" json:"keep_on_decline,omitempty"`
 	// Refuse with ABORTED unless the order has this version; 0 for any.
 	ExpectedVersion int64 `protobuf:"varint,4,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	// The payer's card, instead of a payment_token. Of a request that is repeated under its key only its last four digits are compared.
+	Card *Card `protobuf:"bytes,5,opt,name=card,proto3" json:"card,omitempty"`
 	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
 	// for and not used (requirements X-6).
 	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
@@ -484,6 +486,13 @@ func (x *PayOrderRequest) GetExpectedVersion() int64 {
 		return x.ExpectedVersion
 	}
 	return 0
+}
+
+func (x *PayOrderRequest) GetCard() *Card {
+	if x != nil {
+		return x.Card
+	}
+	return nil
 }
 
 func (x *PayOrderRequest) GetDryRun() bool {
@@ -1370,7 +1379,7 @@ var File_oms_v1_order_service_proto protoreflect.FileDescriptor
 
 const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xdf\x04\n" +
+	"\x1aoms/v1/order_service.proto\x12\x06oms.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x11oms/v1/card.proto\x1a\x12oms/v1/money.proto\x1a\x12oms/v1/order.proto\"\xdf\x04\n" +
 	"\x12CreateOrderRequest\x12\x95\x01\n" +
 	"\vcustomer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\n" +
 	"customerId\x124\n" +
@@ -1407,13 +1416,14 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"created_to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedTo\"c\n" +
 	"\x12ListOrdersResponse\x12%\n" +
 	"\x06orders\x18\x01 \x03(\v2\r.oms.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdc\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xfe\x01\n" +
 	"\x0fPayOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x129\n" +
 	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
 	"^[^\\x00]*$R\fpaymentToken\x12&\n" +
 	"\x0fkeep_on_decline\x18\x03 \x01(\bR\rkeepOnDecline\x122\n" +
-	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12 \n" +
+	"\x04card\x18\x05 \x01(\v2\f.oms.v1.CardR\x04card\x12\x17\n" +
 	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"7\n" +
 	"\x10PayOrderResponse\x12#\n" +
 	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xaa\x01\n" +
@@ -1479,15 +1489,15 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\xab\x0e\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x9d\x0f\n" +
 	"\fOrderService\x12\xbf\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\x84\x01\n" +
 	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\x9e\x01\n" +
 	"\n" +
 	"ListOrders\x12\x19.oms.v1.ListOrdersRequest\x1a\x1a.oms.v1.ListOrdersResponse\"Y\xaa\xd4\x18!\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02.Z \x12\x1e/v1/users/{customer_id}/orders\x12\n" +
-	"/v1/orders\x12\xe1\x01\n" +
-	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\xa1\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
+	"/v1/orders\x12\xd3\x02\n" +
+	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\x93\x02\xaa\xd4\x18\xe3\x01\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID\"\x17PAYMENT_MEANS_AMBIGUOUS\"\x13CARD_NUMBER_INVALID\"\x13CARD_EXPIRY_INVALID\"\fCARD_EXPIRED\"\x10CARD_CVV_INVALID\"\fCARD_REFUSED*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
 	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\xed\x01\n" +
 	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xb9\x01\n" +
 	"\n" +
@@ -1539,9 +1549,10 @@ var file_oms_v1_order_service_proto_goTypes = []any{
 	(*Order)(nil),                 // 24: oms.v1.Order
 	(OrderStatus)(0),              // 25: oms.v1.OrderStatus
 	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*Money)(nil),                 // 27: oms.v1.Money
-	(PaymentStatus)(0),            // 28: oms.v1.PaymentStatus
-	(*TimelineEntry)(nil),         // 29: oms.v1.TimelineEntry
+	(*Card)(nil),                  // 27: oms.v1.Card
+	(*Money)(nil),                 // 28: oms.v1.Money
+	(PaymentStatus)(0),            // 29: oms.v1.PaymentStatus
+	(*TimelineEntry)(nil),         // 30: oms.v1.TimelineEntry
 }
 var file_oms_v1_order_service_proto_depIdxs = []int32{
 	22, // 0: oms.v1.CreateOrderRequest.items:type_name -> oms.v1.OrderItem
@@ -1553,43 +1564,44 @@ var file_oms_v1_order_service_proto_depIdxs = []int32{
 	26, // 6: oms.v1.ListOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
 	26, // 7: oms.v1.ListOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
 	24, // 8: oms.v1.ListOrdersResponse.orders:type_name -> oms.v1.Order
-	24, // 9: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
-	24, // 10: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
-	27, // 11: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
-	24, // 12: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
-	24, // 13: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
-	16, // 14: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
-	25, // 15: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
-	28, // 16: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
-	26, // 17: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
-	29, // 18: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
-	26, // 19: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
-	24, // 20: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
-	0,  // 21: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
-	2,  // 22: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
-	4,  // 23: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
-	6,  // 24: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
-	8,  // 25: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
-	10, // 26: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
-	12, // 27: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
-	14, // 28: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
-	17, // 29: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
-	19, // 30: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
-	1,  // 31: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
-	3,  // 32: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
-	5,  // 33: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
-	7,  // 34: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
-	9,  // 35: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
-	11, // 36: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
-	13, // 37: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
-	15, // 38: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
-	18, // 39: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
-	20, // 40: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
-	31, // [31:41] is the sub-list for method output_type
-	21, // [21:31] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	27, // 9: oms.v1.PayOrderRequest.card:type_name -> oms.v1.Card
+	24, // 10: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
+	24, // 11: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
+	28, // 12: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
+	24, // 13: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
+	24, // 14: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
+	16, // 15: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
+	25, // 16: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
+	29, // 17: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
+	26, // 18: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
+	30, // 19: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
+	26, // 20: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
+	24, // 21: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
+	0,  // 22: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
+	2,  // 23: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
+	4,  // 24: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
+	6,  // 25: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
+	8,  // 26: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
+	10, // 27: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
+	12, // 28: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
+	14, // 29: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
+	17, // 30: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
+	19, // 31: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
+	1,  // 32: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
+	3,  // 33: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
+	5,  // 34: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
+	7,  // 35: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
+	9,  // 36: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
+	11, // 37: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
+	13, // 38: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
+	15, // 39: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
+	18, // 40: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
+	20, // 41: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
+	32, // [32:42] is the sub-list for method output_type
+	22, // [22:32] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_order_service_proto_init() }
@@ -1597,6 +1609,7 @@ func file_oms_v1_order_service_proto_init() {
 	if File_oms_v1_order_service_proto != nil {
 		return
 	}
+	file_oms_v1_card_proto_init()
 	file_oms_v1_money_proto_init()
 	file_oms_v1_order_proto_init()
 	type x struct{}

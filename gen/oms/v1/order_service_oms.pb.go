@@ -320,6 +320,10 @@ func (x *PayOrderRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendBool(b, x.KeepOnDecline)
 	b = append(b, `,"expected_version":`...)
 	b = codec.AppendInt(b, x.ExpectedVersion)
+	if x.Card != nil {
+		b = append(b, `,"card":`...)
+		b = x.Card.AppendJSON(b)
+	}
 	b = append(b, `,"dry_run":`...)
 	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
@@ -346,8 +350,13 @@ func (x *PayOrderRequest) DecodeJSON(r *codec.Reader) {
 			if r.Enter("expected_version", &seen, 3) {
 				x.ExpectedVersion = r.Int64()
 			}
+		case "card":
+			if r.Enter("card", &seen, 4) {
+				x.Card = new(Card)
+				x.Card.DecodeJSON(r)
+			}
 		case "dry_run":
-			if r.Enter("dry_run", &seen, 4) {
+			if r.Enter("dry_run", &seen, 5) {
 				x.DryRun = r.Bool()
 			}
 		default:
@@ -971,7 +980,7 @@ var MethodOrderServicePayOrder = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:write"},
-	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "VERSION_CONFLICT", "PAYMENT_TOKEN_INVALID"},
+	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "VERSION_CONFLICT", "PAYMENT_TOKEN_INVALID", "PAYMENT_MEANS_AMBIGUOUS", "CARD_NUMBER_INVALID", "CARD_EXPIRY_INVALID", "CARD_EXPIRED", "CARD_CVV_INVALID", "CARD_REFUSED"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

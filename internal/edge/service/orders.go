@@ -148,14 +148,15 @@ func bound(at time.Time) string {
 
 // PayOrder implements the contract.
 func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (*omsv1.PayOrderResponse, error) {
-	if refusal := s.CheckToken(request.PaymentToken); refusal != nil {
-		return nil, refusal
+	token, err := s.means(ctx, request)
+	if err != nil {
+		return nil, err
 	}
 	subject := subject(ctx, request.OrderId)
 	c := prepare(ctx)
 	c.Steps = flow.Pay(subject, order.Pay{
 		Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
-		Token: request.PaymentToken, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,
+		Token: token, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,
 	}, s.Provider)
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
 	return &omsv1.PayOrderResponse{Order: answer}, err

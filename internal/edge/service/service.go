@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed-255eabaa/oms/internal/card"
+	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
@@ -32,6 +34,10 @@ type Environment struct {
 	SKUs func(ctx context.Context, tenant, orderID string) ([]string, error)
 	// CheckToken refuses payment tokens that the gateway does not know.
 	CheckToken func(token string) *fault.Fault
+	// TokenizeCard has the gateway of new payments turn a card into a token; no transaction is open meanwhile.
+	TokenizeCard func(ctx context.Context, c card.Card) (token string, refusal *fault.Fault)
+	// Now is the process's clock, for what is checked before there is a command.
+	Now clock.Clock
 	// Random draws the entropy of a new identifier.
 	Random func() id.Random
 	// Replay answers the steps that carry out again what a dead letter tells of and close the letter.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kinds of calls, as effects name them.
@@ -65,6 +66,8 @@ type Answer struct {
 	ExternalID  string // the gateway's number, where it has one
 	Currency    string
 	AmountMinor int64
+	// CaptureBefore is when the gateway lets a hold go by itself; zero where it does not say.
+	CaptureBefore time.Time
 }
 
 // Final tells whether the answer is an outcome.

@@ -1,0 +1,53 @@
+package service
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/card"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// Tokenize checks a card and has the gateway turn it into a token. Token and summary are all that may go further: whoever makes a
+// command calls this first, so that no number and no security code is ever part of one (requirement S-5).
+func (e *Environment) Tokenize(ctx context.Context, c *omsv1.Card) (token string, summary card.Summary, err error) {
+	checked, refusal := card.New(c.GetNumber(), int(c.GetExpMonth()), int(c.GetExpYear()), c.GetCvv(), e.Now())
+	if refusal != nil {
+		return "", card.Summary{}, refusal
+	}
+	if token, refusal = e.TokenizeCard(ctx, checked); refusal != nil {
+		return "", card.Summary{}, refusal
+	}
+	return token, checked.Summary(), nil
+}
+
+// means answers the token of a request to pay: its own, or its card's.
+func (e *Environment) means(ctx context.Context, request *omsv1.PayOrderRequest) (string, error) {
+	switch {
+	case request.Card == nil:
+		if refusal := e.CheckToken(request.PaymentToken); refusal != nil {
+			return "", refusal
+		}
+		return request.PaymentToken, nil
+	case request.PaymentToken != "":
+		return "", fault.Invalid("card", "PAYMENT_MEANS_AMBIGUOUS", "is set beside payment_token; send one of them")
+	default:
+		token, _, err := e.Tokenize(ctx, request.Card)
+		return token, err
+	}
+}
+
+// Canonical answers what of a request is hashed with its key. Of a card that is its last four digits: there are few enough numbers to
+// try them all against a hash.
+func Canonical(request proto.Message) proto.Message {
+	pay, is := request.(*omsv1.PayOrderRequest)
+	if !is || pay.Card == nil {
+		return request
+	}
+	return &omsv1.PayOrderRequest{
+		OrderId: pay.OrderId, PaymentToken: pay.PaymentToken, KeepOnDecline: pay.KeepOnDecline, ExpectedVersion: pay.ExpectedVersion,
+		Card: &omsv1.Card{Number: card.LastFour(pay.Card.Number)},
+	}
+}
