@@ -76,6 +76,15 @@ func (v view) is(status state.OrderStatus) bool { return v.order.Status == statu
 // Create is the group of a new order.
 func Create(create order.Create) []command.Step { return []command.Step{command.Do(create)} }
 
+// CreateAll is the group of several new orders, all or none.
+func CreateAll(creates []order.Create) []command.Step {
+	steps := make([]command.Step, len(creates))
+	for i := range creates {
+		steps[i] = command.Do(creates[i])
+	}
+	return steps
+}
+
 // Reserve follows an order's creation: all its demand or none of it is set aside, and a payment that was accepted meanwhile
 // begins. demand is the order's lines summed by SKU.
 func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {
