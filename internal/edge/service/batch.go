@@ -40,13 +40,13 @@ func (s *Orders) BatchCreateOrders(ctx context.Context, request *omsv1.BatchCrea
 	if request.Atomic {
 		err = s.createAll(ctx, creates, refusals, response)
 	} else {
-		err = s.createEach(ctx, request, creates, refusals, response)
+		err = s.createEach(ctx, creates, refusals, response)
 	}
 	if err != nil {
 		return nil, err
 	}
 	for i, result := range response.Results {
-		result.ChangeId, result.SequenceId = request.Items[i].ChangeId, int32(i+1) //nolint:gosec // 100 at most
+		result.ChangeId, result.SequenceId = request.Items[i].ChangeId, int32(i+1)
 		if result.Order != nil {
 			result.Status, result.OccurredAt = omsv1.ChangeStatus_CHANGE_STATUS_APPLIED, result.Order.CreatedAt
 		}
@@ -125,9 +125,7 @@ func (s *Orders) createAll(ctx context.Context, creates []order.Create, refusals
 // createEach accepts each order by itself. A command of no steps stores the batch's key first, so that another batch with the same
 // key is refused as a whole; each order has a key that follows from the batch's and its place. So a repeat finds what was done, and
 // does what was not.
-func (s *Orders) createEach(ctx context.Context, request *omsv1.BatchCreateOrdersRequest, creates []order.Create, refusals []*fault.Fault,
-	into *omsv1.BatchCreateOrdersResponse,
-) error {
+func (s *Orders) createEach(ctx context.Context, creates []order.Create, refusals []*fault.Fault, into *omsv1.BatchCreateOrdersResponse) error {
 	whole := prepare(ctx)
 	opened := s.Submit(ctx, whole)
 	if opened.Fault != nil {
