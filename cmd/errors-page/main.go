@@ -26,8 +26,8 @@ const introduction = `<!-- Generated from internal/fault/reasons.go by scripts/g
 
 # Errors
 
-Every refusal names its reason: ` + "`code`" + ` of a REST answer, ` + "`reason`" + ` of the ` + "`ErrorInfo`" + ` of a gRPC status. A reason keeps its
-meaning for ever; new ones may join, so a client treats one that it does not know by its gRPC code or HTTP status.
+Every refusal names its reason: ` + "`code`" + ` of a REST answer, ` + "`reason`" + ` of the ` + "`ErrorInfo`" + ` of a gRPC status. A reason
+keeps its meaning for ever; new ones may join, so a client treats one that it does not know by its gRPC code or HTTP status.
 
 ## Which of several
 

@@ -31,6 +31,11 @@ var mutations = map[string]struct {
 		Items:       []*omsv1.OrderItem{{Sku: "A", Qty: 1, Price: euro(1)}},
 		Adjustments: []*omsv1.Adjustment{{Name: "n", Amount: euro(1)}},
 	}, http.MethodPost, "/v1/orders"},
+	"OrderService/BatchCreateOrders": {&omsv1.BatchCreateOrdersRequest{
+		Items: []*omsv1.BatchOrder{{ChangeId: "i", Order: &omsv1.CreateOrderRequest{
+			CustomerId: "c", Currency: "EUR", Items: []*omsv1.OrderItem{{Sku: "A", Qty: 1, Price: euro(1)}},
+		}}}, Atomic: true, DryRun: true,
+	}, http.MethodPost, "/v1/orders:batchCreate"},
 	"OrderService/PayOrder": {&omsv1.PayOrderRequest{
 		OrderId: noOrder, PaymentToken: "sim:ok", KeepOnDecline: true, ExpectedVersion: 1,
 	}, http.MethodPost, "/v1/orders/" + noOrder + ":pay"},
@@ -56,7 +61,7 @@ var mutations = map[string]struct {
 	"PaymentService/Capture":   {request: &omsv1.CaptureRequest{OrderId: noOrder}},
 	"PaymentService/Refund":    {request: &omsv1.RefundRequest{OrderId: noOrder, Amount: euro(1), Reason: "r"}},
 	"PaymentService/Void":      {request: &omsv1.VoidRequest{OrderId: noOrder}},
-	"DevService/AdvanceClock": {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
+	"DevService/AdvanceClock":  {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
 	"AdminService/ReplayDeadLetter": {
 		request: &omsv1.ReplayDeadLetterRequest{Id: "deadletter:0198a000-0000-7000-8000-000000000000"},
 	},
@@ -70,6 +75,8 @@ var harmless = map[string]string{
 	"reason":           "no words",
 	"expected_version": "any version",
 	"keep_on_decline":  "a decline ends the order",
+	"change_id":        "the client knows it by its place",
+	"atomic":           "each order by itself",
 	"dry_run":          "it is carried out",
 	"payment_token":    "refused outside of dev (reliability TestBadInput)",
 	"refund amount":    "the rest (requirement O-5)",

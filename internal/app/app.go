@@ -152,8 +152,8 @@ func (a *App) makeRelay() {
 // makePipeline makes the pipeline. After each commit the relay gets the events, and the workers the calls they own.
 func (a *App) makePipeline() {
 	environment := pipeline.Environment{
-		Store: plantedStore(a.store), EncodeAnswer: wire.Answer, EncodeEvent: wire.Event, Logger: a.logger, Observe: a.pipelineMetrics(),
-		Committed: a.committed, Trace: a.batchSpans(),
+		Store: plantedStore(a.store), EncodeAnswer: wire.Answer, EncodeAnswers: wire.Answers, EncodeEvent: wire.Event, Logger: a.logger,
+		Observe: a.pipelineMetrics(), Committed: a.committed, Trace: a.batchSpans(),
 	}
 	if a.config.Has(config.RoleEffect) {
 		environment.EffectOwner, environment.EffectLease = a.holder, effectLease

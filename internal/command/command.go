@@ -24,6 +24,9 @@ type Command struct {
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
 	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
+	// Every has all steps that answer do so, each with its row in the order of the steps, instead of the first only. Answer is not
+	// looked at then.
+	Every bool
 	// DryRun has the command decided on the rows as they are and answered as it would be, and then taken back: nothing is stored or
 	// told, and its key is neither looked up nor used (requirement X-6).
 	DryRun bool
@@ -47,6 +50,8 @@ func Do(c domain.Command) Step {
 type Result struct {
 	Fault    *fault.Fault // the refusal; nil after a success
 	Row      state.Row    // the answered row, when it was decided here; nil when replayed
+	Rows     []state.Row  // the answered rows of a command that asked for every, when they were decided here
 	Body     []byte       // the answered resource as it is stored under the key
+	At       time.Time    // when it was decided; of a repeat, when the first was
 	Replayed bool         // an earlier command with the same key was answered this
 }

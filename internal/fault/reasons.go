@@ -284,6 +284,7 @@ func FieldReasons() []FieldReason {
 		{"NESTED_TOO_DEEPLY", "Objects stand inside each other too deeply."},
 		{"INVALID_TIMESTAMP", "The text is no time of RFC 3339."},
 		{"INVALID_BASE64", "The text is not base64."},
+		{"DUPLICATE_CHANGE_ID", "Two changes of a batch have the same change_id."},
 		{"PATH_MISMATCH", "The body names another resource than the path."},
 		{"UNKNOWN_PARAMETER", "There is no such query parameter."},
 	}

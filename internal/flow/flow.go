@@ -86,6 +86,15 @@ func checked(create order.Create, named bool) []command.Step {
 	return []command.Step{command.Do(check), command.Do(create)}
 }
 
+// CreateAll is the group of several new orders, all or none, with their prices named as for CreateAtPrices or not.
+func CreateAll(creates []order.Create, named bool) []command.Step {
+	steps := make([]command.Step, 0, 2*len(creates))
+	for i := range creates {
+		steps = append(steps, checked(creates[i], named)...)
+	}
+	return steps
+}
+
 // Reserve follows an order's creation: all its demand or none of it is set aside, and a payment that was accepted meanwhile
 // begins. demand is the order's lines summed by SKU.
 func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {

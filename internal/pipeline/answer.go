@@ -41,7 +41,7 @@ func (l *lane) repeat(member *call, answer *state.Answer) command.Result {
 			With("idempotency_key", member.command.Key).With("method", answer.Method))
 	}
 	observe(l.environment.Observe.Replay)
-	result := command.Result{Body: answer.Body, Replayed: true}
+	result := command.Result{Body: answer.Body, Replayed: true, At: answer.At}
 	if answer.Code != fault.OK {
 		result.Fault = new(fault.Fault)
 		if err := json.Unmarshal(answer.Body, result.Fault); err != nil {

@@ -47,6 +47,7 @@ func (l *lane) decide(member *call) (fits bool) {
 	if err != nil {
 		result = l.refuseDecided(member, err)
 	}
+	result.At = o.now
 	l.keep(member, &result)
 	member.result = result
 	return true
@@ -75,6 +76,7 @@ func (l *lane) carryOut(member *call) (result command.Result, err error) {
 	}()
 	o, at := l.overlay, member.firstRef
 	answer := member.command.Answer
+	var every []state.Ref
 	for i := range member.command.Steps {
 		step := &member.command.Steps[i]
 		l.view.open(step.Refs, o.named[at:at+len(step.Refs)])
@@ -93,6 +95,12 @@ func (l *lane) carryOut(member *call) (result command.Result, err error) {
 		if answer == (state.Ref{}) {
 			answer = decision.Answer
 		}
+		if member.command.Every && decision.Answer != (state.Ref{}) { // a check answers nothing
+			every = append(every, decision.Answer)
+		}
+	}
+	if member.command.Every {
+		return l.encodeEvery(member, every)
 	}
 	if answer == (state.Ref{}) {
 		return command.Result{}, nil
@@ -109,6 +117,22 @@ func (l *lane) encode(member *call, answer state.Ref) (command.Result, error) {
 	result := command.Result{Row: l.overlay.cells[at].current}
 	if member.command.Key != "" {
 		result.Body = l.environment.EncodeAnswer(result.Row)
+	}
+	return result, nil
+}
+
+// encodeEvery makes the result of a success whose steps all answer.
+func (l *lane) encodeEvery(member *call, answers []state.Ref) (command.Result, error) {
+	result := command.Result{Rows: make([]state.Row, len(answers))}
+	for i, answer := range answers {
+		at, found := l.overlay.index[answer]
+		if !found || l.overlay.cells[at].current == nil {
+			return command.Result{}, fmt.Errorf("the answer of step %d is %v, which does not exist", i, answer)
+		}
+		result.Rows[i] = l.overlay.cells[at].current
+	}
+	if member.command.Key != "" {
+		result.Body = l.environment.EncodeAnswers(result.Rows)
 	}
 	return result, nil
 }

@@ -22,6 +22,8 @@ type Environment struct {
 	Store Store
 	// EncodeAnswer writes the answered row as it is stored under the key and sent to clients.
 	EncodeAnswer func(row state.Row) []byte
+	// EncodeAnswers does so for a command that has every step answer; needed where there are such commands.
+	EncodeAnswers func(rows []state.Row) []byte
 	// EncodeEvent writes the payload of a change's event; change.After.EventSeq() is its seq.
 	EncodeEvent func(change domain.Change, at time.Time) (payload []byte, schemaVersion string)
 	// Committed is called after each commit, before the batch's answers are given and before its rows and keys are free for

@@ -25,6 +25,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ChangeStatus says what became of one of several changes.
+type ChangeStatus int32
+
+const (
+	// Unknown to this client.
+	ChangeStatus_CHANGE_STATUS_UNSPECIFIED ChangeStatus = 0
+	// It was carried out.
+	ChangeStatus_CHANGE_STATUS_APPLIED ChangeStatus = 1
+	// It was not; error says why.
+	ChangeStatus_CHANGE_STATUS_REFUSED ChangeStatus = 2
+)
+
+// Enum value maps for ChangeStatus.
+var (
+	ChangeStatus_name = map[int32]string{
+		0: "CHANGE_STATUS_UNSPECIFIED",
+		1: "CHANGE_STATUS_APPLIED",
+		2: "CHANGE_STATUS_REFUSED",
+	}
+	ChangeStatus_value = map[string]int32{
+		"CHANGE_STATUS_UNSPECIFIED": 0,
+		"CHANGE_STATUS_APPLIED":     1,
+		"CHANGE_STATUS_REFUSED":     2,
+	}
+)
+
+func (x ChangeStatus) Enum() *ChangeStatus {
+	p := new(ChangeStatus)
+	*p = x
+	return p
+}
+
+func (x ChangeStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_oms_v1_order_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ChangeStatus) Type() protoreflect.EnumType {
+	return &file_oms_v1_order_service_proto_enumTypes[0]
+}
+
+func (x ChangeStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeStatus.Descriptor instead.
+func (ChangeStatus) EnumDescriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{0}
+}
+
 // CreateOrderRequest is a new order.
 type CreateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -172,6 +225,409 @@ func (x *CreateOrderResponse) GetOrder() *Order {
 	return nil
 }
 
+// BatchCreateOrdersRequest is a list of new orders.
+type BatchCreateOrdersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The orders, 1 to 100.
+	Items []*BatchOrder `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Accept all of them or none.
+	Atomic bool `protobuf:"varint,2,opt,name=atomic,proto3" json:"atomic,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCreateOrdersRequest) Reset() {
+	*x = BatchCreateOrdersRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCreateOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCreateOrdersRequest) ProtoMessage() {}
+
+func (x *BatchCreateOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCreateOrdersRequest.ProtoReflect.Descriptor instead.
+func (*BatchCreateOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BatchCreateOrdersRequest) GetItems() []*BatchOrder {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *BatchCreateOrdersRequest) GetAtomic() bool {
+	if x != nil {
+		return x.Atomic
+	}
+	return false
+}
+
+func (x *BatchCreateOrdersRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// BatchOrder is one order of a batch.
+type BatchOrder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's name for it, unique in the batch; answered with what became of it. Optional.
+	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
+	// The order, as for CreateOrder; dry_run stands at the batch.
+	Order         *CreateOrderRequest `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchOrder) Reset() {
+	*x = BatchOrder{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchOrder) ProtoMessage() {}
+
+func (x *BatchOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchOrder.ProtoReflect.Descriptor instead.
+func (*BatchOrder) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BatchOrder) GetChangeId() string {
+	if x != nil {
+		return x.ChangeId
+	}
+	return ""
+}
+
+func (x *BatchOrder) GetOrder() *CreateOrderRequest {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// BatchCreateOrdersResponse tells what became of each order of a batch.
+type BatchCreateOrdersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request.
+	Results       []*ChangeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCreateOrdersResponse) Reset() {
+	*x = BatchCreateOrdersResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCreateOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCreateOrdersResponse) ProtoMessage() {}
+
+func (x *BatchCreateOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCreateOrdersResponse.ProtoReflect.Descriptor instead.
+func (*BatchCreateOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BatchCreateOrdersResponse) GetResults() []*ChangeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ChangeResult is what became of one of several changes.
+type ChangeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// change_id of the request.
+	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
+	// Its place in the request, from 1.
+	SequenceId int32 `protobuf:"varint,2,opt,name=sequence_id,json=sequenceId,proto3" json:"sequence_id,omitempty"`
+	// When it was decided; absent while it is not, because of an error that passes.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// What became of it.
+	Status ChangeStatus `protobuf:"varint,4,opt,name=status,proto3,enum=oms.v1.ChangeStatus" json:"status,omitempty"`
+	// Why it was refused; absent otherwise.
+	Error *ChangeError `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// The order as it was accepted; absent when it was refused.
+	Order         *Order `protobuf:"bytes,6,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeResult) Reset() {
+	*x = ChangeResult{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeResult) ProtoMessage() {}
+
+func (x *ChangeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeResult.ProtoReflect.Descriptor instead.
+func (*ChangeResult) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ChangeResult) GetChangeId() string {
+	if x != nil {
+		return x.ChangeId
+	}
+	return ""
+}
+
+func (x *ChangeResult) GetSequenceId() int32 {
+	if x != nil {
+		return x.SequenceId
+	}
+	return 0
+}
+
+func (x *ChangeResult) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *ChangeResult) GetStatus() ChangeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ChangeStatus_CHANGE_STATUS_UNSPECIFIED
+}
+
+func (x *ChangeResult) GetError() *ChangeError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *ChangeResult) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// ChangeError is the refusal of one of several changes, as a request of its own would have been told it.
+type ChangeError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Machine reason; it does not change.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Reason in words, for a developer.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// The same request can succeed later, unchanged.
+	Retryable bool `protobuf:"varint,3,opt,name=retryable,proto3" json:"retryable,omitempty"`
+	// The fields that are wrong.
+	FieldViolations []*ChangeViolation `protobuf:"bytes,4,rep,name=field_violations,json=fieldViolations,proto3" json:"field_violations,omitempty"`
+	// The variables of the message.
+	Metadata      map[string]string `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeError) Reset() {
+	*x = ChangeError{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeError) ProtoMessage() {}
+
+func (x *ChangeError) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeError.ProtoReflect.Descriptor instead.
+func (*ChangeError) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ChangeError) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *ChangeError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ChangeError) GetRetryable() bool {
+	if x != nil {
+		return x.Retryable
+	}
+	return false
+}
+
+func (x *ChangeError) GetFieldViolations() []*ChangeViolation {
+	if x != nil {
+		return x.FieldViolations
+	}
+	return nil
+}
+
+func (x *ChangeError) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+// ChangeViolation is a field of a change that is wrong.
+type ChangeViolation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field, from the change on.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is wrong with it and what would be right.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Machine reason; it does not change.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeViolation) Reset() {
+	*x = ChangeViolation{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeViolation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeViolation) ProtoMessage() {}
+
+func (x *ChangeViolation) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeViolation.ProtoReflect.Descriptor instead.
+func (*ChangeViolation) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChangeViolation) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *ChangeViolation) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ChangeViolation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // GetOrderRequest names an order.
 type GetOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -183,7 +639,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[2]
+	mi := &file_oms_v1_order_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -195,7 +651,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[2]
+	mi := &file_oms_v1_order_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -208,7 +664,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{2}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -229,7 +685,7 @@ type GetOrderResponse struct {
 
 func (x *GetOrderResponse) Reset() {
 	*x = GetOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[3]
+	mi := &file_oms_v1_order_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +697,7 @@ func (x *GetOrderResponse) String() string {
 func (*GetOrderResponse) ProtoMessage() {}
 
 func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[3]
+	mi := &file_oms_v1_order_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +710,7 @@ func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderResponse.ProtoReflect.Descriptor instead.
 func (*GetOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{3}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetOrderResponse) GetOrder() *Order {
@@ -285,7 +741,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[4]
+	mi := &file_oms_v1_order_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -297,7 +753,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[4]
+	mi := &file_oms_v1_order_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -310,7 +766,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListOrdersRequest) GetCustomerId() string {
@@ -368,7 +824,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[5]
+	mi := &file_oms_v1_order_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +836,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[5]
+	mi := &file_oms_v1_order_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +849,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{5}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -432,7 +888,7 @@ type PayOrderRequest struct {
 
 func (x *PayOrderRequest) Reset() {
 	*x = PayOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[6]
+	mi := &file_oms_v1_order_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +900,7 @@ func (x *PayOrderRequest) String() string {
 func (*PayOrderRequest) ProtoMessage() {}
 
 func (x *PayOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[6]
+	mi := &file_oms_v1_order_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +913,7 @@ func (x *PayOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayOrderRequest.ProtoReflect.Descriptor instead.
 func (*PayOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{6}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PayOrderRequest) GetOrderId() string {
@@ -513,7 +969,7 @@ type PayOrderResponse struct {
 
 func (x *PayOrderResponse) Reset() {
 	*x = PayOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[7]
+	mi := &file_oms_v1_order_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +981,7 @@ func (x *PayOrderResponse) String() string {
 func (*PayOrderResponse) ProtoMessage() {}
 
 func (x *PayOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[7]
+	mi := &file_oms_v1_order_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +994,7 @@ func (x *PayOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayOrderResponse.ProtoReflect.Descriptor instead.
 func (*PayOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{7}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PayOrderResponse) GetOrder() *Order {
@@ -566,7 +1022,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[8]
+	mi := &file_oms_v1_order_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +1034,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[8]
+	mi := &file_oms_v1_order_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +1047,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{8}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -633,7 +1089,7 @@ type CancelOrderResponse struct {
 
 func (x *CancelOrderResponse) Reset() {
 	*x = CancelOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[9]
+	mi := &file_oms_v1_order_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +1101,7 @@ func (x *CancelOrderResponse) String() string {
 func (*CancelOrderResponse) ProtoMessage() {}
 
 func (x *CancelOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[9]
+	mi := &file_oms_v1_order_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +1114,7 @@ func (x *CancelOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderResponse.ProtoReflect.Descriptor instead.
 func (*CancelOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{9}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CancelOrderResponse) GetOrder() *Order {
@@ -688,7 +1144,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[10]
+	mi := &file_oms_v1_order_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +1156,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[10]
+	mi := &file_oms_v1_order_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +1169,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{10}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -762,7 +1218,7 @@ type RefundOrderResponse struct {
 
 func (x *RefundOrderResponse) Reset() {
 	*x = RefundOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[11]
+	mi := &file_oms_v1_order_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +1230,7 @@ func (x *RefundOrderResponse) String() string {
 func (*RefundOrderResponse) ProtoMessage() {}
 
 func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[11]
+	mi := &file_oms_v1_order_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +1243,7 @@ func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderResponse.ProtoReflect.Descriptor instead.
 func (*RefundOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{11}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RefundOrderResponse) GetOrder() *Order {
@@ -810,7 +1266,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[12]
+	mi := &file_oms_v1_order_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +1278,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[12]
+	mi := &file_oms_v1_order_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +1291,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{12}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -863,7 +1319,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[13]
+	mi := &file_oms_v1_order_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +1331,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[13]
+	mi := &file_oms_v1_order_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +1344,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{13}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchOrderResponse) GetOrder() *Order {
@@ -911,7 +1367,7 @@ type WatchOrdersRequest struct {
 
 func (x *WatchOrdersRequest) Reset() {
 	*x = WatchOrdersRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[14]
+	mi := &file_oms_v1_order_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1379,7 @@ func (x *WatchOrdersRequest) String() string {
 func (*WatchOrdersRequest) ProtoMessage() {}
 
 func (x *WatchOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[14]
+	mi := &file_oms_v1_order_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1392,7 @@ func (x *WatchOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrdersRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{14}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchOrdersRequest) GetCustomerId() string {
@@ -967,7 +1423,7 @@ type WatchOrdersResponse struct {
 
 func (x *WatchOrdersResponse) Reset() {
 	*x = WatchOrdersResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[15]
+	mi := &file_oms_v1_order_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1435,7 @@ func (x *WatchOrdersResponse) String() string {
 func (*WatchOrdersResponse) ProtoMessage() {}
 
 func (x *WatchOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[15]
+	mi := &file_oms_v1_order_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1448,7 @@ func (x *WatchOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrdersResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{15}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchOrdersResponse) GetChanges() []*OrderChange {
@@ -1034,7 +1490,7 @@ type OrderChange struct {
 
 func (x *OrderChange) Reset() {
 	*x = OrderChange{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[16]
+	mi := &file_oms_v1_order_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1502,7 @@ func (x *OrderChange) String() string {
 func (*OrderChange) ProtoMessage() {}
 
 func (x *OrderChange) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[16]
+	mi := &file_oms_v1_order_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1515,7 @@ func (x *OrderChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderChange.ProtoReflect.Descriptor instead.
 func (*OrderChange) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{16}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OrderChange) GetOrderId() string {
@@ -1133,7 +1589,7 @@ type GetTimelineRequest struct {
 
 func (x *GetTimelineRequest) Reset() {
 	*x = GetTimelineRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[17]
+	mi := &file_oms_v1_order_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1601,7 @@ func (x *GetTimelineRequest) String() string {
 func (*GetTimelineRequest) ProtoMessage() {}
 
 func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[17]
+	mi := &file_oms_v1_order_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1614,7 @@ func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{17}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetTimelineRequest) GetOrderId() string {
@@ -1196,7 +1652,7 @@ type GetTimelineResponse struct {
 
 func (x *GetTimelineResponse) Reset() {
 	*x = GetTimelineResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	mi := &file_oms_v1_order_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1664,7 @@ func (x *GetTimelineResponse) String() string {
 func (*GetTimelineResponse) ProtoMessage() {}
 
 func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	mi := &file_oms_v1_order_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1677,7 @@ func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{18}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTimelineResponse) GetEntries() []*TimelineEntry {
@@ -1249,7 +1705,7 @@ type GetOperationRequest struct {
 
 func (x *GetOperationRequest) Reset() {
 	*x = GetOperationRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	mi := &file_oms_v1_order_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1717,7 @@ func (x *GetOperationRequest) String() string {
 func (*GetOperationRequest) ProtoMessage() {}
 
 func (x *GetOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	mi := &file_oms_v1_order_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1730,7 @@ func (x *GetOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOperationRequest.ProtoReflect.Descriptor instead.
 func (*GetOperationRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{19}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetOperationRequest) GetIdempotencyKey() string {
@@ -1305,7 +1761,7 @@ type GetOperationResponse struct {
 
 func (x *GetOperationResponse) Reset() {
 	*x = GetOperationResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	mi := &file_oms_v1_order_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1773,7 @@ func (x *GetOperationResponse) String() string {
 func (*GetOperationResponse) ProtoMessage() {}
 
 func (x *GetOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	mi := &file_oms_v1_order_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1786,7 @@ func (x *GetOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOperationResponse.ProtoReflect.Descriptor instead.
 func (*GetOperationResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{20}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetOperationResponse) GetMethod() string {
@@ -1397,7 +1853,41 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
 	"\x13CreateOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\",\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x81\x01\n" +
+	"\x18BatchCreateOrdersRequest\x124\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.oms.v1.BatchOrderB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05items\x12\x16\n" +
+	"\x06atomic\x18\x02 \x01(\bR\x06atomic\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"y\n" +
+	"\n" +
+	"BatchOrder\x121\n" +
+	"\tchange_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
+	"^[^\\x00]*$R\bchangeId\x128\n" +
+	"\x05order\x18\x02 \x01(\v2\x1a.oms.v1.CreateOrderRequestB\x06\xbaH\x03\xc8\x01\x01R\x05order\"K\n" +
+	"\x19BatchCreateOrdersResponse\x12.\n" +
+	"\aresults\x18\x01 \x03(\v2\x14.oms.v1.ChangeResultR\aresults\"\x87\x02\n" +
+	"\fChangeResult\x12\x1b\n" +
+	"\tchange_id\x18\x01 \x01(\tR\bchangeId\x12\x1f\n" +
+	"\vsequence_id\x18\x02 \x01(\x05R\n" +
+	"sequenceId\x12;\n" +
+	"\voccurred_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12,\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x14.oms.v1.ChangeStatusR\x06status\x12)\n" +
+	"\x05error\x18\x05 \x01(\v2\x13.oms.v1.ChangeErrorR\x05error\x12#\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order\"\x99\x02\n" +
+	"\vChangeError\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1c\n" +
+	"\tretryable\x18\x03 \x01(\bR\tretryable\x12B\n" +
+	"\x10field_violations\x18\x04 \x03(\v2\x17.oms.v1.ChangeViolationR\x0ffieldViolations\x12=\n" +
+	"\bmetadata\x18\x05 \x03(\v2!.oms.v1.ChangeError.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"a\n" +
+	"\x0fChangeViolation\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\",\n" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"7\n" +
 	"\x10GetOrderResponse\x12#\n" +
@@ -1489,10 +1979,15 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order2\x9d\x0f\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order*c\n" +
+	"\fChangeStatus\x12\x1d\n" +
+	"\x19CHANGE_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15CHANGE_STATUS_APPLIED\x10\x01\x12\x19\n" +
+	"\x15CHANGE_STATUS_REFUSED\x10\x022\xf6\x10\n" +
 	"\fOrderService\x12\xbf\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
-	"/v1/orders\x12\x84\x01\n" +
+	"/v1/orders\x12\xd6\x01\n" +
+	"\x11BatchCreateOrders\x12 .oms.v1.BatchCreateOrdersRequest\x1a!.oms.v1.BatchCreateOrdersResponse\"|\xaa\xd4\x18W\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x10CURRENCY_UNKNOWN\"\x0fNEGATIVE_AMOUNT\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/orders:batchCreate\x12\x84\x01\n" +
 	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\x9e\x01\n" +
 	"\n" +
 	"ListOrders\x12\x19.oms.v1.ListOrdersRequest\x1a\x1a.oms.v1.ListOrdersResponse\"Y\xaa\xd4\x18!\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02.Z \x12\x1e/v1/users/{customer_id}/orders\x12\n" +
@@ -1520,88 +2015,108 @@ func file_oms_v1_order_service_proto_rawDescGZIP() []byte {
 	return file_oms_v1_order_service_proto_rawDescData
 }
 
-var file_oms_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_oms_v1_order_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_oms_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_oms_v1_order_service_proto_goTypes = []any{
-	(*CreateOrderRequest)(nil),    // 0: oms.v1.CreateOrderRequest
-	(*CreateOrderResponse)(nil),   // 1: oms.v1.CreateOrderResponse
-	(*GetOrderRequest)(nil),       // 2: oms.v1.GetOrderRequest
-	(*GetOrderResponse)(nil),      // 3: oms.v1.GetOrderResponse
-	(*ListOrdersRequest)(nil),     // 4: oms.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 5: oms.v1.ListOrdersResponse
-	(*PayOrderRequest)(nil),       // 6: oms.v1.PayOrderRequest
-	(*PayOrderResponse)(nil),      // 7: oms.v1.PayOrderResponse
-	(*CancelOrderRequest)(nil),    // 8: oms.v1.CancelOrderRequest
-	(*CancelOrderResponse)(nil),   // 9: oms.v1.CancelOrderResponse
-	(*RefundOrderRequest)(nil),    // 10: oms.v1.RefundOrderRequest
-	(*RefundOrderResponse)(nil),   // 11: oms.v1.RefundOrderResponse
-	(*WatchOrderRequest)(nil),     // 12: oms.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),    // 13: oms.v1.WatchOrderResponse
-	(*WatchOrdersRequest)(nil),    // 14: oms.v1.WatchOrdersRequest
-	(*WatchOrdersResponse)(nil),   // 15: oms.v1.WatchOrdersResponse
-	(*OrderChange)(nil),           // 16: oms.v1.OrderChange
-	(*GetTimelineRequest)(nil),    // 17: oms.v1.GetTimelineRequest
-	(*GetTimelineResponse)(nil),   // 18: oms.v1.GetTimelineResponse
-	(*GetOperationRequest)(nil),   // 19: oms.v1.GetOperationRequest
-	(*GetOperationResponse)(nil),  // 20: oms.v1.GetOperationResponse
-	nil,                           // 21: oms.v1.CreateOrderRequest.MetadataEntry
-	(*OrderItem)(nil),             // 22: oms.v1.OrderItem
-	(*Adjustment)(nil),            // 23: oms.v1.Adjustment
-	(*Order)(nil),                 // 24: oms.v1.Order
-	(OrderStatus)(0),              // 25: oms.v1.OrderStatus
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*Card)(nil),                  // 27: oms.v1.Card
-	(*Money)(nil),                 // 28: oms.v1.Money
-	(PaymentStatus)(0),            // 29: oms.v1.PaymentStatus
-	(*TimelineEntry)(nil),         // 30: oms.v1.TimelineEntry
+	(ChangeStatus)(0),                 // 0: oms.v1.ChangeStatus
+	(*CreateOrderRequest)(nil),        // 1: oms.v1.CreateOrderRequest
+	(*CreateOrderResponse)(nil),       // 2: oms.v1.CreateOrderResponse
+	(*BatchCreateOrdersRequest)(nil),  // 3: oms.v1.BatchCreateOrdersRequest
+	(*BatchOrder)(nil),                // 4: oms.v1.BatchOrder
+	(*BatchCreateOrdersResponse)(nil), // 5: oms.v1.BatchCreateOrdersResponse
+	(*ChangeResult)(nil),              // 6: oms.v1.ChangeResult
+	(*ChangeError)(nil),               // 7: oms.v1.ChangeError
+	(*ChangeViolation)(nil),           // 8: oms.v1.ChangeViolation
+	(*GetOrderRequest)(nil),           // 9: oms.v1.GetOrderRequest
+	(*GetOrderResponse)(nil),          // 10: oms.v1.GetOrderResponse
+	(*ListOrdersRequest)(nil),         // 11: oms.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),        // 12: oms.v1.ListOrdersResponse
+	(*PayOrderRequest)(nil),           // 13: oms.v1.PayOrderRequest
+	(*PayOrderResponse)(nil),          // 14: oms.v1.PayOrderResponse
+	(*CancelOrderRequest)(nil),        // 15: oms.v1.CancelOrderRequest
+	(*CancelOrderResponse)(nil),       // 16: oms.v1.CancelOrderResponse
+	(*RefundOrderRequest)(nil),        // 17: oms.v1.RefundOrderRequest
+	(*RefundOrderResponse)(nil),       // 18: oms.v1.RefundOrderResponse
+	(*WatchOrderRequest)(nil),         // 19: oms.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),        // 20: oms.v1.WatchOrderResponse
+	(*WatchOrdersRequest)(nil),        // 21: oms.v1.WatchOrdersRequest
+	(*WatchOrdersResponse)(nil),       // 22: oms.v1.WatchOrdersResponse
+	(*OrderChange)(nil),               // 23: oms.v1.OrderChange
+	(*GetTimelineRequest)(nil),        // 24: oms.v1.GetTimelineRequest
+	(*GetTimelineResponse)(nil),       // 25: oms.v1.GetTimelineResponse
+	(*GetOperationRequest)(nil),       // 26: oms.v1.GetOperationRequest
+	(*GetOperationResponse)(nil),      // 27: oms.v1.GetOperationResponse
+	nil,                               // 28: oms.v1.CreateOrderRequest.MetadataEntry
+	nil,                               // 29: oms.v1.ChangeError.MetadataEntry
+	(*OrderItem)(nil),                 // 30: oms.v1.OrderItem
+	(*Adjustment)(nil),                // 31: oms.v1.Adjustment
+	(*Order)(nil),                     // 32: oms.v1.Order
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(OrderStatus)(0),                  // 34: oms.v1.OrderStatus
+	(*Card)(nil),                      // 35: oms.v1.Card
+	(*Money)(nil),                     // 36: oms.v1.Money
+	(PaymentStatus)(0),                // 37: oms.v1.PaymentStatus
+	(*TimelineEntry)(nil),             // 38: oms.v1.TimelineEntry
 }
 var file_oms_v1_order_service_proto_depIdxs = []int32{
-	22, // 0: oms.v1.CreateOrderRequest.items:type_name -> oms.v1.OrderItem
-	23, // 1: oms.v1.CreateOrderRequest.adjustments:type_name -> oms.v1.Adjustment
-	21, // 2: oms.v1.CreateOrderRequest.metadata:type_name -> oms.v1.CreateOrderRequest.MetadataEntry
-	24, // 3: oms.v1.CreateOrderResponse.order:type_name -> oms.v1.Order
-	24, // 4: oms.v1.GetOrderResponse.order:type_name -> oms.v1.Order
-	25, // 5: oms.v1.ListOrdersRequest.filter_statuses:type_name -> oms.v1.OrderStatus
-	26, // 6: oms.v1.ListOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
-	26, // 7: oms.v1.ListOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
-	24, // 8: oms.v1.ListOrdersResponse.orders:type_name -> oms.v1.Order
-	27, // 9: oms.v1.PayOrderRequest.card:type_name -> oms.v1.Card
-	24, // 10: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
-	24, // 11: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
-	28, // 12: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
-	24, // 13: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
-	24, // 14: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
-	16, // 15: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
-	25, // 16: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
-	29, // 17: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
-	26, // 18: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
-	30, // 19: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
-	26, // 20: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
-	24, // 21: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
-	0,  // 22: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
-	2,  // 23: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
-	4,  // 24: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
-	6,  // 25: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
-	8,  // 26: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
-	10, // 27: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
-	12, // 28: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
-	14, // 29: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
-	17, // 30: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
-	19, // 31: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
-	1,  // 32: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
-	3,  // 33: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
-	5,  // 34: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
-	7,  // 35: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
-	9,  // 36: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
-	11, // 37: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
-	13, // 38: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
-	15, // 39: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
-	18, // 40: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
-	20, // 41: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
-	32, // [32:42] is the sub-list for method output_type
-	22, // [22:32] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	30, // 0: oms.v1.CreateOrderRequest.items:type_name -> oms.v1.OrderItem
+	31, // 1: oms.v1.CreateOrderRequest.adjustments:type_name -> oms.v1.Adjustment
+	28, // 2: oms.v1.CreateOrderRequest.metadata:type_name -> oms.v1.CreateOrderRequest.MetadataEntry
+	32, // 3: oms.v1.CreateOrderResponse.order:type_name -> oms.v1.Order
+	4,  // 4: oms.v1.BatchCreateOrdersRequest.items:type_name -> oms.v1.BatchOrder
+	1,  // 5: oms.v1.BatchOrder.order:type_name -> oms.v1.CreateOrderRequest
+	6,  // 6: oms.v1.BatchCreateOrdersResponse.results:type_name -> oms.v1.ChangeResult
+	33, // 7: oms.v1.ChangeResult.occurred_at:type_name -> google.protobuf.Timestamp
+	0,  // 8: oms.v1.ChangeResult.status:type_name -> oms.v1.ChangeStatus
+	7,  // 9: oms.v1.ChangeResult.error:type_name -> oms.v1.ChangeError
+	32, // 10: oms.v1.ChangeResult.order:type_name -> oms.v1.Order
+	8,  // 11: oms.v1.ChangeError.field_violations:type_name -> oms.v1.ChangeViolation
+	29, // 12: oms.v1.ChangeError.metadata:type_name -> oms.v1.ChangeError.MetadataEntry
+	32, // 13: oms.v1.GetOrderResponse.order:type_name -> oms.v1.Order
+	34, // 14: oms.v1.ListOrdersRequest.filter_statuses:type_name -> oms.v1.OrderStatus
+	33, // 15: oms.v1.ListOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
+	33, // 16: oms.v1.ListOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
+	32, // 17: oms.v1.ListOrdersResponse.orders:type_name -> oms.v1.Order
+	35, // 18: oms.v1.PayOrderRequest.card:type_name -> oms.v1.Card
+	32, // 19: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
+	32, // 20: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
+	36, // 21: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
+	32, // 22: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
+	32, // 23: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
+	23, // 24: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
+	34, // 25: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
+	37, // 26: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
+	33, // 27: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
+	38, // 28: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
+	33, // 29: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
+	32, // 30: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
+	1,  // 31: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
+	3,  // 32: oms.v1.OrderService.BatchCreateOrders:input_type -> oms.v1.BatchCreateOrdersRequest
+	9,  // 33: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
+	11, // 34: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
+	13, // 35: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
+	15, // 36: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
+	17, // 37: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
+	19, // 38: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
+	21, // 39: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
+	24, // 40: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
+	26, // 41: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
+	2,  // 42: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
+	5,  // 43: oms.v1.OrderService.BatchCreateOrders:output_type -> oms.v1.BatchCreateOrdersResponse
+	10, // 44: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
+	12, // 45: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
+	14, // 46: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
+	16, // 47: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
+	18, // 48: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
+	20, // 49: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
+	22, // 50: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
+	25, // 51: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
+	27, // 52: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
+	42, // [42:53] is the sub-list for method output_type
+	31, // [31:42] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_order_service_proto_init() }
@@ -1617,13 +2132,14 @@ func file_oms_v1_order_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_order_service_proto_rawDesc), len(file_oms_v1_order_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   22,
+			NumEnums:      1,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_oms_v1_order_service_proto_goTypes,
 		DependencyIndexes: file_oms_v1_order_service_proto_depIdxs,
+		EnumInfos:         file_oms_v1_order_service_proto_enumTypes,
 		MessageInfos:      file_oms_v1_order_service_proto_msgTypes,
 	}.Build()
 	File_oms_v1_order_service_proto = out.File

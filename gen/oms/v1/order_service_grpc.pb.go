@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrderService_CreateOrder_FullMethodName  = "/oms.v1.OrderService/CreateOrder"
-	OrderService_GetOrder_FullMethodName     = "/oms.v1.OrderService/GetOrder"
-	OrderService_ListOrders_FullMethodName   = "/oms.v1.OrderService/ListOrders"
-	OrderService_PayOrder_FullMethodName     = "/oms.v1.OrderService/PayOrder"
-	OrderService_CancelOrder_FullMethodName  = "/oms.v1.OrderService/CancelOrder"
-	OrderService_RefundOrder_FullMethodName  = "/oms.v1.OrderService/RefundOrder"
-	OrderService_WatchOrder_FullMethodName   = "/oms.v1.OrderService/WatchOrder"
-	OrderService_WatchOrders_FullMethodName  = "/oms.v1.OrderService/WatchOrders"
-	OrderService_GetTimeline_FullMethodName  = "/oms.v1.OrderService/GetTimeline"
-	OrderService_GetOperation_FullMethodName = "/oms.v1.OrderService/GetOperation"
+	OrderService_CreateOrder_FullMethodName       = "/oms.v1.OrderService/CreateOrder"
+	OrderService_BatchCreateOrders_FullMethodName = "/oms.v1.OrderService/BatchCreateOrders"
+	OrderService_GetOrder_FullMethodName          = "/oms.v1.OrderService/GetOrder"
+	OrderService_ListOrders_FullMethodName        = "/oms.v1.OrderService/ListOrders"
+	OrderService_PayOrder_FullMethodName          = "/oms.v1.OrderService/PayOrder"
+	OrderService_CancelOrder_FullMethodName       = "/oms.v1.OrderService/CancelOrder"
+	OrderService_RefundOrder_FullMethodName       = "/oms.v1.OrderService/RefundOrder"
+	OrderService_WatchOrder_FullMethodName        = "/oms.v1.OrderService/WatchOrder"
+	OrderService_WatchOrders_FullMethodName       = "/oms.v1.OrderService/WatchOrders"
+	OrderService_GetTimeline_FullMethodName       = "/oms.v1.OrderService/GetTimeline"
+	OrderService_GetOperation_FullMethodName      = "/oms.v1.OrderService/GetOperation"
 )
 
 // OrderServiceClient is the client API for OrderService service.
@@ -41,6 +42,12 @@ const (
 type OrderServiceClient interface {
 	// CreateOrder accepts an order durably and answers it as PENDING. Its stock is reserved by the event that follows.
 	CreateOrder(ctx context.Context, in *CreateOrderRequest, opts ...grpc.CallOption) (*CreateOrderResponse, error)
+	// BatchCreateOrders accepts up to 100 orders at once (requirements C-4).
+	//
+	// With atomic they are accepted all or none, in one transaction. Else each is accepted or refused by itself, under a key of its own
+	// that is derived from the batch's, and the answer says what became of each. A repeat answers the same, and carries out what was not
+	// done the first time for a reason that passes.
+	BatchCreateOrders(ctx context.Context, in *BatchCreateOrdersRequest, opts ...grpc.CallOption) (*BatchCreateOrdersResponse, error)
 	// GetOrder answers one order.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
 	// ListOrders answers orders newest first, a page at a time. An empty list is a result (requirements C-6, O-10).
@@ -79,6 +86,16 @@ func (c *orderServiceClient) CreateOrder(ctx context.Context, in *CreateOrderReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateOrderResponse)
 	err := c.cc.Invoke(ctx, OrderService_CreateOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) BatchCreateOrders(ctx context.Context, in *BatchCreateOrdersRequest, opts ...grpc.CallOption) (*BatchCreateOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchCreateOrdersResponse)
+	err := c.cc.Invoke(ctx, OrderService_BatchCreateOrders_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +220,12 @@ func (c *orderServiceClient) GetOperation(ctx context.Context, in *GetOperationR
 type OrderServiceServer interface {
 	// CreateOrder accepts an order durably and answers it as PENDING. Its stock is reserved by the event that follows.
 	CreateOrder(context.Context, *CreateOrderRequest) (*CreateOrderResponse, error)
+	// BatchCreateOrders accepts up to 100 orders at once (requirements C-4).
+	//
+	// With atomic they are accepted all or none, in one transaction. Else each is accepted or refused by itself, under a key of its own
+	// that is derived from the batch's, and the answer says what became of each. A repeat answers the same, and carries out what was not
+	// done the first time for a reason that passes.
+	BatchCreateOrders(context.Context, *BatchCreateOrdersRequest) (*BatchCreateOrdersResponse, error)
 	// GetOrder answers one order.
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
 	// ListOrders answers orders newest first, a page at a time. An empty list is a result (requirements C-6, O-10).
@@ -239,6 +262,9 @@ type UnimplementedOrderServiceServer struct{}
 
 func (UnimplementedOrderServiceServer) CreateOrder(context.Context, *CreateOrderRequest) (*CreateOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) BatchCreateOrders(context.Context, *BatchCreateOrdersRequest) (*BatchCreateOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchCreateOrders not implemented")
 }
 func (UnimplementedOrderServiceServer) GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrder not implemented")
@@ -302,6 +328,24 @@ func _OrderService_CreateOrder_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(OrderServiceServer).CreateOrder(ctx, req.(*CreateOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_BatchCreateOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchCreateOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).BatchCreateOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_BatchCreateOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).BatchCreateOrders(ctx, req.(*BatchCreateOrdersRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -464,6 +508,10 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateOrder",
 			Handler:    _OrderService_CreateOrder_Handler,
+		},
+		{
+			MethodName: "BatchCreateOrders",
+			Handler:    _OrderService_BatchCreateOrders_Handler,
 		},
 		{
 			MethodName: "GetOrder",

@@ -139,6 +139,305 @@ func (x *CreateOrderResponse) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *BatchCreateOrdersRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"items":`...)
+	b = append(b, '[')
+	for i, element := range x.Items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"atomic":`...)
+	b = codec.AppendBool(b, x.Atomic)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *BatchCreateOrdersRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "items":
+			if r.Enter("items", &seen, 0) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(BatchOrder)
+					value.DecodeJSON(r)
+					x.Items = append(x.Items, value)
+				}
+			}
+		case "atomic":
+			if r.Enter("atomic", &seen, 1) {
+				x.Atomic = r.Bool()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 2) {
+				x.DryRun = r.Bool()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *BatchOrder) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"change_id":`...)
+	b = codec.AppendString(b, x.ChangeId)
+	if x.Order != nil {
+		b = append(b, `,"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *BatchOrder) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "change_id":
+			if r.Enter("change_id", &seen, 0) {
+				x.ChangeId = r.Text()
+			}
+		case "order":
+			if r.Enter("order", &seen, 1) {
+				x.Order = new(CreateOrderRequest)
+				x.Order.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *BatchCreateOrdersResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"results":`...)
+	b = append(b, '[')
+	for i, element := range x.Results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *BatchCreateOrdersResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "results":
+			if r.Enter("results", &seen, 0) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(ChangeResult)
+					value.DecodeJSON(r)
+					x.Results = append(x.Results, value)
+				}
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeResult) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"change_id":`...)
+	b = codec.AppendString(b, x.ChangeId)
+	b = append(b, `,"sequence_id":`...)
+	b = codec.AppendInt(b, x.SequenceId)
+	if x.OccurredAt != nil {
+		b = append(b, `,"occurred_at":`...)
+		b = codec.AppendTimestamp(b, x.OccurredAt)
+	}
+	b = append(b, `,"status":`...)
+	b = codec.AppendEnum(b, x.Status, namesChangeStatus)
+	if x.Error != nil {
+		b = append(b, `,"error":`...)
+		b = x.Error.AppendJSON(b)
+	}
+	if x.Order != nil {
+		b = append(b, `,"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeResult) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "change_id":
+			if r.Enter("change_id", &seen, 0) {
+				x.ChangeId = r.Text()
+			}
+		case "sequence_id":
+			if r.Enter("sequence_id", &seen, 1) {
+				x.SequenceId = r.Int32()
+			}
+		case "occurred_at":
+			if r.Enter("occurred_at", &seen, 2) {
+				x.OccurredAt = r.Timestamp()
+			}
+		case "status":
+			if r.Enter("status", &seen, 3) {
+				x.Status = codec.ReadEnum[ChangeStatus](r, namesChangeStatus)
+			}
+		case "error":
+			if r.Enter("error", &seen, 4) {
+				x.Error = new(ChangeError)
+				x.Error.DecodeJSON(r)
+			}
+		case "order":
+			if r.Enter("order", &seen, 5) {
+				x.Order = new(Order)
+				x.Order.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeError) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"code":`...)
+	b = codec.AppendString(b, x.Code)
+	b = append(b, `,"message":`...)
+	b = codec.AppendString(b, x.Message)
+	b = append(b, `,"retryable":`...)
+	b = codec.AppendBool(b, x.Retryable)
+	b = append(b, `,"field_violations":`...)
+	b = append(b, '[')
+	for i, element := range x.FieldViolations {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"metadata":`...)
+	b = append(b, '{')
+	for i, key := range codec.SortedKeys(x.Metadata) {
+		b = codec.AppendKey(b, i == 0, key)
+		b = codec.AppendString(b, x.Metadata[key])
+	}
+	b = append(b, '}')
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeError) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "code":
+			if r.Enter("code", &seen, 0) {
+				x.Code = r.Text()
+			}
+		case "message":
+			if r.Enter("message", &seen, 1) {
+				x.Message = r.Text()
+			}
+		case "retryable":
+			if r.Enter("retryable", &seen, 2) {
+				x.Retryable = r.Bool()
+			}
+		case "field_violations":
+			if r.Enter("field_violations", &seen, 3) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(ChangeViolation)
+					value.DecodeJSON(r)
+					x.FieldViolations = append(x.FieldViolations, value)
+				}
+			}
+		case "metadata":
+			if r.Enter("metadata", &seen, 4) {
+				for m := r.Object(); ; {
+					key, ok := r.NextEntry(&m, func(key string) bool { _, has := x.Metadata[key]; return has })
+					if !ok {
+						break
+					}
+					value := r.Text()
+					if x.Metadata == nil {
+						x.Metadata = make(map[string]string)
+					}
+					x.Metadata[key] = value
+				}
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeViolation) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"field":`...)
+	b = codec.AppendString(b, x.Field)
+	b = append(b, `,"description":`...)
+	b = codec.AppendString(b, x.Description)
+	b = append(b, `,"reason":`...)
+	b = codec.AppendString(b, x.Reason)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeViolation) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "field":
+			if r.Enter("field", &seen, 0) {
+				x.Field = r.Text()
+			}
+		case "description":
+			if r.Enter("description", &seen, 1) {
+				x.Description = r.Text()
+			}
+		case "reason":
+			if r.Enter("reason", &seen, 2) {
+				x.Reason = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *GetOrderRequest) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -923,6 +1222,8 @@ func (x *GetOperationResponse) DecodeJSON(r *codec.Reader) {
 	}
 }
 
+var namesChangeStatus = codec.NewEnum(ChangeStatus_name, ChangeStatus_value)
+
 // MethodOrderServiceCreateOrder are the rules of OrderService.CreateOrder.
 var MethodOrderServiceCreateOrder = &contract.Method{
 	FullName:      "/oms.v1.OrderService/CreateOrder",
@@ -935,6 +1236,20 @@ var MethodOrderServiceCreateOrder = &contract.Method{
 	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "PRICE_CHANGED"},
 	NewRequest:    func() proto.Message { return new(CreateOrderRequest) },
 	NewResponse:   func() proto.Message { return new(CreateOrderResponse) },
+}
+
+// MethodOrderServiceBatchCreateOrders are the rules of OrderService.BatchCreateOrders.
+var MethodOrderServiceBatchCreateOrders = &contract.Method{
+	FullName:      "/oms.v1.OrderService/BatchCreateOrders",
+	Service:       "oms.v1.OrderService",
+	Name:          "BatchCreateOrders",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:write"},
+	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "CURRENCY_UNKNOWN", "NEGATIVE_AMOUNT"},
+	NewRequest:    func() proto.Message { return new(BatchCreateOrdersRequest) },
+	NewResponse:   func() proto.Message { return new(BatchCreateOrdersResponse) },
 }
 
 // MethodOrderServiceGetOrder are the rules of OrderService.GetOrder.
@@ -1102,6 +1417,7 @@ var MethodOrderServiceGetOperation = &contract.Method{
 // OrderServiceMethods are the rules of the methods of OrderService.
 var OrderServiceMethods = []*contract.Method{
 	MethodOrderServiceCreateOrder,
+	MethodOrderServiceBatchCreateOrders,
 	MethodOrderServiceGetOrder,
 	MethodOrderServiceListOrders,
 	MethodOrderServicePayOrder,
@@ -1126,6 +1442,22 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 			},
 			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
 				response, err := service.CreateOrder(ctx, request.(*CreateOrderRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServiceBatchCreateOrders,
+			Verb:   "POST", Template: "/v1/orders:batchCreate",
+			Body:   true,
+			Decode: readOrderServiceBatchCreateOrders0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*BatchCreateOrdersResponse).AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.BatchCreateOrders(ctx, request.(*BatchCreateOrdersRequest))
 				if err != nil {
 					return nil, err
 				}
@@ -1288,6 +1620,16 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 // readOrderServiceCreateOrder0 makes the request of POST /v1/orders.
 func readOrderServiceCreateOrder0(in *contract.Input) proto.Message {
 	m := new(CreateOrderRequest)
+	in.ReadBody("", m)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServiceBatchCreateOrders0 makes the request of POST /v1/orders:batchCreate.
+func readOrderServiceBatchCreateOrders0(in *contract.Input) proto.Message {
+	m := new(BatchCreateOrdersRequest)
 	in.ReadBody("", m)
 	for in.NextQuery() {
 		in.UnknownQuery()

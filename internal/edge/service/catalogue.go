@@ -30,7 +30,7 @@ func (c *Catalogues) has(tenant string) bool {
 // create carries a new order out.
 func (s *Orders) create(ctx context.Context, create order.Create) (*omsv1.Order, error) {
 	c := prepare(ctx)
-	c.Steps, c.Size = flow.Create(create), 4+len(create.Lines)
+	c.Steps, c.Size = flow.Create(create), size(&create)
 	named := s.Catalogues.has(create.Tenant)
 	if named {
 		c.Steps = flow.CreateAtPrices(create)
@@ -42,6 +42,19 @@ func (s *Orders) create(ctx context.Context, create order.Create) (*omsv1.Order,
 	s.Catalogues.tenants.Store(create.Tenant, true)
 	c.Steps = flow.CreateAtPrices(create)
 	return submit(ctx, s.Environment, c, &omsv1.Order{})
+}
+
+// submitPriced submits a command that makes orders; steps answers its steps, with the prices named or not.
+func (s *Orders) submitPriced(ctx context.Context, c command.Command, steps func(named bool) []command.Step) command.Result {
+	named := s.Catalogues.has(c.Tenant)
+	c.Steps = steps(named)
+	result := s.Submit(ctx, c)
+	if named || result.Fault == nil || result.Fault.Reason != catalogue.Opened {
+		return result
+	}
+	s.Catalogues.tenants.Store(c.Tenant, true)
+	c.Steps = steps(true)
+	return s.Submit(ctx, c)
 }
 
 // Catalogue implements oms.v1.CatalogueService.

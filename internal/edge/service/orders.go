@@ -53,6 +53,16 @@ func (s *Orders) stocked(ctx context.Context, orderID string) (flow.Subject, err
 
 // CreateOrder implements the contract.
 func (s *Orders) CreateOrder(ctx context.Context, request *omsv1.CreateOrderRequest) (*omsv1.CreateOrderResponse, error) {
+	create, refusal := s.draft(ctx, request)
+	if refusal != nil {
+		return nil, refusal
+	}
+	answer, err := s.create(ctx, create)
+	return &omsv1.CreateOrderResponse{Order: answer}, err
+}
+
+// draft reads the request of an order.
+func (s *Orders) draft(ctx context.Context, request *omsv1.CreateOrderRequest) (order.Create, *fault.Fault) {
 	draft := order.Draft{
 		Tenant: edge.ScopeOf(ctx).Caller.Tenant, CustomerID: request.CustomerId, Currency: request.Currency,
 		ClientReference: request.ClientReference, Metadata: request.Metadata,
@@ -66,13 +76,11 @@ func (s *Orders) CreateOrder(ctx context.Context, request *omsv1.CreateOrderRequ
 		draft.AdjustmentNames = append(draft.AdjustmentNames, adjustment.Name)
 		draft.AdjustmentAmounts = append(draft.AdjustmentAmounts, priced(adjustment.Amount))
 	}
-	create, refusal := order.NewCreate(draft, s.UnpaidFor, s.Random())
-	if refusal != nil {
-		return nil, refusal
-	}
-	answer, err := s.create(ctx, create)
-	return &omsv1.CreateOrderResponse{Order: answer}, err
+	return order.NewCreate(draft, s.UnpaidFor, s.Random())
 }
+
+// size is the rows that a new order comes to.
+func size(create *order.Create) int { return 4 + len(create.Lines) }
 
 func priced(money *omsv1.Money) order.Priced {
 	return order.Priced{Currency: money.GetCurrency(), AmountMinor: money.GetAmountMinor()}
@@ -221,7 +229,7 @@ func (s *Orders) GetOperation(ctx context.Context, request *omsv1.GetOperationRe
 	}
 	if method := s.Methods[answer.Method]; method != nil {
 		response.HttpStatus = int32(method.SuccessStatus) //nolint:gosec // three digits
-		if method.Service == omsv1.OrderService_ServiceDesc.ServiceName {
+		if method.Service == omsv1.OrderService_ServiceDesc.ServiceName && answer.Method != omsv1.OrderService_BatchCreateOrders_FullMethodName {
 			response.Order = &omsv1.Order{}
 			if err := proto.Unmarshal(answer.Body, response.Order); err != nil {
 				return nil, fault.From(err)

@@ -75,6 +75,12 @@ func submit[M proto.Message](ctx context.Context, e *Environment, c command.Comm
 	if result.Fault != nil {
 		return none, result.Fault
 	}
+	return answerOf(result, empty)
+}
+
+// answerOf reads the answer of a success.
+func answerOf[M proto.Message](result command.Result, empty M) (M, error) {
+	var none M
 	if result.Row != nil {
 		if message, found := wire.Message(result.Row).(M); found {
 			return message, nil
