@@ -32,7 +32,7 @@ func (s *stuck) Run(c *console, ctx *contextOf, o *handle) error {
 	var answer *omsv1.ListStuckOrdersResponse
 	err := o.with(ctx, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
 		answer, err = omsv1.NewOperationsServiceClient(conn).ListStuckOrders(ctx,
-			&omsv1.ListStuckOrdersRequest{OlderThanSeconds: int32(s.OlderThan.Seconds())}) //nolint:gosec // a duration of a person's
+			&omsv1.ListStuckOrdersRequest{OlderThanSeconds: int32(s.OlderThan.Seconds())})
 		return err
 	})
 	switch {
