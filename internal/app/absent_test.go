@@ -65,6 +65,8 @@ var mutations = map[string]struct {
 	"AdminService/ReplayDeadLetter": {
 		request: &omsv1.ReplayDeadLetterRequest{Id: "deadletter:0198a000-0000-7000-8000-000000000000"},
 	},
+	"OperationsService/RetryStep":         {request: &omsv1.RetryStepRequest{OrderId: noOrder, Operator: "ann", Reason: "r"}},
+	"OperationsService/ForceCompensation": {request: &omsv1.ForceCompensationRequest{OrderId: noOrder, Operator: "ann", Reason: "r"}},
 }
 
 // harmless are the fields whose absence is a choice, and what it means.

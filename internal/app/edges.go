@@ -77,6 +77,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	omsv1.RegisterCatalogueServiceServer(e.private, prices)
 	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
+	omsv1.RegisterOperationsServiceServer(e.private, &service.Operations{Environment: environment})
 	a.edges = e
 	a.closers = append(a.closers, e.close)
 	if err := e.listen(ctx, &a.config); err != nil {

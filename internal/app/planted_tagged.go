@@ -131,9 +131,9 @@ type hastyTransaction struct {
 	store *hasty
 }
 
-// Commit forgets one batch of twenty, after it was answered.
+// Commit forgets one batch of five, after it was answered.
 func (t *hastyTransaction) Commit(ctx context.Context, changes *state.Changes) error {
-	if len(changes.Answers) > 0 && t.store.count.Add(1)%20 == 0 {
+	if len(changes.Answers) > 0 && t.store.count.Add(1)%5 == 0 {
 		t.Transaction.Rollback()
 		return nil
 	}

@@ -94,6 +94,8 @@ func updatedOrder(entry *omsv1.TimelineEntry, message *omsv1.OrderUpdated) {
 		entry.Detail = message.Order.GetStatusDetail()
 	case reasonDeclined:
 		entry.Detail = message.Order.GetPayment().GetDeclineReason()
+	case order.OperatorRetry, order.OperatorCompensation:
+		entry.Detail, entry.By = message.Order.GetStatusDetail(), omsv1.TimelineParty_TIMELINE_PARTY_OPERATOR
 	}
 	entry.Message = updateWords(message.Reason)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
+	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/money"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -99,6 +100,10 @@ func updateWords(reason string) string {
 		return "A refund was carried out."
 	case reasonRefundFailed:
 		return "The gateway refused a refund."
+	case order.OperatorRetry:
+		return "An operator has the step tried again that the order waits for."
+	case order.OperatorCompensation:
+		return "An operator ends the order: stock is released, money is given back."
 	default:
 		return "The order changed: " + reason + "."
 	}

@@ -14,5 +14,6 @@ var Methods = slices.Concat(
 	DevServiceMethods,
 	PaymentServiceMethods,
 	InventoryServiceMethods,
+	OperationsServiceMethods,
 	OrderServiceMethods,
 )

@@ -39,6 +39,7 @@ type program struct {
 	Verify    verify    `cmd:"" help:"Check the invariants of a database, beside a live server if need be."`
 	Drill     drills    `cmd:"" help:"Try the rules of the system on a server, with kill -9 and a failing gateway, and print the verdict."`
 	DLQ       dlq       `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
+	Orders    handle    `cmd:"" help:"Find stuck orders and act on them, through a running server."`
 	Catalogue catalogue `cmd:"" help:"Import the prices of the catalogue, through a running server."`
 	Migrate   migrate   `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`
 	Health    health    `cmd:"" help:"Ask the server of this machine whether it accepts commands, for health checks."`

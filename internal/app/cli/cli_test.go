@@ -49,7 +49,8 @@ func TestHelp(t *testing.T) {
 	var all strings.Builder
 	for _, arguments := range [][]string{
 		{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"demo", "--help"}, {"replay", "--help"}, {"verify", "--help"}, {"drill", "--help"}, {"dlq", "--help"},
-		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"migrate", "--help"}, {"health", "--help"},
+		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"orders", "stuck", "--help"}, {"orders", "retry", "--help"},
+		{"orders", "compensate", "--help"}, {"migrate", "--help"}, {"health", "--help"},
 		{"version", "--help"},
 	} {
 		code, out, errOut := oms(arguments...)
