@@ -147,7 +147,8 @@ func (c *Config) checkNumbers(p *Problems) {
 		flag  string
 		value time.Duration
 	}{
-		{"unpaid-for", c.UnpaidFor}, {"payment-wait", c.PaymentWait}, {"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
+		{"unpaid-for", c.UnpaidFor}, {"payment-wait", c.PaymentWait},
+		{"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
 		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
 		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout},
 	} {

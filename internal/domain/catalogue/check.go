@@ -97,7 +97,8 @@ func Quote(prices map[string]*state.Price, wanted []Wanted, amountField, said st
 			currency = price.Currency
 		}
 		if price.Currency != currency {
-			violate(field, "CURRENCY_MISMATCH", "%q is sold in %s and the products before in %s; order them apart", line.SKU, price.Currency, currency)
+			violate(field, "CURRENCY_MISMATCH", "%q is sold in %s and the products before in %s; order them apart",
+				line.SKU, price.Currency, currency)
 			continue
 		}
 		sum, err := money.Multiply(price.AmountMinor, int64(line.Quantity))
@@ -121,7 +122,8 @@ func Quote(prices map[string]*state.Price, wanted []Wanted, amountField, said st
 	case amount < 0:
 		violate(amountField, "NEGATIVE_AMOUNT", "must be 0 or more, is %s", said)
 	case amount != total:
-		violate(amountField, PriceChanged, "is %s %s, the products come to %s", money.Format(amount, currency), currency, money.Format(total, currency))
+		violate(amountField, PriceChanged, "is %s %s, the products come to %s",
+			money.Format(amount, currency), currency, money.Format(total, currency))
 		refused.With("currency", currency).With("amount_minor", strconv.FormatInt(total, 10))
 	}
 	if refused != nil {

@@ -83,7 +83,8 @@ func (r *report) bad(line int, field, reason, format string, arguments ...any) {
 	if r.fault == nil {
 		r.fault = fault.New(fault.InvalidArgument, "IMPORT_INVALID", "the list is not valid and nothing of it was taken; see the field violations")
 	}
-	if r.wrong++; r.wrong > reportLimit {
+	r.wrong++
+	if r.wrong > reportLimit {
 		return
 	}
 	place := fmt.Sprintf("line %d", line)

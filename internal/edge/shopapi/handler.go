@@ -124,7 +124,8 @@ func (h *Handler) receive(in *incoming) (context.Context, int, *fault.Fault) {
 		case h.strangers <- struct{}{}:
 			defer func() { <-h.strangers }()
 		default:
-			return nil, 0, fault.New(fault.ResourceExhausted, "TOO_MANY_REQUESTS", "too many requests arrive at once; try again").After(time.Second)
+			return nil, 0, fault.New(fault.ResourceExhausted, "TOO_MANY_REQUESTS",
+				"too many requests arrive at once; try again").After(time.Second)
 		}
 	}
 	connection := http.NewResponseController(in.w)
@@ -134,9 +135,11 @@ func (h *Handler) receive(in *incoming) (context.Context, int, *fault.Fault) {
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return nil, http.StatusRequestEntityTooLarge, fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", "the body is longer than %d bytes", h.BodyLimit)
+		return nil, http.StatusRequestEntityTooLarge, fault.New(fault.InvalidArgument, "BODY_TOO_LARGE",
+			"the body is longer than %d bytes", h.BodyLimit)
 	case err != nil:
-		return nil, 0, fault.New(fault.InvalidArgument, "BODY_UNREADABLE", "the body ended before its announced length, or took too long").Because(err)
+		return nil, 0, fault.New(fault.InvalidArgument, "BODY_UNREADABLE",
+			"the body ended before its announced length, or took too long").Because(err)
 	}
 	in.body = body
 	return in.Context(), 0, nil

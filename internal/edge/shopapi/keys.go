@@ -65,7 +65,8 @@ func NewKeys(keys []Key) (*Keys, error) {
 			return nil, fmt.Errorf("signing keys[%d]: write one of hmac_secret and ed25519_public_key", i)
 		case key.HMACSecret != "":
 			if len(key.HMACSecret) < leastSecret {
-				return nil, fmt.Errorf("signing keys[%d].hmac_secret: must have %d bytes or more, such as `openssl rand -hex 32` prints", i, leastSecret)
+				return nil, fmt.Errorf("signing keys[%d].hmac_secret: must have %d bytes or more, such as `openssl rand -hex 32` prints",
+					i, leastSecret)
 			}
 			k.verifiers[whose] = append(k.verifiers[whose], shared([]byte(key.HMACSecret)))
 		default:

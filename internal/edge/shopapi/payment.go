@@ -98,14 +98,16 @@ func outcome(order *omsv1.Order) answer {
 		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
 	case omsv1.PaymentStatus_PAYMENT_STATUS_DECLINED:
 		return said(http.StatusBadRequest, "Payment failed due to "+strings.ReplaceAll(payment.GetDeclineReason(), "_", " "), paid("failed", ""))
+	default: // the order tells
 	}
 	switch order.Status {
 	case omsv1.OrderStatus_ORDER_STATUS_CONFIRMED, omsv1.OrderStatus_ORDER_STATUS_REFUNDED: // of amount 0
 		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
 	case omsv1.OrderStatus_ORDER_STATUS_CANCELED:
 		return said(http.StatusBadRequest, "Payment failed: the order was canceled, "+order.StatusReason, paid("failed", ""))
+	default:
+		return said(http.StatusAccepted, "Payment is being processed", paid("processing", payment.GetPaymentId()))
 	}
-	return said(http.StatusAccepted, "Payment is being processed", paid("processing", payment.GetPaymentId()))
 }
 
 func paid(status, transaction string) func(e *jx.Encoder) {
