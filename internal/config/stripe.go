@@ -4,7 +4,7 @@ import "net/url"
 
 // StripeSettings is the account at Stripe that takes payments.
 type StripeSettings struct {
-	StripeSecretKey     Secret `group:"Orders" placeholder:"SECRET" help:"Key of the account at Stripe: sk_... or, better, rk_..."`
+	StripeSecretKey     Secret `group:"Orders" placeholder:"SECRET" help:"Key of the account at Stripe: sk_... or, better, rk_... with few rights."`
 	StripeWebhookSecret Secret `group:"Orders" placeholder:"SECRET" help:"What Stripe signs its messages with; a second one behind a comma."`
 	StripeURL           string `name:"stripe-url" group:"Orders" placeholder:"URL" help:"Stripe's API; elsewhere for tests only."`
 }
