@@ -61,7 +61,7 @@ func (a *App) openEdges(ctx context.Context) error {
 		return fmt.Errorf("REST routes: %w", err)
 	}
 	e := &edges{
-		apiServer: a.httpServer(rest),
+		apiServer: a.httpServer(a.withWebhooks(rest)),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
 		public:    a.grpcServer(chain, environment.Methods, false),
 		private:   a.grpcServer(chain, environment.Methods, true),

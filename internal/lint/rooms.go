@@ -101,6 +101,11 @@ var Rooms = []Room{
 	},
 
 	{
+		Name: "edge/webhook", May: with(leaves, "effect/gateway"), Libs: []string{"golang.org/x/sync", "github.com/hashicorp/golang-lru/v2"},
+		Why: "callbacks are handed to whoever keeps outcomes; what they mean is not the edge's",
+	},
+
+	{
 		Name: "wire", May: with(valueLeaves, "gen/...", "domain/..."), Libs: []string{"google.golang.org/protobuf"},
 		Why: "rows and messages are translated in one place, for answers and for events",
 	},
@@ -124,6 +129,16 @@ var Rooms = []Room{
 	},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
 	{Name: "effect", May: with(leaves, "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
+	{
+		Name: "effect/gateway/remote", May: with(leaves, "effect/gateway"),
+		Libs: []string{"github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "an adapter knows the gateway's interface and its own protocol",
+	},
+	{
+		Name: "effect/gateway/server", May: with(leaves, "effect/gateway", "effect/gateway/remote"),
+		Libs: []string{"golang.org/x/sync", "github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "the simulator as a program knows nothing of who calls it",
+	},
 
 	// Reads.
 	{Name: "view", May: leaves, Why: "reads never go through the pipeline"},

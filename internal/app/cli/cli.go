@@ -32,15 +32,16 @@ const (
 type program struct {
 	Config kong.ConfigFlag `placeholder:"FILE" help:"YAML file of settings; the environment and flags go before it."`
 
-	Dev     dev     `cmd:"" help:"Run everything on this machine for a try: embedded store and bus, simulated payments, no credentials."`
-	Demo    demoRun `cmd:"" help:"Do what dev does, send realistic orders through it, report and exit."`
-	Serve   serve   `cmd:"" help:"Run a server. Unsafe settings are refused."`
-	Replay  replay  `cmd:"" help:"Send the real orders of a file through a running server and compare the totals."`
-	Verify  verify  `cmd:"" help:"Check the invariants of a database, beside a live server if need be."`
-	DLQ     dlq     `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
-	Migrate migrate `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`
-	Health  health  `cmd:"" help:"Ask the server of this machine whether it accepts commands, for health checks."`
-	Version ver     `cmd:"" help:"Tell the version of this program."`
+	Dev     dev       `cmd:"" help:"Run everything on this machine for a try: embedded store and bus, simulated payments, no credentials."`
+	Demo    demoRun   `cmd:"" help:"Do what dev does, send realistic orders through it, report and exit."`
+	Serve   serve     `cmd:"" help:"Run a server. Unsafe settings are refused."`
+	Replay  replay    `cmd:"" help:"Send the real orders of a file through a running server and compare the totals."`
+	Verify  verify    `cmd:"" help:"Check the invariants of a database, beside a live server if need be."`
+	DLQ     dlq       `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
+	Gateway simulated `cmd:"" help:"Run the payment simulator as a gateway of its own, with failures on demand."`
+	Migrate migrate   `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`
+	Health  health    `cmd:"" help:"Ask the server of this machine whether it accepts commands, for health checks."`
+	Version ver       `cmd:"" help:"Tell the version of this program."`
 }
 
 // console is what commands write to.

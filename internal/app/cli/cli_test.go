@@ -49,7 +49,7 @@ func TestHelp(t *testing.T) {
 	var all strings.Builder
 	for _, arguments := range [][]string{
 		{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"demo", "--help"}, {"replay", "--help"}, {"verify", "--help"}, {"dlq", "--help"},
-		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"migrate", "--help"}, {"health", "--help"},
+		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"gateway", "--help"}, {"migrate", "--help"}, {"health", "--help"},
 		{"version", "--help"},
 	} {
 		code, out, errOut := oms(arguments...)
