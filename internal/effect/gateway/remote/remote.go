@@ -118,7 +118,7 @@ func New(options Options) (*Gateway, error) {
 		options: options, receiver: receiver,
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		// The bulkhead is outside: what finds no room says nothing about the gateway and is not counted by the breaker.
-		guard: failsafe.With(bulkhead.New[gateway.Answer](uint(options.Calls)), breaker.Build()), //nolint:gosec // above zero
+		guard: failsafe.With(bulkhead.New[gateway.Answer](uint(options.Calls)), breaker.Build()),
 	}, nil
 }
 

@@ -85,7 +85,8 @@ func TestClassOfBrokenConnections(t *testing.T) {
 	var calls atomic.Int64
 	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that its client goes
-		if calls.Add(1); r.Header.Get(HeaderKey) == "stall" {
+		calls.Add(1)
+		if r.Header.Get(HeaderKey) == "stall" {
 			<-r.Context().Done()
 		}
 		if r.Method == http.MethodGet {

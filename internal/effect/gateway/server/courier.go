@@ -69,11 +69,10 @@ func newCourier(callback, secret string, log *slog.Logger) (*courier, error) {
 	return c, nil
 }
 
-func (c *courier) close() error {
+func (c *courier) close() {
 	c.stop()
 	c.group.Wait()
 	c.client.CloseIdleConnections()
-	return nil
 }
 
 // send implements gateway.Callback: a callback is on its way. It is one message however often it is sent, so a duplicate has the

@@ -70,7 +70,8 @@ func Open(options Options) (*Server, error) {
 		Journal: s.journal, Callback: courier.send, Latency: options.Delay, LateAfter: options.Late,
 	})
 	if err != nil {
-		return nil, errors.Join(err, courier.close())
+		courier.close()
+		return nil, err
 	}
 	for _, kind := range []string{gateway.KindHold, gateway.KindCapture, gateway.KindVoid, gateway.KindRefund} {
 		s.mux.HandleFunc("POST "+remote.Path(kind), s.asked(func(w http.ResponseWriter, r *http.Request) { s.call(w, r, kind) }))
@@ -87,7 +88,11 @@ func Open(options Options) (*Server, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // Close ends the gateway. Callbacks that wait are lost.
-func (s *Server) Close() error { return errors.Join(s.simulator.Close(), s.courier.close()) }
+func (s *Server) Close() error {
+	err := s.simulator.Close()
+	s.courier.close()
+	return err
+}
 
 // asked lets in who has the API key.
 func (s *Server) asked(handle http.HandlerFunc) http.HandlerFunc {
