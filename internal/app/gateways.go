@@ -20,7 +20,7 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--gateways-file: %w", err)
 	}
-	opened := map[string]gateway.Gateway{}
+	gateways := map[string]gateway.Gateway{}
 	a.receivers = map[string]gateway.Receiver{}
 	for _, g := range configured {
 		switch g.Kind {
@@ -29,16 +29,16 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 			if err != nil {
 				return nil, err
 			}
-			opened[g.Name] = simulator
+			gateways[g.Name] = simulator
 		case config.GatewayRemote:
-			remote, err := a.openRemote(g)
+			opened, err := a.openRemote(g)
 			if err != nil {
 				return nil, err
 			}
-			opened[g.Name], a.receivers[g.Name] = remote, remote
+			gateways[g.Name], a.receivers[g.Name] = opened, opened
 		}
 	}
-	return opened, nil
+	return gateways, nil
 }
 
 func (a *App) openSimulator() (*gateway.Simulator, error) {

@@ -18,7 +18,7 @@ type simulated struct {
 	Addr        string        `env:"-" default:"127.0.0.1:9400" help:"Where calls are taken."`
 	CallbackURL string        `env:"-" default:"http://127.0.0.1:8080/webhooks/remote" help:"Where outcomes are told."`
 	Secret      config.Secret `env:"OMS_GATEWAY_SECRET" required:"" placeholder:"whsec_…" help:"Signs callbacks, as Standard Webhooks says."`
-	APIKey      config.Secret `env:"OMS_GATEWAY_API_KEY" placeholder:"SECRET" help:"Bearer token that callers must have; off loopback it is required."`
+	APIKey      config.Secret `env:"OMS_GATEWAY_API_KEY" placeholder:"SECRET" help:"Bearer token of callers; off loopback it is required."`
 	DataDir     string        `env:"-" default:"./gateway-data" help:"Folder of the journal of everything that was done."`
 	Delay       time.Duration `env:"-" default:"1ms" help:"From a call to its callback, give or take a half."`
 	Late        time.Duration `env:"-" default:"20s" help:"The same of sim:late."`
