@@ -48,8 +48,8 @@ type App struct {
 
 	store     closableStore
 	bus       *nats.Bus
-	simulator *gateway.Simulator
-	stripe    *stripe.Gateway // nil without an account
+	stripe    *stripe.Gateway             // nil without an account
+	receivers map[string]gateway.Receiver // of callbacks, by gateway
 	table     *table
 	pipeline  *pipeline.Pipeline
 	relay     *outbox.Relay
@@ -192,23 +192,12 @@ func (a *App) makeEffects() error {
 	if !a.config.Has(config.RoleEffect) {
 		return nil
 	}
-	journal := a.config.JournalPath()
-	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
-		return fmt.Errorf("make the folder of the gateway's journal: %w", err)
-	}
-	var err error
-	a.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "",
-		Callback: plantedCallback(func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
-			return a.effects.Callback(ctx, tenant, key, answer)
-		}),
-	})
+	gateways, err := a.openGateways()
 	if err != nil {
-		return fmt.Errorf("open the gateway simulator: %w", err)
+		return err
 	}
-	a.closers = append(a.closers, a.simulator.Close)
 	a.effects, err = effect.New(effect.Options{
-		Store: a.store, Gateways: a.gateways(), Flow: effectFlow(),
+		Store: a.store, Gateways: gateways, Flow: effectFlow(),
 		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	})

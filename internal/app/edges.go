@@ -66,7 +66,7 @@ func (a *App) openEdges(ctx context.Context) error {
 		return err
 	}
 	e := &edges{
-		apiServer: a.httpServer(handler),
+		apiServer: a.httpServer(a.withWebhooks(handler)),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
 		public:    public,
 		private:   a.grpcServer(chain, environment.Methods, true),

@@ -24,15 +24,6 @@ func (a *App) openStripe() (*stripe.Gateway, error) {
 	return opened, nil
 }
 
-// gateways are those that effects may name: also one that takes no new payments has old ones to capture and to refund.
-func (a *App) gateways() map[string]gateway.Gateway {
-	gateways := map[string]gateway.Gateway{config.Simulator: plantedGateway(a.simulator)}
-	if a.stripe != nil {
-		gateways[config.Stripe] = a.stripe
-	}
-	return gateways
-}
-
 // stripeToken is the form of a payment method's number at Stripe.
 var stripeToken = regexp.MustCompile(`^pm_[A-Za-z0-9_]{1,250}$`)
 

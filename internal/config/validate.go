@@ -150,7 +150,7 @@ func (c *Config) checkNumbers(p *Problems) {
 		{"unpaid-for", c.UnpaidFor}, {"payment-wait", c.PaymentWait},
 		{"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
 		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
-		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout},
+		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout}, {"webhook-tolerance", c.WebhookTolerance},
 	} {
 		if d.value <= 0 || d.value > longestTimeout {
 			p.add("--%s=%v is out of range: write a time above zero, such as 15m.", d.flag, d.value)
@@ -223,9 +223,7 @@ func (c *Config) checkSecurity(p *Problems) {
 			p.add("--shop-keys-file=%s cannot be read: name a file that is there and that this user may read.", c.ShopKeysFile)
 		}
 	}
-	if c.Gateway != "" && c.Gateway != Simulator && c.Gateway != Stripe {
-		p.add("--gateway=%s is unknown: this version has sim, the simulator, and stripe.", c.Gateway)
-	}
+	c.checkGateways(p)
 	c.checkStripe(p)
 	if c.PageTokenKey != "" && len(c.PageTokenKey) < minSecret {
 		p.add("--page-token-key (OMS_PAGE_TOKEN_KEY) is too short: set %d characters or more, such as `openssl rand -hex 32` prints.",

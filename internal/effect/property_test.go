@@ -267,9 +267,15 @@ func (m *machine) event() {
 	}
 }
 
+// endingTokens are those whose payments come to an end by themselves, and whose calls need neither time nor a callback on the way. A wrong
+// amount or currency ends in a dead letter (TestCancelAtAnyMoment, reliability TestFaultsOfTheGateway).
+var endingTokens = slices.DeleteFunc(gateway.Tokens(), func(token string) bool {
+	return slices.Contains([]string{gateway.TokenWrongAmount, gateway.TokenWrongCurrency, gateway.TokenStall, gateway.TokenEarly}, token)
+})
+
 func (m *machine) pay() {
 	subject, o := m.anyOrder()
-	token := rapid.SampledFrom(gateway.Tokens()).Draw(m.t, "token")
+	token := rapid.SampledFrom(endingTokens).Draw(m.t, "token")
 	keep := rapid.Bool().Draw(m.t, "keep")
 	name := order.Name{Tenant: tenant, OrderID: o.ID}
 	m.process().submit(flow.Pay(subject, order.Pay{Name: name, Token: token, KeepOnDecline: keep}, "sim"))

@@ -103,6 +103,11 @@ var Rooms = []Room{
 	},
 
 	{
+		Name: "edge/webhook", May: with(leaves, "effect/gateway"), Libs: []string{"golang.org/x/sync", "github.com/hashicorp/golang-lru/v2"},
+		Why: "callbacks are handed to whoever keeps outcomes; what they mean is not the edge's",
+	},
+
+	{
 		Name: "wire", May: with(valueLeaves, "gen/...", "domain/..."), Libs: []string{"google.golang.org/protobuf"},
 		Why: "rows and messages are translated in one place, for answers and for events",
 	},
@@ -131,6 +136,16 @@ var Rooms = []Room{
 		Why:  "a gateway knows what it is asked and whom it asks",
 	},
 	{Name: "effect", May: with(leaves, "card", "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
+	{
+		Name: "effect/gateway/remote", May: with(leaves, "effect/gateway"),
+		Libs: []string{"github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "an adapter knows the gateway's interface and its own protocol",
+	},
+	{
+		Name: "effect/gateway/server", May: with(leaves, "card", "effect/gateway", "effect/gateway/remote"),
+		Libs: []string{"golang.org/x/sync", "github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "the simulator as a program knows nothing of who calls it",
+	},
 
 	// Reads.
 	{Name: "view", May: leaves, Why: "reads never go through the pipeline"},

@@ -41,6 +41,7 @@ type program struct {
 	DLQ       dlq       `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
 	Orders    handle    `cmd:"" help:"Find stuck orders and act on them, through a running server."`
 	Catalogue catalogue `cmd:"" help:"Import the prices of the catalogue, through a running server."`
+	Gateway   simulated `cmd:"" help:"Run the payment simulator as a gateway of its own, with failures on demand."`
 	Migrate   migrate   `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`
 	Health    health    `cmd:"" help:"Ask the server of this machine whether it accepts commands, for health checks."`
 	Version   ver       `cmd:"" help:"Tell the version of this program."`

@@ -50,7 +50,7 @@ func TestHelp(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"demo", "--help"}, {"replay", "--help"}, {"verify", "--help"}, {"drill", "--help"}, {"dlq", "--help"},
 		{"dlq", "list", "--help"}, {"dlq", "show", "--help"}, {"dlq", "replay", "--help"}, {"orders", "stuck", "--help"}, {"orders", "retry", "--help"},
-		{"orders", "compensate", "--help"}, {"migrate", "--help"}, {"health", "--help"},
+		{"orders", "compensate", "--help"}, {"gateway", "--help"}, {"migrate", "--help"}, {"health", "--help"},
 		{"version", "--help"},
 	} {
 		code, out, errOut := oms(arguments...)

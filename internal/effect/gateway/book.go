@@ -35,7 +35,7 @@ var (
 	operations = []string{KindHold, KindCapture, KindVoid, KindRefund}
 	results    = []string{resultSucceeded, resultDeclined, resultLost}
 	reasons    = []string{"", reasonFunds, reasonToken, reasonNoHold, reasonVoided, reasonCaptured, reasonExceedsHold,
-		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured}
+		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused}
 )
 
 // Reasons of refusals.
@@ -49,6 +49,7 @@ const (
 	reasonCurrency        = "wrong_currency"
 	reasonNotCaptured     = "not_captured"
 	reasonExceedsCaptured = "exceeds_captured"
+	reasonRefused         = "do_not_honor"
 )
 
 func code(names []string, name string) uint8 { return uint8(max(slices.Index(names, name), 0)) } //nolint:gosec // few

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,9 +28,11 @@ type SimulatorOptions struct {
 	LateAfter   time.Duration // the same of TokenLate; 20 s
 	UnknownFor  time.Duration // how long Lookup says Pending of a call that TokenUnknown has lost; 2 s
 	RepeatAfter time.Duration // from the first callback of TokenDuplicate to the second; Latency
-	Deliveries  int           // callbacks under way at most; 64
-	Remember    int           // operations in memory; older ones are looked up in the file; 1,000,000
-	ReadBack    int64         // bytes of an existing journal that are read at the start; 64 MiB
+	// OvertakeAfter is from the callback of TokenEarly that overtakes the answer to the one behind later calls; 500 ms.
+	OvertakeAfter time.Duration
+	Deliveries    int   // callbacks under way at most; 64
+	Remember      int   // operations in memory; older ones are looked up in the file; 1,000,000
+	ReadBack      int64 // bytes of an existing journal that are read at the start; 64 MiB
 
 	// Clock tells the time; the process's when nil. Several simulators on one journal compare their clocks by it.
 	Clock clock.Clock
@@ -46,6 +49,7 @@ func (o *SimulatorOptions) setDefaults() error {
 	setDefault(&o.LateAfter, 20*time.Second)
 	setDefault(&o.UnknownFor, 2*time.Second)
 	setDefault(&o.RepeatAfter, o.Latency)
+	setDefault(&o.OvertakeAfter, 500*time.Millisecond)
 	setDefault(&o.Deliveries, 64)
 	setDefault(&o.Remember, 1_000_000)
 	setDefault(&o.ReadBack, 64<<20)
@@ -132,22 +136,22 @@ func (s *Simulator) Totals() ([]Total, error) { return ReadTotals(s.options.Jour
 
 // Hold implements Gateway.
 func (s *Simulator) Hold(ctx context.Context, request Request) (Answer, error) {
-	return s.call(ctx, KindHold, request)
+	return s.call(ctx, KindHold, request, "")
 }
 
 // Capture implements Gateway.
 func (s *Simulator) Capture(ctx context.Context, request Request) (Answer, error) {
-	return s.call(ctx, KindCapture, request)
+	return s.call(ctx, KindCapture, request, "")
 }
 
 // Void implements Gateway.
 func (s *Simulator) Void(ctx context.Context, request Request) (Answer, error) {
-	return s.call(ctx, KindVoid, request)
+	return s.call(ctx, KindVoid, request, "")
 }
 
 // Refund implements Gateway.
 func (s *Simulator) Refund(ctx context.Context, request Request) (Answer, error) {
-	return s.call(ctx, KindRefund, request)
+	return s.call(ctx, KindRefund, request, "")
 }
 
 // Lookup implements Gateway.
@@ -167,6 +171,15 @@ func (s *Simulator) Lookup(ctx context.Context, request Request) (Answer, error)
 		return Answer{}, NotReached(err)
 	}
 	return answer, nil
+}
+
+// Simulate makes a call that behaves as a token says, whatever the payer's token is; an empty one is the payer's. A void moves no
+// money, so what it says of amounts is not looked at.
+func (s *Simulator) Simulate(ctx context.Context, kind string, request Request, behaviour string) (Answer, error) {
+	if refused := ValidToken(behaviour, true); refused != nil || !slices.Contains(operations, kind) {
+		return Answer{}, Permanent(errors.New("the simulator knows no such call or behaviour"))
+	}
+	return s.call(ctx, kind, request, behaviour)
 }
 
 // locked runs a function that sees everything which any simulator has done, and alone may add to it.
@@ -231,12 +244,16 @@ func (s *Simulator) answer(e entry) Answer {
 		return Answer{Status: NotFound}
 	case results[e.result] == resultDeclined:
 		answer.Status = Declined
+	case tokens[e.token] == TokenWrongAmount:
+		answer.AmountMinor++
+	case tokens[e.token] == TokenWrongCurrency:
+		answer.Currency = otherCurrency(answer.Currency)
 	}
 	return answer
 }
 
 // call carries an operation out, unless its key was seen before.
-func (s *Simulator) call(ctx context.Context, operation string, request Request) (Answer, error) {
+func (s *Simulator) call(ctx context.Context, operation string, request Request, behaviour string) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, NotReached(err)
 	}
@@ -255,7 +272,7 @@ func (s *Simulator) call(ctx context.Context, operation string, request Request)
 			return nil
 		}
 		lostBefore := found
-		r, err := s.decide(operation, request, lostBefore)
+		r, err := s.decide(operation, request, behaviour, lostBefore)
 		if err != nil {
 			return err
 		}
@@ -273,7 +290,7 @@ func (s *Simulator) call(ctx context.Context, operation string, request Request)
 	case repeated != nil:
 		return s.repeat(operation, *repeated, request)
 	default:
-		return s.reply(request, done, token)
+		return s.reply(ctx, request, done, token)
 	}
 }
 
@@ -289,34 +306,50 @@ func (s *Simulator) repeat(operation string, e entry, request Request) (Answer, 
 	return answer, nil
 }
 
-// decide makes the record of an operation that is new.
-func (s *Simulator) decide(operation string, request Request, lostBefore bool) (record, error) {
+// decide makes the record of an operation that is new. A behaviour that was asked for goes before the token's.
+func (s *Simulator) decide(operation string, request Request, behaviour string, lostBefore bool) (record, error) {
 	now := s.now()
 	r := record{
 		At: now, Due: now + s.latency().Microseconds(), Operation: operation, Tenant: request.Tenant, Key: request.Key,
 		Payment: request.Payment, OrderID: request.OrderID, Hold: request.ExternalID, Currency: request.Currency,
-		Amount: request.AmountMinor, Result: resultSucceeded,
+		Amount: request.AmountMinor, Result: resultSucceeded, Token: behaviour,
 	}
 	if operation == KindHold {
-		r.Hold, r.Token = digestOf(request.Tenant, request.Key).externalID(), request.Token
-		s.decideHold(&r, now, lostBefore)
+		r.Hold = digestOf(request.Tenant, request.Key).externalID()
+		if r.Token == "" {
+			r.Token = request.Token
+		}
+		s.behave(&r, now, lostBefore)
 		return r, nil
 	}
 	hold, found, err := s.holdOf(request)
 	if err != nil {
 		return record{}, err
 	}
-	if found {
-		r.Token = tokens[hold.token]
+	if found && behaviour == "" {
+		r.Token = laterToken(tokens[hold.token])
 	}
-	if r.Reason = refusal(operation, hold, found, request); r.Reason != "" {
-		r.Result = resultDeclined
+	s.behave(&r, now, lostBefore)
+	if r.Result == resultSucceeded {
+		if r.Reason = refusal(operation, hold, found, request); r.Reason != "" {
+			r.Result = resultDeclined
+		}
 	}
 	return r, nil
 }
 
-// decideHold lets the token decide on a hold.
-func (s *Simulator) decideHold(r *record, now int64, lostBefore bool) {
+// laterToken is how calls on a hold behave: those tokens that are about the hold alone end with it.
+func laterToken(token string) string {
+	switch token {
+	case TokenDeclined, TokenRefused, TokenUnknown, TokenLate, TokenWrongAmount, TokenWrongCurrency:
+		return TokenOK
+	default:
+		return token
+	}
+}
+
+// behave lets the token decide.
+func (s *Simulator) behave(r *record, now int64, lostBefore bool) {
 	switch {
 	case r.Token == "":
 		r.Token = TokenOK
@@ -324,10 +357,16 @@ func (s *Simulator) decideHold(r *record, now int64, lostBefore bool) {
 		r.Token, r.Result, r.Reason = TokenDeclined, resultDeclined, reasonToken // not the token: it may be a card number
 	case r.Token == TokenDeclined:
 		r.Result, r.Reason = resultDeclined, reasonFunds
+	case r.Token == TokenRefused:
+		r.Result, r.Reason = resultDeclined, reasonRefused
 	case r.Token == TokenLate:
 		r.Due = now + s.options.LateAfter.Microseconds()
 	case r.Token == TokenUnknown && !lostBefore:
 		r.Result, r.Due = resultLost, now+s.options.UnknownFor.Microseconds()
+	case !lostBefore && (r.Token == TokenBusy || r.Token == TokenBroken || r.Token == TokenStall):
+		r.Result, r.Due = resultLost, now
+	case r.Token == TokenEarly:
+		r.Due = now
 	}
 }
 
@@ -351,19 +390,39 @@ func (s *Simulator) latency() time.Duration {
 	return s.options.Latency/2 + rand.N(s.options.Latency) //nolint:gosec // chance, no secret
 }
 
+// What the simulator does instead of answering, for those who serve it.
+var (
+	ErrBusy   = errors.New("the gateway has too much to do") // nothing was done
+	ErrBroken = errors.New("the gateway has failed")         // it does not tell whether it was done
+	ErrSilent = errors.New("the gateway does not answer")    // nor whether anybody is there
+	ErrLost   = errors.New("the connection to it was lost")  // before or after it was done
+)
+
 // reply answers the first call of a key and sends its callbacks on their way.
-func (s *Simulator) reply(request Request, e entry, token string) (Answer, error) {
+func (s *Simulator) reply(ctx context.Context, request Request, e entry, token string) (Answer, error) {
+	lost := results[e.result] == resultLost
 	switch {
-	case results[e.result] == resultLost:
-		return Answer{}, Unknown(errors.New("the connection was lost"))
-	case token == TokenTimeout:
-		return Answer{}, Unknown(errors.New("the answer timed out"))
+	case lost && token == TokenBusy:
+		return Answer{}, NotReached(ErrBusy)
+	case lost && token == TokenBroken:
+		return Answer{}, Unknown(ErrBroken)
+	case lost && token == TokenStall:
+		<-ctx.Done()
+		return Answer{}, Unknown(ErrSilent)
+	case lost, token == TokenTimeout:
+		return Answer{}, Unknown(ErrLost)
 	}
 	wait := time.Duration(e.due-s.now()) * time.Microsecond
 	deliver := func(ctx context.Context) { s.deliver(ctx, request.Tenant, request.Key, e) }
-	s.options.Schedule(wait, deliver)
-	if token == TokenDuplicate {
+	switch token {
+	case TokenEarly:
+		deliver(ctx)
+		s.options.Schedule(s.options.OvertakeAfter, deliver)
+	case TokenDuplicate:
+		s.options.Schedule(wait, deliver)
 		s.options.Schedule(wait+s.options.RepeatAfter, deliver)
+	default:
+		s.options.Schedule(wait, deliver)
 	}
 	return Answer{Status: Accepted}, nil
 }
@@ -372,4 +431,11 @@ func (s *Simulator) reply(request Request, e entry, token string) (Answer, error
 func (s *Simulator) deliver(ctx context.Context, tenant, key string, e entry) {
 	e.due = 0
 	_ = s.options.Callback(ctx, tenant, key, s.answer(e))
+}
+
+func otherCurrency(currency string) string {
+	if currency == "USD" {
+		return "EUR"
+	}
+	return "USD"
 }

@@ -112,6 +112,10 @@ func TestHoldBehavesAsItsTokenSays(t *testing.T) {
 		{token: TokenUnknown, fails: true, at: 2 * time.Second, before: Pending, after: NotFound},
 		{token: TokenLate, at: 20 * time.Second, before: Pending, after: Succeeded, callbacks: 1},
 		{token: TokenDuplicate, at: 5 * time.Millisecond, before: Pending, after: Succeeded, callbacks: 2},
+		{token: TokenRefused, at: 2 * time.Millisecond, before: Pending, after: Declined, callbacks: 1, reason: "do_not_honor"},
+		{token: TokenBusy, fails: true, before: NotFound, after: NotFound},
+		{token: TokenBroken, fails: true, before: NotFound, after: NotFound},
+		{token: TokenEarly, before: Succeeded, after: Succeeded, callbacks: 2},
 	} {
 		t.Run(test.token, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -119,7 +123,11 @@ func TestHoldBehavesAsItsTokenSays(t *testing.T) {
 				r := hold(1, test.token)
 				b.want(b.Lookup, r, NotFound, "")
 				if test.fails {
-					b.wantError(b.Hold, r, ClassUnknown)
+					class := ClassUnknown
+					if test.token == TokenBusy {
+						class = ClassNotReached
+					}
+					b.wantError(b.Hold, r, class)
 				} else {
 					b.want(b.Hold, r, Accepted, "")
 				}
@@ -248,6 +256,63 @@ func TestLaterCallsBehaveAsTheHoldsToken(t *testing.T) {
 		b.want(b.Lookup, on(lossy, "refund/1", 1460), Succeeded, "")
 		b.wantCallbacks(on(double, "capture/1", 1460), 2, Succeeded)
 	})
+}
+
+// Calls that were turned away, failed or stalled were not carried out; the next one is, once.
+func TestFaultsBeforeAnythingIsDone(t *testing.T) {
+	for token, class := range map[string]Class{TokenBusy: ClassNotReached, TokenBroken: ClassUnknown, TokenStall: ClassUnknown} {
+		t.Run(token, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, SimulatorOptions{})
+				first := hold(1, token)
+				for _, step := range []struct {
+					call func(context.Context, Request) (Answer, error)
+					r    Request
+				}{
+					{b.Hold, first},
+					{b.Capture, on(first, "capture/1", 1460)},
+					{b.Refund, on(first, "refund/1", 1460)},
+				} {
+					impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+					if _, err := step.call(impatient, step.r); err == nil || ClassOf(err) != class {
+						t.Errorf("%s: %v", step.r.Key, err)
+					}
+					cancel()
+					b.want(b.Lookup, step.r, NotFound, "")
+					b.want(step.call, step.r, Accepted, "")
+					b.want(step.call, step.r, Accepted, "")
+					time.Sleep(time.Second)
+					b.wantCallbacks(step.r, 1, Succeeded)
+				}
+				totals, err := b.Totals()
+				if err != nil || len(totals) != 1 || totals[0].Captures != 1 || totals[0].Refunds != 1 || totals[0].Holds != 1 {
+					t.Errorf("%+v, %v", totals, err)
+				}
+			})
+		})
+	}
+}
+
+// What is told is not what was done; the workers do not book it.
+func TestWrongAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, SimulatorOptions{Latency: -1})
+	for i, token := range []string{TokenWrongAmount, TokenWrongCurrency} {
+		r := hold(i, token)
+		b.want(b.Hold, r, Accepted, "")
+		answer, err := b.Lookup(t.Context(), r)
+		wrongAmount, wrongCurrency := answer.AmountMinor != r.AmountMinor, answer.Currency != r.Currency
+		if err != nil || answer.Status != Succeeded || wrongAmount != (i == 0) || wrongCurrency != (i == 1) {
+			t.Errorf("%s: %+v, %v", token, answer, err)
+		}
+	}
+	good := hold(3, TokenOK)
+	b.want(b.Hold, good, Accepted, "")
+	capture := on(good, "capture/1", 1460)
+	if answer, err := b.Simulate(t.Context(), KindCapture, capture, TokenRefused); err != nil || answer.Status != Accepted {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	b.want(b.Lookup, capture, Declined, "do_not_honor")
 }
 
 func TestSurvivesTheDeathOfTheProcess(t *testing.T) {

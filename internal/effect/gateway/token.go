@@ -16,10 +16,19 @@ const (
 	TokenUnknown   = "sim:unknown"   // the answer is lost, nothing was done; the next call succeeds
 	TokenLate      = "sim:late"      // held, but the callback takes long
 	TokenDuplicate = "sim:duplicate" // held, and every callback comes twice; later calls too
+
+	TokenRefused       = "sim:refused"        // declined, do_not_honor
+	TokenBusy          = "sim:busy"           // turned away before anything is done (HTTP 429); the next call succeeds; later calls too
+	TokenBroken        = "sim:broken"         // fails before anything is done (HTTP 500); the next call succeeds; later calls too
+	TokenStall         = "sim:stall"          // never answers, nothing was done; the next call succeeds; later calls too
+	TokenEarly         = "sim:early"          // the callback overtakes the answer, and comes again behind later ones; later calls too
+	TokenWrongAmount   = "sim:wrong_amount"   // held, but told as another amount
+	TokenWrongCurrency = "sim:wrong_currency" // held, but told as another currency
 )
 
 // tokens lists them; a token's place is its code in the book, and the empty token is TokenOK.
-var tokens = []string{TokenOK, TokenDeclined, TokenTimeout, TokenUnknown, TokenLate, TokenDuplicate}
+var tokens = []string{TokenOK, TokenDeclined, TokenTimeout, TokenUnknown, TokenLate, TokenDuplicate, TokenRefused,
+	TokenBusy, TokenBroken, TokenStall, TokenEarly, TokenWrongAmount, TokenWrongCurrency}
 
 // Tokens lists the tokens that the simulator knows.
 func Tokens() []string { return slices.Clone(tokens) }

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/edge/webhook"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway/remote"
+)
+
+// openGateways opens those that effects may name. Gateways that send callbacks are remembered as receivers.
+func (a *App) openGateways() (map[string]gateway.Gateway, error) {
+	configured, err := a.config.Gateways()
+	if err != nil {
+		return nil, fmt.Errorf("--gateways-file: %w", err)
+	}
+	gateways := map[string]gateway.Gateway{}
+	a.receivers = map[string]gateway.Receiver{}
+	if a.stripe != nil { // also when it takes no new payments: it has old ones to capture and to refund
+		gateways[config.Stripe], a.receivers[config.Stripe] = a.stripe, a.stripe
+	}
+	for _, g := range configured {
+		switch g.Kind {
+		case config.GatewaySimulator:
+			simulator, err := a.openSimulator()
+			if err != nil {
+				return nil, err
+			}
+			gateways[g.Name] = plantedGateway(simulator)
+		case config.GatewayRemote:
+			opened, err := a.openRemote(g)
+			if err != nil {
+				return nil, err
+			}
+			gateways[g.Name], a.receivers[g.Name] = opened, opened
+		}
+	}
+	return gateways, nil
+}
+
+func (a *App) openSimulator() (*gateway.Simulator, error) {
+	journal := a.config.JournalPath()
+	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the gateway's journal: %w", err)
+	}
+	simulator, err := gateway.OpenSimulator(gateway.SimulatorOptions{
+		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "", Callback: plantedCallback(a.callback),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the gateway simulator: %w", err)
+	}
+	a.closers = append(a.closers, simulator.Close)
+	return simulator, nil
+}
+
+func (a *App) openRemote(g config.Gateway) (*remote.Gateway, error) {
+	opened, err := remote.New(remote.Options{
+		URL: g.URL.Reveal(), APIKey: g.APIKey.Reveal(), Secret: g.Secret.Reveal(), Tolerance: a.config.WebhookTolerance,
+		Opened: func(open bool) {
+			if open {
+				a.logger.Warn("a gateway fails; calls to it are held back", "provider", g.Name)
+			} else {
+				a.logger.Info("a gateway answers again", "provider", g.Name)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gateway %s: %w", g.Name, err)
+	}
+	a.closers = append(a.closers, opened.Close)
+	return opened, nil
+}
+
+// callback takes an outcome from a gateway.
+func (a *App) callback(ctx context.Context, tenant, key string, answer gateway.Answer) error {
+	return a.effects.Callback(ctx, tenant, key, answer)
+}
+
+// withWebhooks has callbacks of gateways answered beside the API. They have no part in its contract: each gateway has its own words,
+// and their senders no credentials.
+func (a *App) withWebhooks(api http.Handler) http.Handler {
+	options := webhook.Options{Receivers: a.receivers, ReadTimeout: a.config.BodyTimeout, Log: a.logger}
+	if a.effects != nil {
+		options.Take = a.callback
+	}
+	callbacks := webhook.New(options)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, webhook.Prefix) {
+			callbacks.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
