@@ -52,10 +52,12 @@ func (a *App) openEdges(ctx context.Context) error {
 		return err
 	}
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
+	notifications := &service.Notifications{Environment: environment, Templates: a.templates, Notices: a.table.notices.Notices}
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
-		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock)),
+		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock),
+			omsv1.NotificationServiceRoutes(notifications)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
@@ -69,6 +71,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	e.apiServer.RegisterOnShutdown(rest.Close)
 	omsv1.RegisterOrderServiceServer(e.public, orders)
 	omsv1.RegisterInventoryServiceServer(e.private, stock)
+	omsv1.RegisterNotificationServiceServer(e.private, notifications)
 	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	a.edges = e

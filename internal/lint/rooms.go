@@ -96,12 +96,12 @@ var Rooms = []Room{
 		Why: "generated handlers stand on it; it knows no method in particular",
 	},
 	{
-		Name: "edge", May: with(leaves, "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed"), Libs: transport,
+		Name: "edge", May: with(leaves, "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message"), Libs: transport,
 		Why: "an edge submits commands and reads views; it never touches store or bus",
 	},
 
 	{
-		Name: "wire", May: with(valueLeaves, "gen/...", "domain/..."), Libs: []string{"google.golang.org/protobuf"},
+		Name: "wire", May: with(valueLeaves, "gen/...", "domain/...", "flow"), Libs: []string{"google.golang.org/protobuf"},
 		Why: "rows and messages are translated in one place, for answers and for events",
 	},
 
@@ -124,6 +124,16 @@ var Rooms = []Room{
 	},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
 	{Name: "effect", May: with(leaves, "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
+
+	{
+		Name: "message", May: []string{"money"}, Libs: []string{"golang.org/x/text"},
+		Why: "texts are made of parameters, and reach nobody by themselves",
+	},
+	{
+		Name: "effect/notify", May: with(leaves, "effect/gateway", "message"),
+		Libs: []string{"github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "a transport is handed a message and reports; it decides nothing",
+	},
 
 	// Reads.
 	{Name: "view", May: leaves, Why: "reads never go through the pipeline"},

@@ -122,6 +122,10 @@ func Message(row state.Row) proto.Message {
 		return Payment(row)
 	case *state.DeadLetter:
 		return DeadLetter(row)
+	case *state.Contact:
+		return Contact(row)
+	case *state.Notification:
+		return Notification(row)
 	default:
 		return nil
 	}

@@ -12,5 +12,6 @@ var Methods = slices.Concat(
 	AdminServiceMethods,
 	PaymentServiceMethods,
 	InventoryServiceMethods,
+	NotificationServiceMethods,
 	OrderServiceMethods,
 )

@@ -258,7 +258,10 @@ func aggregate(name string) (kind state.Kind, id string) {
 	if sku, isItem := strings.CutPrefix(name, itemPrefix); isItem {
 		return state.KindItem, sku
 	}
-	for _, kind := range kinds[:len(kinds)-1] {
+	for _, kind := range kinds {
+		if kind == state.KindItem {
+			continue
+		}
 		prefix := kind.Prefix()
 		if len(name) > len(prefix) && name[len(prefix)] == ':' && name[:len(prefix)] == prefix {
 			return kind, name

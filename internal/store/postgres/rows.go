@@ -25,6 +25,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeDeadLetter(set, row)
 	case *state.Item:
 		encodeItem(set, row)
+	case *state.Contact:
+		return encodeContact(set, row)
+	case *state.Notification:
+		return encodeNotification(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -46,6 +50,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeDeadLetter(f), nil
 	case state.KindItem:
 		return decodeItem(f), nil
+	case state.KindContact:
+		return decodeContact(f)
+	case state.KindNotification:
+		return decodeNotification(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -32,6 +32,10 @@ var tables = map[state.Kind]*table{
 	}},
 	state.KindDeadLetter: {"dead_letters", deadLetterFields, nil},
 	state.KindItem:       {"items", itemFields, nil},
+	state.KindContact:    {"contacts", contactFields, []string{"created_at"}},
+	state.KindNotification: {"notifications", notificationFields, []string{
+		"user_id", "channel", "template", "locale", "parameters", "order_id", "provider", "created_at",
+	}},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = 7 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = 9 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -86,6 +86,8 @@ var tables = [kinds]table{
 		columns: "tenant_id, sku, on_hand, reserved, sold, version, seq, updated_at_us",
 		bind:    bindItem, scan: func(c *columns) state.Row { return scanItem(c) },
 	},
+	state.KindContact:      contactTable,
+	state.KindNotification: notificationTable,
 }
 
 func bindOrder(r *row, value state.Row) {
