@@ -30,7 +30,7 @@ const (
 // Limits of a transport. What a mail server refuses for now (RFC 5321, 4.5.4.1) it may refuse for hours.
 const (
 	notifyCalls      = 16
-	notifyBackoffMin = 2 * time.Second
+	notifyBackoffMin = time.Second
 	notifyBackoffMax = 5 * time.Minute
 )
 

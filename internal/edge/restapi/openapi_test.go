@@ -25,7 +25,7 @@ import (
 func routes() []*contract.Route {
 	return slices.Concat(
 		omsv1.OrderServiceRoutes(omsv1.UnimplementedOrderServiceServer{}),
-		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
+		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}), omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}),
 	)
 }
 
