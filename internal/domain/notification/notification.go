@@ -75,9 +75,13 @@ func Ref(tenant, name string) state.Ref {
 // EffectID names the effect that sends a notification; to the transport it is the idempotency key.
 func EffectID(name string) string { return id.Derive("effect", name) + "/send" }
 
-// ID names what is told of one event of an order by one channel: however often the event is delivered, it is told once.
+// ID names what is told of one event of an order by one channel: however often the event is delivered, it is told once. Its time is the
+// order's and a millisecond for each version, so that the ids of an order's notifications are in the order of its events.
 func ID(orderID string, version int64, template, channel string) string {
-	return id.DeriveStep("notification", orderID, template+"/"+channel+"/"+strconv.FormatInt(version, 10))
+	of, _ := id.Parse("order", orderID)
+	step := id.DeriveStep("notification", orderID, template+"/"+channel+"/"+strconv.FormatInt(version, 10))
+	derived, _ := id.Parse("notification", step)
+	return id.New("notification", of.Time().Add(time.Duration(version)*time.Millisecond), id.Random(derived[6:]))
 }
 
 // Send makes a notification. One that exists is answered as it is.

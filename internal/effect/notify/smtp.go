@@ -93,7 +93,7 @@ func (s *SMTP) Deliver(ctx context.Context, m Message) (string, error) {
 
 // letter writes the e-mail. Its Message-ID follows from the notification, so that each attempt has the same.
 func (s *SMTP) letter(m Message) (*mail.Msg, error) {
-	letter := mail.NewMsg()
+	letter := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := letter.From(s.from); err != nil {
 		return nil, gateway.Permanent(fmt.Errorf("sender: %w", err))
 	}
