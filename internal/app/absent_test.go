@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/contract"
@@ -62,6 +63,18 @@ var mutations = map[string]struct {
 	"PaymentService/Refund":    {request: &omsv1.RefundRequest{OrderId: noOrder, Amount: euro(1), Reason: "r"}},
 	"PaymentService/Void":      {request: &omsv1.VoidRequest{OrderId: noOrder}},
 	"DevService/AdvanceClock":  {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
+	"NotificationService/PutContact": {&omsv1.PutContactRequest{
+		UserId: "u", Email: "u@example.org", Phone: "+4915112345678", Locale: "de", OptedOut: []omsv1.Channel{1}, ExpectedVersion: 1,
+	}, http.MethodPut, "/v1/users/u/contact"},
+	"NotificationService/ForgetContact": {&omsv1.ForgetContactRequest{UserId: "u"}, http.MethodDelete, "/v1/users/u/contact"},
+	"NotificationService/SendNotification": {&omsv1.SendNotificationRequest{
+		UserId: "u", Channel: 1, Template: "order_confirmed", Locale: "de", Parameters: map[string]string{"k": "v"}, OrderId: noOrder,
+		DueAt: &timestamppb.Timestamp{Seconds: 1}, Deduplication: "d",
+	}, http.MethodPost, "/v1/notifications"},
+	"NotificationService/CancelNotification": {
+		&omsv1.CancelNotificationRequest{NotificationId: "notification:0198a000-0000-7000-8000-000000000000"},
+		http.MethodPost, "/v1/notifications/notification:0198a000-0000-7000-8000-000000000000:cancel",
+	},
 	"AdminService/ReplayDeadLetter": {
 		request: &omsv1.ReplayDeadLetterRequest{Id: "deadletter:0198a000-0000-7000-8000-000000000000"},
 	},
@@ -82,6 +95,15 @@ var harmless = map[string]string{
 	"dry_run":          "it is carried out",
 	"payment_token":    "refused outside of dev (reliability TestBadInput)",
 	"refund amount":    "the rest (requirement O-5)",
+	"email":            "none: a contact is put as a whole",
+	"phone":            "none: a contact is put as a whole",
+	"locale":           "the contact's, or the server's default",
+	"opted_out":        "from nothing: a contact is put as a whole",
+	"parameters":       "none; a template that needs one refuses it",
+	"about order":      "about no order",
+	"due_at":           "now",
+	"seconds":          "1970, which is now",
+	"deduplication":    "nothing but the idempotency key makes requests the same",
 }
 
 const noOrder = "order:0198a000-0000-7000-8000-000000000000"
@@ -107,6 +129,9 @@ func TestAbsentFieldsAreRefused(t *testing.T) {
 			if field == "amount" && strings.Contains(name, "Refund") {
 				field = "refund amount"
 			}
+			if field == "order_id" && name == "NotificationService/SendNotification" {
+				field = "about order"
+			}
 			if _, may := harmless[field]; may {
 				return
 			}
@@ -116,7 +141,7 @@ func TestAbsentFieldsAreRefused(t *testing.T) {
 				if field != "amount_minor" { // Money is the message of requirement O-1, whose zero is not on the wire of protobuf
 					server.refusesByGRPC(t, method, without, place)
 				}
-				inPath := field == "order_id" || place == "sku" // the path names them; the body need not
+				inPath := field == "order_id" || place == "sku" || place == "notification_id" || strings.Contains(sample.path, "/users/") // the path names them; the body need not
 				if sample.path != "" && !inPath {
 					server.refusesByREST(t, sample.verb, sample.path, without, place)
 				}

@@ -28,6 +28,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/feed"
 	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/message"
 	"github.com/seed-255eabaa/oms/internal/outbox"
 	"github.com/seed-255eabaa/oms/internal/pipeline"
 	"github.com/seed-255eabaa/oms/internal/public"
@@ -60,6 +61,7 @@ type App struct {
 	feed      *feed.Feed
 	edges     *edges
 	levels    *levels
+	templates *message.Templates
 
 	ready   atomic.Bool
 	closers []func() error // in order of opening
@@ -94,6 +96,10 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store)}
+	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
+	if err := a.makeTemplates(); err != nil {
+		return err
+	}
 	a.makeRelay()
 	a.makePipeline()
 	if a.stripe, err = a.openStripe(); err != nil {
@@ -169,6 +175,7 @@ func (a *App) makePipeline() {
 func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Written) {
 	a.relay.Committed(batch, events)
 	a.table.skus.committed(rows)
+	a.table.notices.committed(rows)
 	a.observeRows(rows)
 	if a.effects == nil {
 		return
@@ -196,11 +203,15 @@ func (a *App) makeEffects() error {
 	if err != nil {
 		return err
 	}
-	a.effects, err = effect.New(effect.Options{
+	options := effect.Options{
 		Store: a.store, Gateways: gateways, Flow: effectFlow(),
 		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
-	})
+	}
+	if err := a.addSenders(&options); err != nil {
+		return err
+	}
+	a.effects, err = effect.New(options)
 	if err != nil {
 		return fmt.Errorf("effects: %w", err)
 	}

@@ -52,11 +52,12 @@ func (a *App) openEdges(ctx context.Context) error {
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
 	public := a.grpcServer(chain, environment.Methods, false)
 	prices := &service.Catalogue{Environment: environment}
+	notifications := &service.Notifications{Environment: environment, Templates: a.templates, Notices: a.table.notices.Notices}
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
-			a.devRoutes(public, environment)),
+			omsv1.NotificationServiceRoutes(notifications), a.devRoutes(public, environment)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
@@ -75,6 +76,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	omsv1.RegisterOrderServiceServer(e.public, orders)
 	omsv1.RegisterInventoryServiceServer(e.private, stock)
 	omsv1.RegisterCatalogueServiceServer(e.private, prices)
+	omsv1.RegisterNotificationServiceServer(e.private, notifications)
 	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	omsv1.RegisterOperationsServiceServer(e.private, &service.Operations{Environment: environment})

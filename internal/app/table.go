@@ -22,10 +22,21 @@ type table struct {
 	store    store
 	provider string
 	skus     *skuCache
+	notices  *noticeTable
 }
 
-// react answers the commands that follow an event.
+// react answers the commands that follow an event: what the order needs first, what its buyer is told last.
 func (t *table) react(e state.Event) ([]command.Command, error) {
+	commands, err := t.carryOn(e)
+	if err != nil {
+		return nil, err
+	}
+	told, err := t.notices.react(&e)
+	return append(commands, told...), err
+}
+
+// carryOn answers the commands by which an order goes on after an event.
+func (t *table) carryOn(e state.Event) ([]command.Command, error) {
 	if e.Type != order.EventStatusChanged {
 		return nil, nil
 	}

@@ -48,6 +48,7 @@ type Storage struct {
 // Config is every setting of a server.
 type Config struct {
 	Storage
+	Notify
 
 	// Dev tells that this is `oms dev` or `oms demo`: no credentials, gateway simulator, empty payment tokens. No flag sets it.
 	Dev bool `kong:"-"`

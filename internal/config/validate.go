@@ -66,6 +66,7 @@ func (c *Config) Validate() error {
 	c.checkAddresses(&p)
 	c.checkBus(&p)
 	c.checkPublic(&p)
+	c.checkNotify(&p)
 	c.checkRoles(&p)
 	c.checkNumbers(&p)
 	c.checkTelemetry(&p)

@@ -108,13 +108,14 @@ func (w *Workers) failed(ctx context.Context, e *state.Effect, did state.EffectA
 	if gateway.ClassOf(err) == gateway.ClassNotReached {
 		did.Result = state.ResultNotReached
 	}
-	usedUp := int(e.Attempts) >= w.o.Attempts && (e.LastError != "" || w.o.Attempts == 1)
+	most := w.o.of(e.Provider).Attempts
+	usedUp := int(e.Attempts) >= most && (e.LastError != "" || most == 1)
 	if usedUp || gateway.ClassOf(err) == gateway.ClassPermanent {
 		w.abandon(ctx, e, did)
 		return
 	}
 	w.log(e).Warn("a call to the gateway failed and is tried again", "kind", e.Kind, "may_have_been_made", called, "cause", err)
-	after := w.backoff(e.Attempts)
+	after := w.backoff(e)
 	if called {
 		w.putOff(ctx, e, "doubt", after, w.o.Flow.Doubt(e, after, did))
 		return
@@ -252,8 +253,9 @@ func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, ste
 }
 
 // backoff is the time until the next attempt.
-func (w *Workers) backoff(attempts int32) time.Duration {
-	return jittered(attempts, w.o.BackoffMin, w.o.BackoffMax)
+func (w *Workers) backoff(e *state.Effect) time.Duration {
+	own := w.o.of(e.Provider)
+	return jittered(e.Attempts, own.BackoffMin, own.BackoffMax)
 }
 
 // jittered doubles a time with each attempt from the first on, up to a limit, with jitter, so that what failed together does not come

@@ -94,6 +94,8 @@ type Options struct {
 	Attempts    int           // failures after which an effect is given up; 11, about two minutes, four when each is a time-out
 	BackoffMin  time.Duration // after the first failure, doubled from there; 500 ms
 	BackoffMax  time.Duration // 30 s
+	// Own is what holds for a provider instead of Calls to BackoffMax, where it is above zero.
+	Own map[string]Own
 	// Patience is how many attempts an effect has that the gateway says is pending; 1,000, about eight hours.
 	Patience int
 	Grace    time.Duration // for what is under way when Run ends; 5 s
@@ -103,6 +105,23 @@ type Options struct {
 	// Begin opens a span around a call or an inquiry (kind "ask") or what a callback brings (kind "callback"); optional. What is
 	// submitted because of it is submitted in its context.
 	Begin func(ctx context.Context, e *state.Effect, kind string) (inside context.Context, end func(outcome string, err error))
+}
+
+// Own are the limits of one provider.
+type Own struct {
+	Calls                  int
+	Attempts               int
+	BackoffMin, BackoffMax time.Duration
+}
+
+// of answers what holds for a provider.
+func (o *Options) of(provider string) Own {
+	own := o.Own[provider]
+	setDefault(&own.Calls, o.Calls)
+	setDefault(&own.Attempts, o.Attempts)
+	setDefault(&own.BackoffMin, o.BackoffMin)
+	setDefault(&own.BackoffMax, o.BackoffMax)
+	return own
 }
 
 func (o *Options) setDefaults() error {
@@ -178,7 +197,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	for _, d := range w.desks {
-		for range w.o.Calls {
+		for range w.o.of(d.provider).Calls {
 			group.Go(func() { w.serve(serving, d) })
 		}
 	}

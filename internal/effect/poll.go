@@ -76,7 +76,7 @@ func (w *Workers) claim(ctx context.Context, e *state.Effect) {
 		}
 		return
 	}
-	if claimed, ok := result.Row.(*state.Effect); ok {
+	if claimed, ok := result.Row.(*state.Effect); ok && claimed.State == state.EffectOpen { // else the claim found that it is over
 		w.put(d, job{effect: claimed, ask: claimed.Called, claimed: start})
 	}
 }

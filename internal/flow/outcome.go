@@ -2,6 +2,7 @@ package flow
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/command"
@@ -9,6 +10,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/effect"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/notification"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -34,6 +36,8 @@ func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	}
 	var steps []command.Step
 	switch e.Kind {
+	case notification.KindEmail, notification.KindSMS:
+		steps = notified(e, outcome)
 	case payment.KindHold:
 		steps = s.holdSettled(e, outcome)
 	case payment.KindCapture:
@@ -215,7 +219,11 @@ func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step 
 
 // Claim gives an effect that is due to one process for a time.
 func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
-	return []command.Step{command.Do(effect.Claim{Name: nameOf(e), Owner: owner, Lease: lease})}
+	claim := command.Do(effect.Claim{Name: nameOf(e), Owner: owner, Lease: lease})
+	if notification.IsKind(e.Kind) {
+		return append([]command.Step{claim}, stillWanted(e)...)
+	}
+	return []command.Step{claim}
 }
 
 // Retry ends a claim without an outcome. called says that a call may have reached the gateway.
@@ -253,15 +261,22 @@ func Doubt(s Subject, e *state.Effect, after time.Duration, did state.EffectAtte
 // GiveUp is the group of a call that could not be carried out: a dead letter tells, and the order is parked. It changes nothing
 // when the effect is over.
 func GiveUp(e *state.Effect, did state.EffectAttempt) []command.Step {
-	return when(e, func(found *state.Effect) bool { return found.State == state.EffectOpen }, []command.Step{
+	steps := []command.Step{
 		command.Do(deadletter.Write{Letter: letter(e, did.Reason)}),
 		command.Do(effect.GiveUp{Name: nameOf(e), Did: did}),
-	})
+	}
+	if notification.IsKind(e.Kind) {
+		steps = append([]command.Step{notNotified(e, did.Reason)}, steps...)
+	}
+	return when(e, func(found *state.Effect) bool { return found.State == state.EffectOpen }, steps)
 }
 
 // Replay carries a dead letter about a call out again, and answers the letter: a call that was given up is open once more, and
 // begins by asking the gateway; a refund or a void that was refused is asked for anew, under a new key.
 func Replay(l *state.DeadLetter) []command.Step {
+	if strings.HasPrefix(l.AggregateID, "notification:") {
+		return notifyAgain(l)
+	}
 	s := Subject{Tenant: l.Tenant, OrderID: id.Derive("order", l.AggregateID)}
 	return []command.Step{
 		command.Do(deadletter.Close{Tenant: l.Tenant, ID: l.ID}),

@@ -98,7 +98,7 @@ var Rooms = []Room{
 		Why: "generated handlers stand on it; it knows no method in particular",
 	},
 	{
-		Name: "edge", May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed"), Libs: transport,
+		Name: "edge", May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message"), Libs: transport,
 		Why: "an edge submits commands and reads views; it never touches store or bus",
 	},
 
@@ -108,7 +108,7 @@ var Rooms = []Room{
 	},
 
 	{
-		Name: "wire", May: with(valueLeaves, "gen/...", "domain/..."), Libs: []string{"google.golang.org/protobuf"},
+		Name: "wire", May: with(valueLeaves, "gen/...", "domain/...", "flow"), Libs: []string{"google.golang.org/protobuf"},
 		Why: "rows and messages are translated in one place, for answers and for events",
 	},
 
@@ -145,6 +145,16 @@ var Rooms = []Room{
 		Name: "effect/gateway/server", May: with(leaves, "card", "effect/gateway", "effect/gateway/remote"),
 		Libs: []string{"golang.org/x/sync", "github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
 		Why:  "the simulator as a program knows nothing of who calls it",
+	},
+
+	{
+		Name: "message", May: []string{"money"}, Libs: []string{"golang.org/x/text"},
+		Why: "texts are made of parameters, and reach nobody by themselves",
+	},
+	{
+		Name: "effect/notify", May: with(leaves, "effect/gateway", "message"),
+		Libs: []string{"github.com/wneessen/go-mail", "github.com/standard-webhooks/standard-webhooks"},
+		Why:  "a transport is handed a message and reports; it decides nothing",
 	},
 
 	// Reads.

@@ -24,6 +24,8 @@ const (
 	KindItem
 	KindCatalogue
 	KindPrice
+	KindContact
+	KindNotification
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -33,12 +35,14 @@ func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
-	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", ""}[k]
+	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification"}[k]
 }
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price"}[k]
+	return [...]string{
+		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
+	}[k]
 }
 
 // Ref names one row.
@@ -60,7 +64,7 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue or *Price.
+// *Catalogue, *Price, *Contact or *Notification.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref
@@ -281,11 +285,11 @@ const (
 // AmountMinor but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
-	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund"
-	AggregateID string // the payment
+	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "notification.email", "notification.sms"
+	AggregateID string // the payment, or the notification
 	OrderID     string
 	Provider    string
-	Token       string
+	Token       string // the payer's means; of a notification the user
 	ExternalID  string // the gateway's number of the payment, where it is known
 	Currency    string
 	AmountMinor int64

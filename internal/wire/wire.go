@@ -126,6 +126,10 @@ func Message(row state.Row) proto.Message {
 		return Price(row)
 	case *state.Catalogue:
 		return &omsv1.ImportPricesResponse{OpenedAt: stamp(row.OpenedAt)}
+	case *state.Contact:
+		return Contact(row)
+	case *state.Notification:
+		return Notification(row)
 	default:
 		return nil
 	}

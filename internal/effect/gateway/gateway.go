@@ -102,9 +102,12 @@ func Call(ctx context.Context, g Gateway, kind string, request Request) (Answer,
 		return g.Void(ctx, request)
 	case KindRefund:
 		return g.Refund(ctx, request)
-	default:
-		return Answer{}, Permanent(fmt.Errorf("gateways know no call %q", kind))
+	case KindEmail, KindSMS:
+		if sender, can := g.(Sender); can {
+			return sender.Send(ctx, request)
+		}
 	}
+	return Answer{}, Permanent(fmt.Errorf("this gateway knows no call %q", kind))
 }
 
 // Class tells what an error means for the next step.

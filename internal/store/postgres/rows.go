@@ -29,6 +29,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeCatalogue(set, row)
 	case *state.Price:
 		encodePrice(set, row)
+	case *state.Contact:
+		return encodeContact(set, row)
+	case *state.Notification:
+		return encodeNotification(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -54,6 +58,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeCatalogue(f), nil
 	case state.KindPrice:
 		return decodePrice(f), nil
+	case state.KindContact:
+		return decodeContact(f)
+	case state.KindNotification:
+		return decodeNotification(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -83,11 +83,11 @@ type ofRows struct {
 // kinds are all kinds of rows, in locking order.
 var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
-	state.KindCatalogue, state.KindPrice,
+	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindPrice
+const lastKind = state.KindNotification
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

@@ -36,6 +36,10 @@ var tables = map[state.Kind]*table{
 	state.KindItem:       {"items", itemFields, nil, false},
 	state.KindCatalogue:  {"catalogues", catalogueFields, nil, true},
 	state.KindPrice:      {"catalogue_prices", priceFields, nil, true},
+	state.KindContact:    {"contacts", contactFields, []string{"created_at"}, false},
+	state.KindNotification: {"notifications", notificationFields, []string{
+		"user_id", "channel", "template", "locale", "parameters", "order_id", "provider", "created_at",
+	}, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

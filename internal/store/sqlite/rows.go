@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = 9 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = 11 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -94,6 +94,8 @@ var tables = [kinds]table{
 		columns: "tenant_id, sku, currency, price_minor, withdrawn, version, updated_at_us",
 		bind:    bindPrice, scan: func(c *columns) state.Row { return scanPrice(c) },
 	},
+	state.KindContact:      contactTable,
+	state.KindNotification: notificationTable,
 }
 
 func bindOrder(r *row, value state.Row) {

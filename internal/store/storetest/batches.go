@@ -41,7 +41,7 @@ func oneOfEach() []state.Row {
 	letter := sampleDeadLetter(order, at)
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
-		sampleCatalogue(), samplePrice("SKU 1:~.x")}
+		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order)}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -60,6 +60,9 @@ func bareOfEach() []state.Row {
 		&state.Item{Tenant: tenant, SKU: "bare", UpdatedAt: at, Version: 1, Seq: 1},
 		&state.Catalogue{Tenant: "bare", ID: state.CatalogueID, OpenedAt: at.Add(time.Second)},
 		&state.Price{Tenant: tenant, SKU: "bare", Currency: "JPY", UpdatedAt: at, Version: 1},
+		&state.Contact{Tenant: tenant, UserID: "bare", Forgotten: true, Version: 1, CreatedAt: at, UpdatedAt: at},
+		&state.Notification{Tenant: tenant, ID: id.New("notification", at, entropy()), UserID: "bare", Channel: "sms",
+			State: state.NotificationScheduled, Version: 1, CreatedAt: at, UpdatedAt: at},
 	}
 }
 
@@ -128,6 +131,15 @@ func renamed(row, as state.Row) state.Row {
 		renamed := *row
 		renamed.SKU = as.Ref().ID
 		return &renamed
+	case *state.Contact:
+		renamed, as := *row, as.(*state.Contact) //nolint:errcheck,forcetypeassert // as above
+		renamed.UserID, renamed.CreatedAt = as.UserID, as.CreatedAt
+		return &renamed
+	case *state.Notification:
+		renamed, as := *row, as.(*state.Notification) //nolint:errcheck,forcetypeassert // as above
+		renamed.ID, renamed.UserID, renamed.Channel, renamed.Template, renamed.Locale = as.ID, as.UserID, as.Channel, as.Template, as.Locale
+		renamed.Parameters, renamed.OrderID, renamed.Provider, renamed.CreatedAt = as.Parameters, as.OrderID, as.Provider, as.CreatedAt
+		return &renamed
 	}
 	return row
 }
@@ -136,7 +148,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindPrice; kind++ {
+	for kind := state.KindReservation; kind <= state.KindNotification; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

@@ -19,6 +19,8 @@ var viewTests = []test{
 	{name: "nothing is found of another tenant", run: testViewTenant},
 	{name: "calls of a payment, oldest first", run: testViewEffects},
 	{name: "attempts as rows", run: testAttemptsAsRows},
+	{name: "notifications of a user and of an order, newest first, page by page", run: testViewNotifications},
+	{name: "whether there are contacts", run: testAnyContacts},
 	{name: "items by SKU in byte order, page by page", run: testViewItems},
 	{name: "dead letters of some aggregates, oldest first", run: testViewDeadLettersOf},
 	{name: "dead letters newest first, without payloads, page by page", run: testViewDeadLetters},
@@ -50,6 +52,10 @@ func (s *suite) view(ref state.Ref) (state.Row, error) {
 		return s.store.DeadLetter(s.context(), ref.Tenant, ref.ID)
 	case state.KindItem:
 		return s.store.Item(s.context(), ref.Tenant, ref.ID)
+	case state.KindContact:
+		return s.store.Contact(s.context(), ref.Tenant, ref.ID)
+	case state.KindNotification:
+		return s.store.Notification(s.context(), ref.Tenant, ref.ID)
 	default: // no view reads one such row by its name
 		row := s.get(ref)
 		if row == nil {

@@ -1,0 +1,60 @@
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Notify are the settings of messages to users; it is a part of Config.
+type Notify struct {
+	SMTP            Place         `name:"smtp" group:"Notifications" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://, smtp+plain:// (no TLS)."`
+	MailFrom        string        `group:"Notifications" placeholder:"ADDRESS" help:"Sender of e-mails, such as Shop <shop@example.org>."`
+	SMS             Place         `name:"sms" group:"Notifications" placeholder:"URL" help:"Short messages: twilio://ACCOUNT:TOKEN@api.twilio.com, or an http(s):// URL of your own."`
+	SMSFrom         string        `name:"sms-from" group:"Notifications" placeholder:"NUMBER" help:"Sender of short messages at Twilio."`
+	SMSSecret       Secret        `name:"sms-secret" group:"Notifications" placeholder:"SECRET" help:"Signs calls of an http(s):// --sms as Standard Webhooks: whsec_ and base64."`
+	NotifyTemplates string        `group:"Notifications" placeholder:"FOLDER" help:"Templates that replace or add to those of the program."`
+	NotifyLocale    string        `default:"en" group:"Notifications" help:"Locale of users whose own is unknown or has no template."`
+	NotifyBurst     int           `default:"10" group:"Notifications" help:"Messages that one user gets in --notify-per; more are delayed. 0 for no limit."`
+	NotifyPer       time.Duration `default:"1h" group:"Notifications" help:"Time that --notify-burst is about."`
+	NotifyAttempts  int           `default:"60" group:"Notifications" help:"Attempts after which a message is given up, about four hours."`
+	ExpiryAlert     time.Duration `default:"5m" group:"Notifications" help:"Time before an unpaid order ends at which its buyer is told; 0 for never."`
+}
+
+// HasMail tells whether a mail server is configured.
+func (n *Notify) HasMail() bool { return n.SMTP != "" }
+
+// Twilio tells whether short messages go by Twilio.
+func (n *Notify) Twilio() bool { return n.SMS.hasScheme("twilio", "twilio+http") }
+
+// checkNotify looks at the transports of messages.
+func (c *Config) checkNotify(p *Problems) {
+	if c.SMTP != "" {
+		if !c.SMTP.hasScheme("smtp", "smtps", "smtp+plain") || parse(c.SMTP) != nil {
+			p.add("--smtp=%s is no mail server: write smtp://USER:PASSWORD@HOST:587, smtps://HOST:465, or smtp+plain://HOST:25 without TLS.", c.SMTP)
+		}
+		if c.MailFrom == "" {
+			p.add("--smtp needs a sender: write --mail-from, such as shop@example.org.")
+		}
+		if parsed, err := url.Parse(c.SMTP.Reveal()); err == nil && c.SMTP.hasScheme("smtp+plain") && parsed.Host != "" && !Loopback(parsed.Host) {
+			p.add("--smtp=%s sends addresses and orders in the clear to another machine: write smtp:// or smtps://.", c.SMTP)
+		}
+	}
+	if c.SMS != "" && (!c.SMS.hasScheme("twilio", "twilio+http", "http", "https") || parse(c.SMS) != nil) {
+		p.add("--sms=%s is no service: write twilio://ACCOUNT:TOKEN@api.twilio.com, or an https:// URL.", c.SMS)
+	}
+	if c.Twilio() && c.SMSFrom == "" {
+		p.add("--sms=%s needs a sender: write --sms-from, such as +15005550006.", c.SMS)
+	}
+	if c.NotifyBurst < 0 || c.NotifyBurst > 1_000_000 {
+		p.add("--notify-burst=%d is out of range: write 0 to 1000000.", c.NotifyBurst)
+	}
+	if c.NotifyAttempts < 1 || c.NotifyAttempts > 1000 {
+		p.add("--notify-attempts=%d is out of range: write 1 to 1000.", c.NotifyAttempts)
+	}
+	if c.NotifyPer <= 0 || c.NotifyPer > longestTimeout {
+		p.add("--notify-per=%v is out of range: write a time above zero, such as 1h.", c.NotifyPer)
+	}
+	if c.ExpiryAlert < 0 || c.ExpiryAlert > longestTimeout {
+		p.add("--expiry-alert=%v is out of range: write 0, or a time such as 5m.", c.ExpiryAlert)
+	}
+}

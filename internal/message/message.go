@@ -1,0 +1,261 @@
+// Package message makes the texts that users are sent: templates by name and locale (BCP 47), filled with the parameters of a
+// notification. The defaults are in the program; a folder may bring others, file by file.
+//
+//	<locale>/<name>.txt    text/template with the blocks "subject", "text" and "sms"
+//	<locale>/<name>.html   html/template of the whole e-mail; without it the text's paragraphs are set into layout.html
+//
+// Amounts are parameters in minor units, and are written exactly, without floating point: {{money .amount_minor .currency}}.
+package message
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/seed-255eabaa/oms/internal/money"
+)
+
+//go:embed templates
+var embedded embed.FS
+
+// ErrUnknown says that there is no template of the name.
+var ErrUnknown = errors.New("message: no such template")
+
+// Text is a message that is ready to be sent.
+type Text struct {
+	Locale  string // of the template that was found, BCP 47
+	Subject string // one line
+	Plain   string
+	HTML    string
+	SMS     string
+}
+
+// variant is a template in one language.
+type variant struct {
+	tag  language.Tag
+	text *texttemplate.Template
+	html *template.Template
+}
+
+// Templates are those of a process. They do not change.
+type Templates struct {
+	fallback language.Tag
+	byName   map[string][]*variant // the fallback first, where it is there
+}
+
+// Load reads the defaults, and the files of a folder over them; "" for none. All are parsed here, so that none fails later.
+func Load(folder, fallback string) (*Templates, error) {
+	tag, err := language.Parse(fallback)
+	if err != nil {
+		return nil, fmt.Errorf("the locale %q: %w", fallback, err)
+	}
+	defaults, err := fs.Sub(embedded, "templates")
+	if err != nil {
+		return nil, fmt.Errorf("embedded templates: %w", err)
+	}
+	sources := []fs.FS{defaults}
+	if folder != "" {
+		sources = append(sources, os.DirFS(folder))
+	}
+	files := map[string]string{}
+	for _, source := range sources {
+		if err := collect(source, files); err != nil {
+			return nil, err
+		}
+	}
+	t := &Templates{fallback: tag, byName: map[string][]*variant{}}
+	for name, content := range files {
+		if !strings.HasSuffix(name, ".txt") {
+			continue
+		}
+		if err := t.add(name, content, files); err != nil {
+			return nil, fmt.Errorf("template %s: %w", name, err)
+		}
+	}
+	for _, variants := range t.byName {
+		slices.SortFunc(variants, func(a, b *variant) int {
+			if first := t.rank(a) - t.rank(b); first != 0 {
+				return first
+			}
+			return strings.Compare(a.tag.String(), b.tag.String())
+		})
+	}
+	return t, nil
+}
+
+// rank puts the fallback before English and that before all others: the first is taken when nothing fits.
+func (t *Templates) rank(v *variant) int {
+	switch v.tag {
+	case t.fallback:
+		return 0
+	case language.English:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func collect(source fs.FS, files map[string]string) error {
+	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(source, name)
+		files[name] = string(content)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read templates: %w", err)
+	}
+	return nil
+}
+
+func (t *Templates) add(file, content string, files map[string]string) error {
+	folder, name := path.Split(strings.TrimSuffix(file, ".txt"))
+	tag, err := language.Parse(strings.Trim(folder, "/"))
+	if err != nil {
+		return fmt.Errorf("its folder is no locale: %w", err)
+	}
+	v := &variant{tag: tag}
+	v.text, err = texttemplate.New(name).Option("missingkey=error").Funcs(functions(tag)).Parse(content)
+	if err != nil {
+		return fmt.Errorf("parse: %w", err)
+	}
+	for _, block := range []string{"subject", "text", "sms"} {
+		if v.text.Lookup(block) == nil {
+			return fmt.Errorf("it has no block %q", block)
+		}
+	}
+	html, found := files[folder+name+".html"]
+	if !found {
+		html = files["layout.html"]
+	}
+	if v.html, err = template.New(name).Option("missingkey=error").Funcs(template.FuncMap(functions(tag))).Parse(html); err != nil {
+		return fmt.Errorf("parse its HTML: %w", err)
+	}
+	t.byName[name] = append(t.byName[name], v)
+	return nil
+}
+
+// functions are what templates may call.
+func functions(tag language.Tag) texttemplate.FuncMap {
+	return texttemplate.FuncMap{
+		"money":  func(minor, currency string) (string, error) { return Money(minor, currency, tag) },
+		"moment": moment,
+	}
+}
+
+// Money writes an amount of minor units exactly, with the currency's digits and the language's decimal sign.
+func Money(minor, currency string, tag language.Tag) (string, error) {
+	amount, err := strconv.ParseInt(minor, 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("%q is no number of minor units", minor)
+	}
+	digits, known := money.Exponent(currency)
+	if !known {
+		return "", fmt.Errorf("%q is no currency", currency)
+	}
+	text := strconv.FormatInt(amount, 10)
+	sign := ""
+	if rest, negative := strings.CutPrefix(text, "-"); negative {
+		sign, text = "-", rest
+	}
+	if missing := int(digits) + 1 - len(text); missing > 0 {
+		text = strings.Repeat("0", missing) + text
+	}
+	if at := len(text) - int(digits); digits > 0 {
+		text = text[:at] + decimalSign(tag) + text[at:]
+	}
+	return sign + text + " " + currency, nil
+}
+
+// decimalSign is that of the languages for which there are templates.
+func decimalSign(tag language.Tag) string {
+	base, _ := tag.Base()
+	if language := base.String(); language == "de" || language == "ru" {
+		return ","
+	}
+	return "."
+}
+
+// moment writes a time of RFC 3339 for people, in UTC.
+func moment(text string) (string, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return "", fmt.Errorf("%q is no time", text)
+	}
+	return at.UTC().Format("2006-01-02 15:04 UTC"), nil
+}
+
+// Has tells whether there is a template of the name.
+func (t *Templates) Has(name string) bool { return len(t.byName[name]) > 0 }
+
+// Render fills the template in the language that is nearest to the first of the locales that is not empty.
+func (t *Templates) Render(name string, parameters map[string]string, locales ...string) (Text, error) {
+	variants := t.byName[name]
+	if len(variants) == 0 {
+		return Text{}, fmt.Errorf("%w: %s", ErrUnknown, name)
+	}
+	v := variants[0]
+	for _, locale := range locales {
+		if locale == "" {
+			continue
+		}
+		tag, err := language.Parse(locale)
+		if err != nil {
+			return Text{}, fmt.Errorf("the locale %q: %w", locale, err)
+		}
+		tags := make([]language.Tag, len(variants))
+		for i := range variants {
+			tags[i] = variants[i].tag
+		}
+		_, at, _ := language.NewMatcher(tags).Match(tag)
+		v = variants[at]
+		break
+	}
+	return v.render(parameters)
+}
+
+func (v *variant) render(parameters map[string]string) (Text, error) {
+	text := Text{Locale: v.tag.String()}
+	var err error
+	for _, block := range []struct {
+		name string
+		into *string
+	}{{"subject", &text.Subject}, {"text", &text.Plain}, {"sms", &text.SMS}} {
+		var out strings.Builder
+		if err = v.text.ExecuteTemplate(&out, block.name, parameters); err != nil {
+			return Text{}, fmt.Errorf("fill the template: %w", err)
+		}
+		*block.into = strings.TrimSpace(out.String())
+	}
+	text.Subject = strings.Join(strings.Fields(text.Subject), " ") // a parameter must not end the line of a header
+	var out strings.Builder
+	err = v.html.Execute(&out, map[string]any{
+		"Locale": text.Locale, "Subject": text.Subject, "Paragraphs": strings.Split(text.Plain, "\n\n"), "Parameters": parameters,
+	})
+	if err != nil {
+		return Text{}, fmt.Errorf("fill the HTML: %w", err)
+	}
+	text.HTML = out.String()
+	return text, nil
+}
+
+// Sample is what previews are filled with.
+func Sample() map[string]string {
+	return map[string]string{
+		"order_id": "order:0198c0de-7b1a-7c3d-8e4f-5a6b7c8d9e0f", "currency": "EUR", "amount_minor": "3980", "refunded_minor": "1250",
+		"reason": "CANCELED_BY_CLIENT", "decline_reason": "insufficient_funds", "expires_at": "2026-01-31T12:15:00Z",
+	}
+}
