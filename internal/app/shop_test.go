@@ -234,7 +234,7 @@ func shopRefusals(t *testing.T, server *running, create, pay, lock string) {
 		reason                   string
 	}{
 		{createPath, create, "100.50", "-100.50", 400, "NEGATIVE_AMOUNT"},
-		{createPath, create, "100.50", "100.51", 400, "PRICE_CHANGED"},
+		{createPath, create, "100.50", "100.51", 400, "AMOUNT_MISMATCH"},
 		{createPath, create, "100.50", "100.505", 400, "AMOUNT_INVALID"},
 		{createPath, create, "100.50", `"100.50"`, 400, "VALIDATION_FAILED"},
 		{createPath, create, "100.50", "1.0050000000000000001e2", 400, "VALIDATION_FAILED"},

@@ -31,6 +31,9 @@ func (t *table) react(e state.Event) ([]command.Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.notices == nil {
+		return commands, nil
+	}
 	told, err := t.notices.react(&e)
 	return append(commands, told...), err
 }

@@ -66,7 +66,7 @@ func Find(reason string) *Entry { return catalogue[reason] }
 // Catalogue lists the reasons by stage, in the order of docs/errors.md.
 func Catalogue() []Entry {
 	var all []Entry
-	for _, part := range [][]Entry{passing, reaching, asking, deciding, within} {
+	for _, part := range [][]Entry{passing, reaching, asking, deciding, shopping, within} {
 		all = append(all, part...)
 	}
 	return all

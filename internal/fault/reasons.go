@@ -285,6 +285,11 @@ func FieldReasons() []FieldReason {
 		{"INVALID_TIMESTAMP", "The text is no time of RFC 3339."},
 		{"INVALID_BASE64", "The text is not base64."},
 		{"DUPLICATE_CHANGE_ID", "Two changes of a batch have the same change_id."},
+		{"CSV_INVALID", "The line's quotes do not match."},
+		{"CSV_COLUMNS", "The line has more or fewer fields than the first."},
+		{"SKU_INVALID", "The SKU has other characters than are taken, or is too long."},
+		{"SKU_DOUBLED", "The SKU stands in an earlier line."},
+		{"PRICE_INVALID", "The price is no decimal number of the currency."},
 		{"PATH_MISMATCH", "The body names another resource than the path."},
 		{"UNKNOWN_PARAMETER", "There is no such query parameter."},
 	}

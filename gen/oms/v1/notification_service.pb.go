@@ -1488,7 +1488,7 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\x12CancelNotification\x12!.oms.v1.CancelNotificationRequest\x1a\".oms.v1.CancelNotificationResponse\"\x90\x01\xaa\xd4\x18I\x10\x01\x1a\x13notifications:write\"\x12ILLEGAL_TRANSITION*\x1cnotification_id=notification\x82\xd3\xe4\x93\x02=:\x01*b\fnotification\"*/v1/notifications/{notification_id}:cancel\x12\xc3\x01\n" +
 	"\x0fGetNotification\x12\x1e.oms.v1.GetNotificationRequest\x1a\x1f.oms.v1.GetNotificationResponse\"o\xaa\xd4\x182\x1a\x12notifications:read*\x1cnotification_id=notification\x82\xd3\xe4\x93\x023b\fnotification\x12#/v1/notifications/{notification_id}\x12\xc4\x01\n" +
 	"\x11ListNotifications\x12 .oms.v1.ListNotificationsRequest\x1a!.oms.v1.ListNotificationsResponse\"j\xaa\xd4\x18(\x1a\x12notifications:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x028Z#\x12!/v1/users/{user_id}/notifications\x12\x11/v1/notifications\x12\xbf\x01\n" +
-	"\x0fPreviewTemplate\x12\x1e.oms.v1.PreviewTemplateRequest\x1a\x1f.oms.v1.PreviewTemplateResponse\"k\xaa\xd4\x186\x1a\x12notifications:read\"\x10TEMPLATE_UNKNOWN\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02+\x12)/v1/notification-templates/{name}:previewB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\x0fPreviewTemplate\x12\x1e.oms.v1.PreviewTemplateRequest\x1a\x1f.oms.v1.PreviewTemplateResponse\"k\xaa\xd4\x186\x1a\x12notifications:read\"\x10PARAMETERS_UNFIT\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02+\x12)/v1/notification-templates/{name}:previewB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_notification_service_proto_rawDescOnce sync.Once

@@ -75,29 +75,34 @@ type Wanted struct {
 	Quantity int32
 }
 
+// wrongs gathers what is wrong with the fields of a request.
+type wrongs struct{ fault *fault.Fault }
+
+func (w *wrongs) violate(field, reason, format string, arguments ...any) {
+	if w.fault == nil {
+		w.fault = fault.New(fault.InvalidArgument, reason, field+": "+format, arguments...)
+	}
+	w.fault.Violating(field, reason, format, arguments...)
+}
+
 // Quote prices an order that names no prices but says what it comes to (requirement S-2): every product must be in the catalogue, all
 // of one currency, and said, the amount in amountField, written in that currency's decimals, must be their sum. It answers the currency and the
 // price of each line. The refusals are INVALID_ARGUMENT and tell the actual values.
 func Quote(prices map[string]*state.Price, wanted []Wanted, amountField, said string) (currency string, lines []int64, refused *fault.Fault) {
-	violate := func(field, reason, format string, arguments ...any) {
-		if refused == nil {
-			refused = fault.New(fault.InvalidArgument, reason, field+": "+format, arguments...)
-		}
-		refused.Violating(field, reason, format, arguments...)
-	}
+	var wrong wrongs
 	total := int64(0)
 	for i, line := range wanted {
 		field := fmt.Sprintf("items[%d].sku", i)
 		price := prices[line.SKU]
 		if price == nil || price.Withdrawn {
-			violate(field, "PRODUCT_UNKNOWN", "%q is not in the catalogue", line.SKU)
+			wrong.violate(field, "PRODUCT_UNKNOWN", "%q is not in the catalogue", line.SKU)
 			continue
 		}
 		if currency == "" {
 			currency = price.Currency
 		}
 		if price.Currency != currency {
-			violate(field, "CURRENCY_MISMATCH", "%q is sold in %s and the products before in %s; order them apart",
+			wrong.violate(field, "CURRENCY_MISMATCH", "%q is sold in %s and the products before in %s; order them apart",
 				line.SKU, price.Currency, currency)
 			continue
 		}
@@ -106,28 +111,28 @@ func Quote(prices map[string]*state.Price, wanted []Wanted, amountField, said st
 			sum, err = money.Add(total, sum)
 		}
 		if err != nil {
-			violate(field, "AMOUNT_OVERFLOW", "the order's amount exceeds %d minor units", int64(money.Limit))
-			return currency, nil, refused
+			wrong.violate(field, "AMOUNT_OVERFLOW", "the order's amount exceeds %d minor units", int64(money.Limit))
+			return currency, nil, wrong.fault
 		}
 		total = sum
 		lines = append(lines, price.AmountMinor)
 	}
-	if refused != nil {
-		return currency, nil, refused
+	if wrong.fault != nil {
+		return currency, nil, wrong.fault
 	}
 	amount, err := money.Parse(said, currency)
 	switch {
 	case err != nil:
-		violate(amountField, "AMOUNT_INVALID", "%v", err)
+		wrong.violate(amountField, "AMOUNT_INVALID", "%v", err)
 	case amount < 0:
-		violate(amountField, "NEGATIVE_AMOUNT", "must be 0 or more, is %s", said)
+		wrong.violate(amountField, "NEGATIVE_AMOUNT", "must be 0 or more, is %s", said)
 	case amount != total:
-		violate(amountField, PriceChanged, "is %s %s, the products come to %s",
+		wrong.violate(amountField, "AMOUNT_MISMATCH", "is %s %s, the products come to %s",
 			money.Format(amount, currency), currency, money.Format(total, currency))
-		refused.With("currency", currency).With("amount_minor", strconv.FormatInt(total, 10))
+		wrong.fault.With("currency", currency).With("amount_minor", strconv.FormatInt(total, 10))
 	}
-	if refused != nil {
-		return currency, nil, refused
+	if wrong.fault != nil {
+		return currency, nil, wrong.fault
 	}
 	return currency, lines, nil
 }

@@ -193,11 +193,11 @@ func (s *Notifications) PreviewTemplate(_ context.Context, request *omsv1.Previe
 		return nil, refusal
 	}
 	if !s.Templates.Has(request.Name) {
-		return nil, fault.New(fault.NotFound, "TEMPLATE_UNKNOWN", "there is no template %q", request.Name)
+		return nil, fault.NotFoundf("template", request.Name)
 	}
 	text, err := s.Templates.Render(request.Name, message.Sample(), locale)
 	if err != nil {
-		return nil, fault.New(fault.FailedPrecondition, "TEMPLATE_UNKNOWN", "the template %q cannot be filled with the sample: %v", request.Name, err)
+		return nil, fault.New(fault.InvalidArgument, "PARAMETERS_UNFIT", "the template %q cannot be filled with the sample: %v", request.Name, err)
 	}
 	return &omsv1.PreviewTemplateResponse{
 		Locale: text.Locale, Subject: text.Subject, Text: text.Plain, Html: text.HTML, Sms: text.SMS,
