@@ -62,7 +62,12 @@ var mutations = map[string]struct {
 	"PaymentService/Capture":   {request: &omsv1.CaptureRequest{OrderId: noOrder}},
 	"PaymentService/Refund":    {request: &omsv1.RefundRequest{OrderId: noOrder, Amount: euro(1), Reason: "r"}},
 	"PaymentService/Void":      {request: &omsv1.VoidRequest{OrderId: noOrder}},
-	"DevService/AdvanceClock":  {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
+	"CatalogueService/PutPrice": {
+		&omsv1.PutPriceRequest{Sku: "A", Price: euro(1), ExpectedVersion: 1}, http.MethodPut, "/v1/catalogue/items/A",
+	},
+	"CatalogueService/DeletePrice":  {&omsv1.DeletePriceRequest{Sku: "A", ExpectedVersion: 1}, http.MethodDelete, "/v1/catalogue/items/A"},
+	"CatalogueService/ImportPrices": {&omsv1.ImportPricesRequest{Csv: "c"}, http.MethodPost, "/v1/catalogue:import"},
+	"DevService/AdvanceClock":       {&omsv1.AdvanceClockRequest{Seconds: 1}, http.MethodPost, "/v1/dev/clock:advance"},
 	"NotificationService/PutContact": {&omsv1.PutContactRequest{
 		UserId: "u", Email: "u@example.org", Phone: "+4915112345678", Locale: "de", OptedOut: []omsv1.Channel{1}, ExpectedVersion: 1,
 	}, http.MethodPut, "/v1/users/u/contact"},

@@ -14,9 +14,9 @@ func TestRefusalsOfCardsAndMessages(t *testing.T) {
 	}
 	const contact, send, pay = "/v1/users/u/contact", "/v1/notifications", "/v1/orders/" + noOrder + ":pay"
 	for i, refused := range []struct{ verb, path, body, reason string }{
-		{http.MethodPost, pay, card("4111111111111112", "12", "2099", "123"), "CARD_NUMBER_INVALID"},
-		{http.MethodPost, pay, card("4111111111111111", "13", "2099", "123"), "CARD_EXPIRY_INVALID"},
-		{http.MethodPost, pay, card("4111111111111111", "12", "2099", "12"), "CARD_CVV_INVALID"},
+		{http.MethodPost, pay, card("4111111111111112", "12", "2050", "123"), "CARD_NUMBER_INVALID"},
+		{http.MethodPost, pay, card("4111111111111111", "13", "2050", "123"), "CARD_EXPIRY_INVALID"},
+		{http.MethodPost, pay, card("4111111111111111", "12", "2050", "12"), "CARD_CVV_INVALID"},
 		{http.MethodPut, contact, `{"email":"anna@example.org","locale":"xx-yy-zz-qq-11"}`, "LOCALE_INVALID"},
 		{http.MethodPut, contact, `{"email":"no address"}`, "ADDRESS_INVALID"},
 		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"no_such"}`, "TEMPLATE_UNKNOWN"},

@@ -219,7 +219,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 	for d := 100 * time.Microsecond; d < 5*time.Millisecond; d += 200 * time.Microsecond {
 		moments = append(moments, d)
 	}
-	for _, token := range gateway.Tokens() {
+	for _, token := range endingTokens {
 		t.Run(token, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 				var subjects []flow.Subject
 				for i := range 100 {
 					subject := s.reserved()
-					s.pay(subject, gateway.Tokens()[i%len(gateway.Tokens())])
+					s.pay(subject, endingTokens[i%len(endingTokens)])
 					subjects = append(subjects, subject)
 				}
 				time.Sleep(moment)

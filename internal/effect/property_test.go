@@ -268,7 +268,7 @@ func (m *machine) event() {
 }
 
 // endingTokens are those whose payments come to an end by themselves, and whose calls need neither time nor a callback on the way. A wrong
-// amount or currency ends in a dead letter (TestCancelAtAnyMoment, reliability TestFaultsOfTheGateway).
+// amount or currency ends in a dead letter (reliability TestFaultsOfTheGateway).
 var endingTokens = slices.DeleteFunc(gateway.Tokens(), func(token string) bool {
 	return slices.Contains([]string{gateway.TokenWrongAmount, gateway.TokenWrongCurrency, gateway.TokenStall, gateway.TokenEarly}, token)
 })
