@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -120,7 +121,7 @@ func (l letter) parts(t *testing.T) map[string]string {
 	parts := map[string]string{}
 	for reader := multipart.NewReader(strings.NewReader(body), parameters["boundary"]); ; {
 		part, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return parts
 		}
 		if err != nil {
@@ -378,7 +379,7 @@ func TestExpiryAlertAndDeadMailServer(t *testing.T) {
 func (r *running) committedCommands(t *testing.T) int {
 	t.Helper()
 	_, _, _, ops := r.Addresses()
-	response, err := http.Get("http://" + ops + "/metrics") //nolint:noctx // a test's
+	response, err := http.Get("http://" + ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ const (
 
 // Limits of a transport. What a mail server refuses for now (RFC 5321, 4.5.4.1) it may refuse for hours.
 const (
-	notifyCalls      = 16
-	notifyBackoffMin = time.Second
-	notifyBackoffMax = 5 * time.Minute
+	notifyCalls        = 16
+	notifyBackoffLeast = time.Second
+	notifyBackoffMax   = 5 * time.Minute
 )
 
 // notices are the settings that the flow of notifications needs.
@@ -89,7 +89,7 @@ func (a *App) addSenders(options *effect.Options) error {
 	for name, transport := range transports {
 		options.Gateways[name] = &notify.Sender{Store: a.store, Templates: a.templates, Transport: transport}
 		options.Own[name] = effect.Own{
-			Calls: notifyCalls, Attempts: a.config.NotifyAttempts, BackoffMin: notifyBackoffMin, BackoffMax: notifyBackoffMax,
+			Calls: notifyCalls, Attempts: a.config.NotifyAttempts, BackoffMin: notifyBackoffLeast, BackoffMax: notifyBackoffMax,
 		}
 	}
 	return nil

@@ -7,17 +7,17 @@ import (
 
 // Notify are the settings of messages to users; it is a part of Config.
 type Notify struct {
-	SMTP            Place         `name:"smtp" group:"Notifications" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://, smtp+plain:// (no TLS)."`
+	SMTP            Place         `name:"smtp" group:"Notifications" placeholder:"URL" help:"Mail server: smtp://, smtps:// or smtp+plain://."`
 	MailFrom        string        `group:"Notifications" placeholder:"ADDRESS" help:"Sender of e-mails, such as Shop <shop@example.org>."`
-	SMS             Place         `name:"sms" group:"Notifications" placeholder:"URL" help:"Short messages: twilio://ACCOUNT:TOKEN@api.twilio.com, or an http(s):// URL of your own."`
+	SMS             Place         `name:"sms" group:"Notifications" placeholder:"URL" help:"SMS: twilio://ACCOUNT:TOKEN@HOST, or http(s)://."`
 	SMSFrom         string        `name:"sms-from" group:"Notifications" placeholder:"NUMBER" help:"Sender of short messages at Twilio."`
-	SMSSecret       Secret        `name:"sms-secret" group:"Notifications" placeholder:"SECRET" help:"Signs calls of an http(s):// --sms as Standard Webhooks: whsec_ and base64."`
+	SMSSecret       Secret        `name:"sms-secret" group:"Notifications" placeholder:"SECRET" help:"Signs calls of an http(s):// --sms: whsec_…"`
 	NotifyTemplates string        `group:"Notifications" placeholder:"FOLDER" help:"Templates that replace or add to those of the program."`
 	NotifyLocale    string        `default:"en" group:"Notifications" help:"Locale of users whose own is unknown or has no template."`
-	NotifyBurst     int           `default:"10" group:"Notifications" help:"Messages that one user gets in --notify-per; more are delayed. 0 for no limit."`
+	NotifyBurst     int           `default:"10" group:"Notifications" help:"Messages a user gets in --notify-per, 0 for any; more are delayed."`
 	NotifyPer       time.Duration `default:"1h" group:"Notifications" help:"Time that --notify-burst is about."`
 	NotifyAttempts  int           `default:"60" group:"Notifications" help:"Attempts after which a message is given up, about four hours."`
-	ExpiryAlert     time.Duration `default:"5m" group:"Notifications" help:"Time before an unpaid order ends at which its buyer is told; 0 for never."`
+	ExpiryAlert     time.Duration `default:"5m" group:"Notifications" help:"Time before an unpaid order's end to tell its buyer; 0 for never."`
 }
 
 // HasMail tells whether a mail server is configured.

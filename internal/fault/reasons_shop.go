@@ -7,11 +7,15 @@ var shopping = []Entry{
 		Cure: "Call /api from your server, or from pages of its own origin.",
 	},
 	{
-		Reason: "SIGNATURE_INVALID", Code: Unauthenticated, Stage: Caller, Cause: "The signature is missing, or not that of this body by a key of this client's.",
-		Cure: "Sign the body without `signature` in canonical JSON (RFC 8785), as docs/api-dialect.md shows.",
+		Reason: "SIGNATURE_INVALID", Code: Unauthenticated, Stage: Caller,
+		Cause: "The signature is missing, or not that of this body by a key of this client's.",
+		Cure:  "Sign the body without `signature` in canonical JSON (RFC 8785), as docs/api-dialect.md shows.",
 	},
 	{
-		Reason: "NOT_BUILT", Code: Unimplemented, Stage: Target, Unshown: "the status alone, 501, is asserted (TestShopDialect)", Cause: "This version does not do that.", Cure: "See CHANGELOG.md for what is built.",
+		Reason: "NOT_BUILT", Code: Unimplemented, Stage: Target,
+		Unshown: "the status alone, 501, is asserted (TestShopDialect)",
+		Cause:   "This version does not do that.",
+		Cure:    "See CHANGELOG.md for what is built.",
 	},
 	{
 		Reason: "INVALID_JSON", Code: InvalidArgument, Stage: Body, Cause: "The body of a request of /api is no JSON object.",
@@ -27,8 +31,9 @@ var shopping = []Entry{
 		Raises: []string{"CARD_NUMBER_INVALID", "CARD_EXPIRY_INVALID", "CARD_EXPIRED", "CARD_CVV_INVALID", "PAYMENT_TOKEN_INVALID"},
 	},
 	{
-		Reason: "CARD_NUMBER_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The card's number fails its check digit or its brand's length.",
-		Cure: "Have the payer type it again.", Raises: []string{"CARD_EXPIRY_INVALID", "CARD_EXPIRED", "CARD_CVV_INVALID"},
+		Reason: "CARD_NUMBER_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Cause: "The card's number fails its check digit or its brand's length.",
+		Cure:  "Have the payer type it again.", Raises: []string{"CARD_EXPIRY_INVALID", "CARD_EXPIRED", "CARD_CVV_INVALID"},
 	},
 	{
 		Reason: "CARD_EXPIRY_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The expiry is no month and year.",
@@ -47,10 +52,14 @@ var shopping = []Entry{
 		Cure: "Use another card.",
 	},
 	{
-		Reason: "GATEWAY_UNAVAILABLE", Code: Unavailable, Cause: "The gateway cannot be reached to take the card. Nothing was done.", Cure: again,
+		Reason: "GATEWAY_UNAVAILABLE", Code: Unavailable,
+		Cause: "The gateway cannot be reached to take the card. Nothing was done.",
+		Cure:  again,
 	},
 	{
-		Reason: "LOCALE_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The locale is none of BCP 47.", Cure: "Send one such as de-CH.",
+		Reason: "LOCALE_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Cause:  "The locale is none of BCP 47.",
+		Cure:   "Send one such as de-CH.",
 		Raises: []string{"ADDRESS_INVALID", "ID_INVALID", "TEMPLATE_UNKNOWN"},
 	},
 	{
@@ -58,11 +67,16 @@ var shopping = []Entry{
 		Cure: "Send name@example.org, or +4915112345678.",
 	},
 	{
-		Reason: "ID_INVALID", Code: InvalidArgument, Stage: Meaning, Unshown: "the contract's pattern refuses nearly all such ids before, as VALIDATION_FAILED", Cause: "The order's id is not `order:<uuid>`.", Cure: "Send it as the API has answered it.",
-		Raises: []string{"TEMPLATE_UNKNOWN"},
+		Reason: "ID_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Unshown: "the contract's pattern refuses nearly all such ids before, as VALIDATION_FAILED",
+		Cause:   "The order's id is not `order:<uuid>`.",
+		Cure:    "Send it as the API has answered it.",
+		Raises:  []string{"TEMPLATE_UNKNOWN"},
 	},
 	{
-		Reason: "TEMPLATE_UNKNOWN", Code: InvalidArgument, Stage: Meaning, Cause: "There is no such template.", Cure: "Name one of those of docs/notifications.md.",
+		Reason: "TEMPLATE_UNKNOWN", Code: InvalidArgument, Stage: Meaning,
+		Cause:  "There is no such template.",
+		Cure:   "Name one of those of docs/notifications.md.",
 		Raises: []string{"PARAMETERS_UNFIT"},
 	},
 	{
@@ -70,7 +84,9 @@ var shopping = []Entry{
 		Cure: "Send those that the message names.",
 	},
 	{
-		Reason: "CSV_EMPTY", Code: InvalidArgument, Stage: Meaning, Cause: "The list has no lines.", Cure: "Send a line of names and lines of prices.",
+		Reason: "CSV_EMPTY", Code: InvalidArgument, Stage: Meaning,
+		Cause:  "The list has no lines.",
+		Cure:   "Send a line of names and lines of prices.",
 		Raises: []string{"CSV_HEADER"},
 	},
 	{
@@ -86,7 +102,9 @@ var shopping = []Entry{
 		Cure: "Mend the lines of `field_violations`.",
 	},
 	{
-		Reason: "PRODUCT_UNKNOWN", Code: InvalidArgument, Stage: Condition, Cause: "The catalogue has no such product.", Cure: "Order what it has.",
+		Reason: "PRODUCT_UNKNOWN", Code: InvalidArgument, Stage: Condition,
+		Cause:  "The catalogue has no such product.",
+		Cure:   "Order what it has.",
 		Raises: []string{"AMOUNT_INVALID", "AMOUNT_MISMATCH"},
 	},
 	{
@@ -94,18 +112,22 @@ var shopping = []Entry{
 		Cure: "Send no more decimals than the currency has.", Raises: []string{"AMOUNT_MISMATCH"},
 	},
 	{
-		Reason: "AMOUNT_MISMATCH", Code: InvalidArgument, Stage: Condition, Cause: "The amount is not what the order comes to; `amount_minor` names that.",
-		Cure: "Show it to the buyer and send it.",
+		Reason: "AMOUNT_MISMATCH", Code: InvalidArgument, Stage: Condition,
+		Cause: "The amount is not what the order comes to; `amount_minor` names that.",
+		Cure:  "Show it to the buyer and send it.",
 	},
 	{
-		Reason: "PRICE_CHANGED", Code: FailedPrecondition, Stage: Condition, Cause: "A price is not the catalogue's; `amount_minor` names that.",
-		Cure: "Show it to the buyer and order again.",
+		Reason: "PRICE_CHANGED", Code: FailedPrecondition, Stage: Condition,
+		Cause: "A price is not the catalogue's; `amount_minor` names that.",
+		Cure:  "Show it to the buyer and order again.",
 	},
 	{
 		Reason: "CONTACT_MISSING", Code: FailedPrecondition, Stage: Condition, Cause: "The user has no contact.", Cure: "Put one first.",
 	},
 	{
-		Reason: "CATALOGUE_OPENED", Code: Aborted, Stage: Condition, Internal: true, Cause: "The shop has a catalogue now.", Cure: "The order is decided with its prices.",
+		Reason: "CATALOGUE_OPENED", Code: Aborted, Stage: Condition, Internal: true,
+		Cause:   "The shop has a catalogue now.",
+		Cure:    "The order is decided with its prices.",
 		Unshown: "the edge decides again by itself",
 	},
 }

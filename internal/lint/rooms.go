@@ -98,7 +98,8 @@ var Rooms = []Room{
 		Why: "generated handlers stand on it; it knows no method in particular",
 	},
 	{
-		Name: "edge", May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message"), Libs: transport,
+		Name: "edge", Libs: transport,
+		May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message"),
 		Why: "an edge submits commands and reads views; it never touches store or bus",
 	},
 

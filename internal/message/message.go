@@ -141,7 +141,7 @@ func (t *Templates) add(file, content string, files map[string]string) error {
 	if !found {
 		html = files["layout.html"]
 	}
-	if v.html, err = template.New(name).Option("missingkey=error").Funcs(template.FuncMap(functions(tag))).Parse(html); err != nil {
+	if v.html, err = template.New(name).Option("missingkey=error").Funcs(functions(tag)).Parse(html); err != nil {
 		return fmt.Errorf("parse its HTML: %w", err)
 	}
 	t.byName[name] = append(t.byName[name], v)
@@ -171,10 +171,10 @@ func Money(minor, currency string, tag language.Tag) (string, error) {
 	if rest, negative := strings.CutPrefix(text, "-"); negative {
 		sign, text = "-", rest
 	}
-	if missing := int(digits) + 1 - len(text); missing > 0 {
+	if missing := digits + 1 - len(text); missing > 0 {
 		text = strings.Repeat("0", missing) + text
 	}
-	if at := len(text) - int(digits); digits > 0 {
+	if at := len(text) - digits; digits > 0 {
 		text = text[:at] + decimalSign(tag) + text[at:]
 	}
 	return sign + text + " " + currency, nil
@@ -183,7 +183,7 @@ func Money(minor, currency string, tag language.Tag) (string, error) {
 // decimalSign is that of the languages for which there are templates.
 func decimalSign(tag language.Tag) string {
 	base, _ := tag.Base()
-	if language := base.String(); language == "de" || language == "ru" {
+	if name := base.String(); name == "de" || name == "ru" {
 		return ","
 	}
 	return "."

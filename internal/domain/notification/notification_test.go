@@ -55,7 +55,7 @@ func TestPaceDelaysAndNeverLoses(t *testing.T) {
 			if again := states.apply(t, send, now); len(again.Changes) != 0 {
 				t.Fatalf("the same notification was made twice")
 			}
-			n := states[Ref("t", name)].(*state.Notification) //nolint:errcheck,forcetypeassert // just made
+			n := states[Ref("t", name)].(*state.Notification) //nolint:forcetypeassert // just made
 			e := states[state.Ref{Kind: state.KindEffect, Tenant: "t", ID: EffectID(name)}].(*state.Effect)
 			if n.DueAt.Before(now) || !e.NextAt.Equal(n.DueAt) || (n.State == state.NotificationScheduled) != n.DueAt.After(now) {
 				t.Fatalf("asked for at %v: %+v, effect at %v", now, n, e.NextAt)
@@ -96,12 +96,12 @@ func TestForgetAndBegin(t *testing.T) {
 	states.apply(t, PutContact{Tenant: "t", UserID: "u", Email: "u@example.org", Phone: "+4915112345678", Locale: "de", OptedOut: []string{"sms"}}, noon)
 	states.apply(t, Send{Tenant: "t", ID: "notification:1", UserID: "u", Channel: ChannelEmail, Provider: "smtp", DueAt: noon.Add(time.Hour)}, noon)
 	states.apply(t, Forget{Tenant: "t", UserID: "u"}, noon)
-	left := states[ContactRef("t", "u")].(*state.Contact) //nolint:errcheck,forcetypeassert // just changed
+	left := states[ContactRef("t", "u")].(*state.Contact) //nolint:forcetypeassert // just changed
 	if left.Email+left.Phone+left.Locale != "" || left.OptedOut != nil || !left.Forgotten {
 		t.Errorf("left is %+v", left)
 	}
 	states.apply(t, Begin{Tenant: "t", ID: "notification:1", UserID: "u"}, noon.Add(time.Hour))
-	n := states[Ref("t", "notification:1")].(*state.Notification) //nolint:errcheck,forcetypeassert // as above
+	n := states[Ref("t", "notification:1")].(*state.Notification) //nolint:forcetypeassert // as above
 	if n.State != state.NotificationSuppressed || n.Reason != ReasonNoAddress {
 		t.Errorf("a notification of a forgotten user is %+v", n)
 	}

@@ -27,7 +27,7 @@ type Notifications struct {
 }
 
 // e164 is a telephone number with its country's code.
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+var e164 = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 
 // PutContact implements the contract.
 func (s *Notifications) PutContact(ctx context.Context, request *omsv1.PutContactRequest) (*omsv1.PutContactResponse, error) {

@@ -118,7 +118,7 @@ type Twilio struct {
 func NewTwilio(address, from string) (*Twilio, error) {
 	server, err := url.Parse(address)
 	if err != nil || server.Host == "" || server.User.Username() == "" {
-		return nil, errors.New("Twilio must be written as twilio://ACCOUNT:TOKEN@api.twilio.com") //nolint:staticcheck // a name
+		return nil, errors.New("Twilio must be written as twilio://ACCOUNT:TOKEN@api.twilio.com")
 	}
 	token, _ := server.User.Password()
 	scheme := "https"

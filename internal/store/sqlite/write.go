@@ -33,7 +33,8 @@ const eventColumns = "position, event_id, tenant_id, aggregate_kind, aggregate_i
 
 // prepare makes the statements of a new connection.
 func (w *writer) prepare() {
-	for kind, table := range tables {
+	for kind := range tables {
+		table := &tables[kind]
 		if table.name != "" {
 			w.rows[kind] = newBulk(w.connection, table.name, table.columns, "")
 		}
