@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,16 +222,16 @@ func TestSurvivesAStoreThatIsAway(t *testing.T) {
 func TestPurgesOldKeysInPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{keys: 1234, batches: 700}
-		told := 0
-		start(t, f, Options{Observe: Observe{PurgedBatches: func(batches int) { told += batches }}, BatchAge: 5 * time.Hour, PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
+		var told atomic.Int64
+		start(t, f, Options{Observe: Observe{PurgedBatches: func(batches int) { told.Add(int64(batches)) }}, BatchAge: 5 * time.Hour, PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
 		time.Sleep(90 * time.Second)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.keys != 0 || len(f.purges) != 3 {
 			t.Fatalf("%d keys are left after %d purges; 0 after 3 are right", f.keys, len(f.purges))
 		}
-		if f.batches != 0 || told != 700 || f.batchAge != 5*time.Hour {
-			t.Errorf("%d batches are left, %d told of, older than %v", f.batches, told, f.batchAge)
+		if f.batches != 0 || told.Load() != 700 || f.batchAge != 5*time.Hour {
+			t.Errorf("%d batches are left, %d told of, older than %v", f.batches, told.Load(), f.batchAge)
 		}
 		for i, at := range f.purges[1:] {
 			if pause := at.Sub(f.purges[i]); pause < time.Second {
