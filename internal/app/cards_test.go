@@ -27,7 +27,7 @@ func TestSimulatorTokenizes(t *testing.T) {
 	t.Parallel()
 	a := &App{config: config.Default()}
 	for number, want := range map[string]string{
-		"4111111111111111": gateway.TokenOK, "4000000000000002": gateway.TokenDeclined, "4000000000009995": gateway.TokenDeclined,
+		"4111111111111111": gateway.TokenOK, "4000000000000002": gateway.TokenRefused, "4000000000009995": gateway.TokenDeclined,
 		"5555555555554444": gateway.TokenOK,
 	} {
 		token, refusal := a.tokenizeCard(t.Context(), cardOf(t, number))

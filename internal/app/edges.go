@@ -62,7 +62,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
 	}
-	handler, err := a.shop(chain, orders, stock, environment.Methods, rest)
+	handler, err := a.shop(chain, orders, stock, notifications, environment.Methods, rest)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,6 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
-	"github.com/seed-255eabaa/oms/internal/postgrestest"
 )
 
 // seedExample is one JSON example of the seed, with its comments, which are no JSON, taken away.
@@ -138,9 +138,11 @@ func (r *running) stock(t *testing.T, sku string) *omsv1.StockItem {
 var orderIDs = regexp.MustCompile(`order:[0-9a-f-]{36}`)
 
 func TestShopDialect(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { shopDialect(t, start(t)) })
-	t.Run("postgres", func(t *testing.T) {
-		shopDialect(t, start(t, func(c *config.Config) { c.Store = config.Place(postgrestest.New(t)) }))
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		mail := startMail(t, nil)
+		server := start(t, store, withMail(mail))
+		shopDialect(t, server)
+		shopNotifications(t, server, mail)
 	})
 }
 
@@ -201,11 +203,41 @@ func shopDialect(t *testing.T, server *running) {
 			t.Errorf("declined %s", got)
 		}
 	}
-	if got := server.post(t, notifyPath, example(t, notifyPath, asked)); !strings.HasPrefix(got, `{"code":501,`) {
-		t.Errorf("notified %s", got)
-	}
 	outOfStock(t, server, about)
 	shopRefusals(t, server, create, about(payPath, order), about(lockPath, order))
+}
+
+// shopNotifications sends the seed's notification, and those that cannot be sent.
+func shopNotifications(t *testing.T, server *running, mail *mailServer) {
+	t.Helper()
+	request := example(t, notifyPath, asked)
+	refused(t, "a stranger", server.post(t, notifyPath, request), 400, "CONTACT_MISSING")
+	putContact(t, server.notifications(t), &omsv1.PutContactRequest{UserId: "123456", Email: "ann@example.org"})
+	if got, want := server.post(t, notifyPath, request), example(t, notifyPath, "Response Example"); got != want {
+		t.Fatalf("notified %s, want %s", got, want)
+	}
+	var sent struct{ Subject, Message string }
+	if err := json.Unmarshal([]byte(request), &sent); err != nil {
+		t.Fatal(err)
+	}
+	var letters []letter
+	for len(letters) == 0 {
+		letters = slices.DeleteFunc(mail.taken(), func(l letter) bool { return l.Subject != sent.Subject })
+		time.Sleep(5 * time.Millisecond)
+	}
+	if text := letters[0].parts(t)["text/plain"]; !strings.Contains(text, sent.Message) {
+		t.Errorf("the letter says %q, want %q", text, sent.Message)
+	}
+	as := func(kind string) string { return strings.Replace(request, `"email"`, `"`+kind+`"`, 1) }
+	refused(t, "a pigeon", server.post(t, notifyPath, as("pigeon")), 400, "NOTIFICATION_TYPE_UNKNOWN")
+	if got := server.post(t, notifyPath, as("sms")); !strings.HasPrefix(got, `{"code":400,"message":"Notification not sent: `) {
+		t.Errorf("a message to a user without a phone: %s", got)
+	}
+	putContact(t, server.notifications(t), &omsv1.PutContactRequest{UserId: "123456", Email: "ann@example.org", Phone: "+15550100"})
+	if got := server.post(t, notifyPath, as("sms")); !strings.HasPrefix(got, `{"code":501,"message":"Notification not sent: `) {
+		t.Errorf("a message without a transport: %s", got)
+	}
+	refused(t, "no message", server.post(t, notifyPath, `{"userId":"123456","notificationType":"email","subject":"s"}`), 400, "VALIDATION_FAILED")
 }
 
 // outOfStock orders more than there is.

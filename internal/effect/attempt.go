@@ -28,7 +28,7 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
 		switch {
 		case err != nil:
-			w.failed(ctx, e, asked, err, true)
+			w.failed(ctx, j, asked, err, true)
 			return
 		case answer.Final():
 			w.settle(ctx, e, answer, asked)
@@ -45,13 +45,13 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	})
 	switch {
 	case err != nil:
-		w.failed(ctx, e, called, err, gateway.ClassOf(err) != gateway.ClassNotReached)
+		w.failed(ctx, j, called, err, gateway.ClassOf(err) != gateway.ClassNotReached)
 	case answer.Final():
 		w.settle(ctx, e, answer, called)
 	case answer.Status == gateway.Accepted || answer.Status == gateway.Pending:
 		// Nothing is stored: the callback settles it, or the end of the claim has somebody ask.
 	default:
-		w.failed(ctx, e, called, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
+		w.failed(ctx, j, called, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
 	}
 }
 
@@ -103,7 +103,11 @@ func request(e *state.Effect) gateway.Request {
 
 // failed puts an effect off after an error, or gives it up: at once when trying again is futile, else when the attempts are used
 // up and the one before failed too. An effect that was pending for long, and so has many attempts, thereby survives one error.
-func (w *Workers) failed(ctx context.Context, e *state.Effect, did state.EffectAttempt, err error, called bool) {
+//
+// An attempt that asked first leaves the next one to ask as well, even if its own call has surely reached nobody: the answer was of
+// then, and whoever had the effect before, and was asleep, may call late.
+func (w *Workers) failed(ctx context.Context, j job, did state.EffectAttempt, err error, called bool) {
+	e := j.effect
 	did.Result, did.Reason = state.ResultUnknown, clean(err.Error())
 	if gateway.ClassOf(err) == gateway.ClassNotReached {
 		did.Result = state.ResultNotReached
@@ -120,7 +124,7 @@ func (w *Workers) failed(ctx context.Context, e *state.Effect, did state.EffectA
 		w.putOff(ctx, e, "doubt", after, w.o.Flow.Doubt(e, after, did))
 		return
 	}
-	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, did, false))
+	w.putOff(ctx, e, "retry", after, w.o.Flow.Retry(e, after, did, j.ask))
 }
 
 // pending puts an effect off of which the gateway knows, but not the outcome. That is no failure, so it is asked again after a time in

@@ -136,6 +136,39 @@ func TestStaleDoubtLeavesTheNextAttemptAlone(t *testing.T) {
 	})
 }
 
+// TestLateCallerIsAskedAbout: a process sleeps through its claim and calls when the next one has asked already, and has reached nobody
+// itself. The third must ask, or it would call what was done.
+func TestLateCallerIsAskedAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &overtaken{}
+		s := newShop(t, only)
+		s.stop()
+		subject := s.reserved()
+		s.pay(subject, gateway.TokenTimeout) // claimed by a process that is asleep; there is no callback
+		s.start(func(sim gateway.Gateway) map[string]gateway.Gateway {
+			l.Gateway = sim
+			return only(l)
+		}, func(*Options) {})
+		time.Sleep(3 * lease)
+		if l.calls != 1 || s.status(subject) != state.OrderConfirmed {
+			t.Errorf("called %d times, the order is %s; the gateway knew of the call", l.calls, s.status(subject))
+		}
+		s.wantSound()
+	})
+}
+
+// overtaken reaches nobody with a hold, and another process does at the same moment.
+type overtaken struct {
+	gateway.Gateway
+	calls int
+}
+
+func (l *overtaken) Hold(ctx context.Context, r gateway.Request) (gateway.Answer, error) {
+	l.calls++
+	_, _ = l.Gateway.Hold(ctx, r)
+	return gateway.Answer{}, gateway.NotReached(errors.New("refused"))
+}
+
 func TestWakeTakesItsOwnOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, only)

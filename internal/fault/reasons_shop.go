@@ -12,14 +12,12 @@ var shopping = []Entry{
 		Cure:  "Sign the body without `signature` in canonical JSON (RFC 8785), as docs/api-dialect.md shows.",
 	},
 	{
-		Reason: "NOT_BUILT", Code: Unimplemented, Stage: Target,
-		Unshown: "the status alone, 501, is asserted (TestShopDialect)",
-		Cause:   "This version does not do that.",
-		Cure:    "See CHANGELOG.md for what is built.",
-	},
-	{
 		Reason: "INVALID_JSON", Code: InvalidArgument, Stage: Body, Cause: "The body of a request of /api is no JSON object.",
 		Cure: "Mend it at the place that the message names.",
+	},
+	{
+		Reason: "NOTIFICATION_TYPE_UNKNOWN", Code: InvalidArgument, Stage: Request, Cause: "The type is none of email and sms.",
+		Cure: "Send one of them.",
 	},
 	{
 		Reason: "PAYMENT_METHOD_UNSUPPORTED", Code: InvalidArgument, Stage: Request, Cause: "The payment method is not taken.",

@@ -257,5 +257,6 @@ func Sample() map[string]string {
 	return map[string]string{
 		"order_id": "order:0198c0de-7b1a-7c3d-8e4f-5a6b7c8d9e0f", "currency": "EUR", "amount_minor": "3980", "refunded_minor": "1250",
 		"reason": "CANCELED_BY_CLIENT", "decline_reason": "insufficient_funds", "expires_at": "2026-01-31T12:15:00Z",
+		"subject": "About your order", "message": "Your parcel has left us.",
 	}
 }

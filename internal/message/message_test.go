@@ -35,7 +35,7 @@ func TestTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"order_confirmed", "order_canceled", "order_refunded", "payment_declined", "order_expiring"} {
+	for _, name := range []string{"order_confirmed", "order_canceled", "order_refunded", "payment_declined", "order_expiring", "message"} {
 		if text, err := templates.Render(name, message.Sample()); err != nil || text.Subject == "" || text.SMS == "" || text.Locale != "en" {
 			t.Errorf("%s: %+v %v", name, text, err)
 		}

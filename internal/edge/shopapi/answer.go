@@ -63,7 +63,9 @@ func (h *Handler) failed(err error) answer {
 }
 
 // names are the contract's names of fields as this dialect has them.
-var names = strings.NewReplacer("customer_id", "userId", "order_id", "orderId", ".sku", ".productId", ".qty", ".quantity")
+var names = strings.NewReplacer("customer_id", "userId", "order_id", "orderId", ".sku", ".productId", ".qty", ".quantity",
+	"card.number", "paymentDetails.cardNumber", "card.exp_month", "paymentDetails.expiryDate", "card.exp_year", "paymentDetails.expiryDate",
+	"card.cvv", "paymentDetails.cvv", "user_id", "userId", "parameters", "message")
 
 func fieldName(field string) string { return names.Replace(field) }
 

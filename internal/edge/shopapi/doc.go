@@ -4,7 +4,7 @@
 //	POST /api/orders/create      OrderService.CreateOrder at the catalogue's prices
 //	POST /api/inventory/lock     InventoryService.Reserve
 //	POST /api/payment/process    OrderService.PayOrder, and waits for the outcome
-//	POST /api/notification/send  Options.Notifications
+//	POST /api/notification/send  NotificationService.SendNotification
 //
 // A request goes: cross-origin check, body within its limits, token and signature, edge.Chain, service. See docs/api-dialect.md.
 package shopapi

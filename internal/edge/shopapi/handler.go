@@ -33,15 +33,12 @@ type Options struct {
 	// Chain wraps every call.
 	Chain edge.Chain
 	// Orders and Inventory carry the calls out, Methods says what the contract says about them.
-	Orders    *service.Orders
-	Inventory *service.Inventory
-	Methods   contract.Table
+	Orders        *service.Orders
+	Inventory     *service.Inventory
+	Notifications *service.Notifications
+	Methods       contract.Table
 	// Keys verify signatures. Nil verifies none: a server that asks nobody for credentials has none to check against.
 	Keys *Keys
-	// Tokenizer takes card data; nil takes none.
-	Tokenizer Tokenizer
-	// Notifications sends notifications; nil answers that it is not built.
-	Notifications *Notifications
 	// PaymentWait is how long a payment's outcome is waited for.
 	PaymentWait time.Duration
 	// BodyLimit is the greatest length of a body in bytes, ReadTimeout how long it may take to arrive, WriteTimeout how long a client

@@ -7,48 +7,47 @@ import (
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/proto"
 
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
-// Notification is what /api/notification/send asks for. Type is "email" or "sms".
-type Notification struct {
-	UserID, Type, Subject, Message string
-}
+// template is the one that says what it is told to.
+const template = "message"
 
-// Notifications is where this dialect meets the notification service.
-type Notifications struct {
-	// Method is the service's and method's name below oms.v1, such as "NotificationService/SendNotification".
-	Method string
-	// Request writes a notification as the method's request.
-	Request func(n Notification) proto.Message
-	// Send carries it out.
-	Send func(ctx context.Context, request proto.Message) (proto.Message, error)
-}
+var channels = map[string]omsv1.Channel{"email": omsv1.Channel_CHANNEL_EMAIL, "sms": omsv1.Channel_CHANNEL_SMS}
 
 // sendNotification serves POST /api/notification/send. Two that are alike may both be meant, so the derived key is a fresh one.
 func (h *Handler) sendNotification(ctx context.Context, in *incoming) answer {
-	var n Notification
+	var channel, subject, message string
+	request := &omsv1.SendNotificationRequest{Template: template}
 	unreadable := in.read(&reader{}, map[string]member{
-		"userId":           text(&n.UserID),
-		"notificationType": text(&n.Type),
-		"subject":          text(&n.Subject),
-		"message":          text(&n.Message),
+		"userId":           text(&request.UserId),
+		"notificationType": text(&channel),
+		"subject":          text(&subject),
+		"message":          text(&message),
 	}, "subject")
-	if h.Notifications == nil {
-		refused := in.authorize("")
-		if refused == nil {
-			refused = fault.New(fault.Unimplemented, "NOT_BUILT", "notifications are not sent by this version")
-		}
-		return h.failed(h.Chain.Refuse(ctx, in.call, refused))
+	request.Parameters = map[string]string{"subject": subject, "message": message}
+	var found bool
+	if request.Channel, found = channels[channel]; !found && unreadable == nil {
+		unreadable = fault.Invalid("notificationType", "NOTIFICATION_TYPE_UNKNOWN", `must be "email" or "sms"`)
 	}
-	request := h.Notifications.Request(n)
-	err := h.carry(ctx, in, h.Notifications.Method, freshKey(), request, unreadable, func(ctx context.Context) (proto.Message, error) {
-		return h.Notifications.Send(ctx, request)
+	var sent *omsv1.Notification
+	err := h.carry(ctx, in, "NotificationService/SendNotification", freshKey(), request, unreadable, func(ctx context.Context) (proto.Message, error) {
+		response, err := h.Notifications.SendNotification(ctx, request)
+		sent = response.GetNotification()
+		return response, err //nolint:wrapcheck // a fault
 	})
 	if err != nil {
 		return h.failed(err)
 	}
-	return said(http.StatusOK, "Notification sent successfully", nil)
+	switch sent.GetState() { // of those that are never sent the seed's words would be a lie
+	case omsv1.NotificationState_NOTIFICATION_STATE_SUPPRESSED:
+		return said(http.StatusBadRequest, "Notification not sent: the user has opted out, or has no address for it", nil)
+	case omsv1.NotificationState_NOTIFICATION_STATE_UNCONFIGURED:
+		return said(http.StatusNotImplemented, "Notification not sent: this server has no transport for "+channel, nil)
+	default:
+		return said(http.StatusOK, "Notification sent successfully", nil)
+	}
 }
 
 // text reads a string into a place.

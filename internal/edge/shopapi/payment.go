@@ -3,20 +3,21 @@ package shopapi
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
-// paymentBody is the body of /api/payment/process.
+// paymentBody is the body of /api/payment/process. It is never printed: it holds a card.
 type paymentBody struct {
 	orderID, userID, amount, method string
-	card                            Card
+	card                            omsv1.Card
 	expiry                          string
 }
 
@@ -28,7 +29,7 @@ func (h *Handler) processPayment(ctx context.Context, in *incoming) answer {
 	var order *omsv1.Order
 	key := "api/payment/process/" + body.orderID
 	err := h.carry(ctx, in, "OrderService/PayOrder", key, request, unreadable, func(ctx context.Context) (_ proto.Message, err error) {
-		order, err = h.pay(ctx, &body)
+		order, err = h.pay(ctx, body)
 		return order, err
 	})
 	if err != nil {
@@ -38,14 +39,15 @@ func (h *Handler) processPayment(ctx context.Context, in *incoming) answer {
 }
 
 // paymentBody reads the body. What is wrong with the card's form is told here, with the order known; never its digits.
-func (in *incoming) paymentBody() (body paymentBody, unreadable *fault.Fault) {
+func (in *incoming) paymentBody() (body *paymentBody, unreadable *fault.Fault) {
+	body = &paymentBody{}
 	r := &reader{}
 	unreadable = in.read(r, map[string]member{
 		"orderId": text(&body.orderID), "userId": text(&body.userID), "paymentAmount": amount(&body.amount),
 		"paymentMethod": text(&body.method),
 		"paymentDetails": func(d *jx.Decoder, path string) error {
 			return r.object(d, path, map[string]member{
-				"cardNumber": text(&body.card.Number), "expiryDate": text(&body.expiry), "cvv": text(&body.card.CVV),
+				"cardNumber": text(&body.card.Number), "expiryDate": text(&body.expiry), "cvv": text(&body.card.Cvv),
 			}, nil)
 		},
 	})
@@ -56,14 +58,11 @@ func (in *incoming) paymentBody() (body paymentBody, unreadable *fault.Fault) {
 	if body.method != "credit_card" {
 		return body, fault.Invalid("paymentMethod", "PAYMENT_METHOD_UNSUPPORTED", `must be "credit_card"; this version takes no other`)
 	}
-	month, year, found := strings.Cut(body.expiry, "/")
-	if len(month) == 2 && len(year) == 2 && found {
-		body.card.Month, _ = strconv.Atoi(month) // 0 is told as no month
-		last, err := strconv.Atoi(year)
-		if body.card.Year = 2000 + last; err != nil {
-			body.card.Month = 0
-		}
+	expires, err := time.Parse("01/06", body.expiry)
+	if err != nil { // the error would repeat what was sent
+		return body, fault.Invalid("paymentDetails.expiryDate", card.ReasonExpiry, `must read "MM/YY"`)
 	}
+	body.card.ExpMonth, body.card.ExpYear = int32(expires.Month()), int32(expires.Year()) //nolint:gosec // two digits each
 	return body, nil
 }
 
@@ -75,14 +74,7 @@ func (h *Handler) pay(ctx context.Context, body *paymentBody) (*omsv1.Order, err
 		return nil, err //nolint:wrapcheck // a fault
 	}
 	if payable {
-		if h.Tokenizer == nil {
-			return nil, fault.New(fault.Unimplemented, "NOT_BUILT", "this server takes no card data")
-		}
-		token, refused := h.Tokenizer.Tokenize(ctx, body.card)
-		if refused != nil {
-			return nil, refused
-		}
-		if _, err := h.Orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: body.orderID, PaymentToken: token}); err != nil {
+		if _, err := h.Orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: body.orderID, Card: &body.card}); err != nil {
 			return nil, err //nolint:wrapcheck // a fault
 		}
 	}

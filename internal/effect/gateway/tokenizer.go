@@ -22,8 +22,10 @@ func (r *CardRefusal) Error() string { return "the gateway does not take the car
 // testCards are numbers that behave in their own way; any other card is held.
 var testCards = map[string]string{
 	"4111111111111111": TokenOK,
-	"4000000000000002": TokenDeclined,
+	"4000000000000002": TokenRefused,
 	"4000000000009995": TokenDeclined, // insufficient_funds
+	"4000000000000259": TokenLate,
+	"4000000000000341": TokenTimeout,
 }
 
 // Cards is how the simulator turns cards into tokens. It needs no journal, so that a process without effects may take cards too.
