@@ -32,11 +32,12 @@ func (h *Handler) sendNotification(ctx context.Context, in *incoming) answer {
 		unreadable = fault.Invalid("notificationType", "NOTIFICATION_TYPE_UNKNOWN", `must be "email" or "sms"`)
 	}
 	var sent *omsv1.Notification
-	err := h.carry(ctx, in, "NotificationService/SendNotification", freshKey(), request, unreadable, func(ctx context.Context) (proto.Message, error) {
+	send := func(ctx context.Context) (proto.Message, error) {
 		response, err := h.Notifications.SendNotification(ctx, request)
 		sent = response.GetNotification()
 		return response, err //nolint:wrapcheck // a fault
-	})
+	}
+	err := h.carry(ctx, in, "NotificationService/SendNotification", freshKey(), request, unreadable, send)
 	if err != nil {
 		return h.failed(err)
 	}
