@@ -59,6 +59,14 @@ func start(t *testing.T, change ...func(*config.Config)) *running {
 			t.Error(err)
 		}
 	})
+	for !a.Ready() && ctx.Err() == nil {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatal(err)
+		case <-time.After(time.Millisecond):
+		}
+	}
 	_, public, internal, _ := a.Addresses()
 	return &running{App: a, config: c, orders: omsv1.NewOrderServiceClient(dial(t, public)),
 		inventory: omsv1.NewInventoryServiceClient(dial(t, internal))}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,8 +151,8 @@ func TestLateCallerIsAskedAbout(t *testing.T) {
 			return only(l)
 		}, func(*Options) {})
 		time.Sleep(3 * lease)
-		if l.calls != 1 || s.status(subject) != state.OrderConfirmed {
-			t.Errorf("called %d times, the order is %s; the gateway knew of the call", l.calls, s.status(subject))
+		if l.calls.Load() != 1 || s.status(subject) != state.OrderConfirmed {
+			t.Errorf("called %d times, the order is %s; the gateway knew of the call", l.calls.Load(), s.status(subject))
 		}
 		s.wantSound()
 	})
@@ -160,11 +161,11 @@ func TestLateCallerIsAskedAbout(t *testing.T) {
 // overtaken reaches nobody with a hold, and another process does at the same moment.
 type overtaken struct {
 	gateway.Gateway
-	calls int
+	calls atomic.Int64
 }
 
 func (l *overtaken) Hold(ctx context.Context, r gateway.Request) (gateway.Answer, error) {
-	l.calls++
+	l.calls.Add(1)
 	_, _ = l.Gateway.Hold(ctx, r)
 	return gateway.Answer{}, gateway.NotReached(errors.New("refused"))
 }
