@@ -154,8 +154,9 @@ func (b *buffers) encodeProofs(t *transaction, written map[state.Ref]bool) {
 	}
 	for i := range t.refs {
 		ref := &t.refs[i]
-		v := t.assumed[*ref]
+		v, assumed := t.assumed[*ref]
 		switch {
+		case !assumed: // it is locked
 		case v.row == nil && !written[*ref]:
 			set := b.keys[ref.Kind].row()
 			set.text(ref.Tenant)

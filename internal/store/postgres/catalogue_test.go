@@ -45,3 +45,45 @@ func TestCatalogueOfAnotherProcess(t *testing.T) {
 		}
 	}
 }
+
+// TestLockedBesideShared has a process whose memory is off but for shared rows: what it locks and only looks at is there, and need not be
+// proved; and a shared row of which it was wrong says nothing of the others.
+func TestLockedBesideShared(t *testing.T) {
+	one, other := twoProcesses(t)
+	ctx := context.Background()
+	if _, err := sell(one, []string{"A"}, stock("A", 1)); err != nil {
+		t.Fatal(err)
+	}
+	head := state.Ref{Kind: state.KindCatalogue, Tenant: "acme", ID: state.CatalogueID}
+	number := byte(0)
+	batch := func(s *Store, rows ...state.Written) error {
+		transaction, err := s.Begin(ctx, state.Need{Refs: []state.Ref{itemRef("A"), head}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		number++
+		changes := &state.Changes{Batch: id.V7(time.Now(), id.Random{0: number}), Now: transaction.Loaded().Now, Rows: rows}
+		changes.Batch[14], changes.Batch[15] = 0, 0
+		return transaction.Commit(ctx, changes)
+	}
+	if err := batch(one); err != nil { // it remembers that there is no catalogue
+		t.Fatal(err)
+	}
+	one.recent.proved(false)
+	for range 3 {
+		if err := batch(one); err != nil {
+			t.Errorf("a locked row was asked for a proof: %v", err)
+		}
+	}
+	off := one.recent.off
+	catalogue := &state.Catalogue{Tenant: "acme", ID: state.CatalogueID, OpenedAt: time.Now().UTC()}
+	if err := batch(other, state.Written{Row: catalogue, New: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := batch(one); !errors.Is(err, state.ErrConflict) {
+		t.Errorf("error %v: there is a catalogue now", err)
+	}
+	if one.recent.off > off {
+		t.Errorf("a shared row that changed turned the memory off for %d batches", one.recent.off)
+	}
+}

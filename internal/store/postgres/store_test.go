@@ -19,12 +19,21 @@ func openTest(t testing.TB) *Store {
 	return store
 }
 
-// The suite is about what is in the database and what locks it, and so about a store that remembers nothing; recent_test.go is
-// about one that does.
+// The suite is about what is in the database and what locks it, and so about a store that remembers nothing.
 func TestStore(t *testing.T) {
+	conformance(t, Options{RecentRows: -1})
+}
+
+// A store that remembers is one, too; recent_test.go has what is its own.
+func TestStoreThatRemembers(t *testing.T) {
+	conformance(t, Options{})
+}
+
+func conformance(t *testing.T, options Options) {
+	t.Helper()
 	open := func(t *testing.T) storetest.Store {
 		t.Helper()
-		store, err := Open(context.Background(), postgrestest.New(t), Options{RecentRows: -1})
+		store, err := Open(context.Background(), postgrestest.New(t), options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,6 +42,7 @@ func TestStore(t *testing.T) {
 	}
 	storetest.Run(t, open, storetest.Options{
 		Concurrent: true,
+		Proves:     options.RecentRows == 0,
 		Execute: func(t *testing.T, store storetest.Store, _, statement string) {
 			t.Helper()
 			tag, err := store.(*Store).batches.Exec(context.Background(), statement)

@@ -171,7 +171,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	if err := e.run(); err != nil {
 		giveBack(ctx, connection)
 		t.store.recent.forget(t, changes)
-		if len(t.assumed) > 0 && isContention(err) {
+		if t.guessed() && isContention(err) {
 			t.store.recent.proved(false)
 		}
 		return translateCommit(err)
@@ -179,13 +179,20 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	connection.Release()
 	t.store.clock.committed(changes.Now)
 	t.store.recent.keep(t.assumed, t.locked, changes.Rows, written)
-	for ref := range t.assumed {
-		if !ref.Kind.Shared() { // those say nothing of how often guesses are wrong
-			t.store.recent.proved(true)
-			break
-		}
+	if t.guessed() {
+		t.store.recent.proved(true)
 	}
 	return nil
+}
+
+// guessed tells whether anything but shared rows was assumed: those say nothing of how often guesses are wrong.
+func (t *transaction) guessed() bool {
+	for ref := range t.assumed {
+		if !ref.Kind.Shared() {
+			return true
+		}
+	}
+	return false
 }
 
 // Rollback implements store.Transaction.

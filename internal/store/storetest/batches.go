@@ -29,8 +29,8 @@ var batchTests = []test{
 	{name: "an item and an order of the same id do not meet", run: testItemNamedAsOrder},
 	{name: "the clock is the database's and never goes back", run: testClock},
 	{name: "a batch that is given up by its context is over", run: testCanceled},
-	{name: "a row is locked until the batch ends", concurrent: true, run: testLock},
-	{name: "lock, then read: the newest parent with the newest children", concurrent: true, run: testLockThenRead},
+	{name: "a row is locked until the batch ends", concurrent: true, locks: true, run: testLock},
+	{name: "lock, then read: the newest parent with the newest children", concurrent: true, locks: true, run: testLockThenRead},
 	{name: "two batches that insert the same row: one conflict", concurrent: true, run: testInsertRace},
 }
 
