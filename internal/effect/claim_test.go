@@ -129,7 +129,7 @@ func TestStaleDoubtLeavesTheNextAttemptAlone(t *testing.T) {
 			t.Errorf("attempt %d is %s", p.Attempt, p.Status)
 		}
 		second := *s.effectOf(subject, "hold/2")
-		second.Attempts-- // as an earlier owner had it
+		second.NextAt = second.NextAt.Add(-lease) // as an earlier owner had it
 		s.must(flow.Doubt(subject, &second, time.Second, lost))
 		if p := s.paymentOf(subject); p.Status != state.PaymentProcessing {
 			t.Errorf("a doubt of an earlier claim made attempt 2 %s", p.Status)

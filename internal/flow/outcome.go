@@ -229,13 +229,13 @@ func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
 // Retry ends a claim without an outcome. called says that a call may have reached the gateway.
 func Retry(e *state.Effect, after time.Duration, did state.EffectAttempt, called bool) []command.Step {
 	return []command.Step{command.Do(effect.Retry{
-		Name: nameOf(e), Attempts: e.Attempts, After: after, Did: did, Called: called,
+		Name: nameOf(e), Until: e.NextAt, After: after, Did: did, Called: called,
 	})}
 }
 
 // Note writes down what a claim has come to know while it goes on.
 func Note(e *state.Effect, did state.EffectAttempt) []command.Step {
-	return []command.Step{command.Do(effect.Note{Name: nameOf(e), Attempts: e.Attempts, Did: did})}
+	return []command.Step{command.Do(effect.Note{Name: nameOf(e), Until: e.NextAt, Did: did})}
 }
 
 // Doubt is the group of a call whose answer was lost: it is asked about before anything else happens. It changes nothing when an
@@ -254,7 +254,7 @@ func Doubt(s Subject, e *state.Effect, after time.Duration, did state.EffectAtte
 		}, steps...)
 	}
 	return when(e, func(found *state.Effect) bool {
-		return found.State == state.EffectOpen && found.Attempts == e.Attempts
+		return found.State == state.EffectOpen && found.NextAt.Equal(e.NextAt)
 	}, steps)
 }
 

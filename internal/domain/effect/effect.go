@@ -80,16 +80,16 @@ func (c Claim) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 // Retry concludes a claim without an outcome: the effect is put off.
 type Retry struct {
 	Name
-	Attempts int32 // of the effect as it was claimed; a claim that came later is left alone
-	After    time.Duration
-	Did      state.EffectAttempt // what came of the attempt; the zero value when none was made
-	Called   bool                // a call may have reached the other side
+	Until  time.Time // end of the claim that it concludes; a claim that came later is left alone
+	After  time.Duration
+	Did    state.EffectAttempt // what came of the attempt; the zero value when none was made
+	Called bool                // a call may have reached the other side
 }
 
 // Decide implements domain.Command.
 func (c Retry) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
-	if e != nil && e.Attempts != c.Attempts {
+	if e != nil && !e.NextAt.Equal(c.Until) {
 		return domain.Decision{Answer: c.Ref()}, nil
 	}
 	return c.change(states, now, func(after *state.Effect) {
@@ -104,14 +104,14 @@ func (c Retry) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 // Note tells in the history what a claim has come to know while it goes on: the answer to an inquiry.
 type Note struct {
 	Name
-	Attempts int32 // of the effect as it was claimed
-	Did      state.EffectAttempt
+	Until time.Time // end of the claim
+	Did   state.EffectAttempt
 }
 
 // Decide implements domain.Command. The claim is left as it is, its time too.
 func (c Note) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
-	if e == nil || e.State != state.EffectOpen || e.Attempts != c.Attempts || e.Owner == "" {
+	if e == nil || e.State != state.EffectOpen || !e.NextAt.Equal(c.Until) || e.Owner == "" {
 		return domain.Decision{}, nil
 	}
 	after := *e

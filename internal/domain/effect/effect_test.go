@@ -102,19 +102,36 @@ func TestRetryConcludesItsOwnClaimOnly(t *testing.T) {
 	t.Parallel()
 	claimed := open()
 	claimed.Owner, claimed.Attempts, claimed.NextAt = "me", 2, now.Add(time.Minute)
-	after, _ := decide(t, claimed, Retry{Name: name, Attempts: 2, After: time.Second, Did: failure("reset"), Called: true})
+	after, _ := decide(t, claimed, Retry{Name: name, Until: claimed.NextAt, After: time.Second, Did: failure("reset"), Called: true})
 	if after.Owner != "" || !after.NextAt.Equal(now.Add(time.Second)) || after.LastError != "reset" || !after.Called {
 		t.Errorf("put off %+v", after)
 	}
-	if again, _ := decide(t, claimed, Retry{Name: name, Attempts: 1, After: time.Second}); again != claimed {
+	if again, _ := decide(t, claimed, Retry{Name: name, Until: now, After: time.Second}); again != claimed {
 		t.Error("the retry of an earlier claim changed a later one")
 	}
 	claimed.State = state.EffectDone
-	if again, _ := decide(t, claimed, Retry{Name: name, Attempts: 2}); again != claimed {
+	if again, _ := decide(t, claimed, Retry{Name: name, Until: claimed.NextAt}); again != claimed {
 		t.Error("an effect that is done was put off")
 	}
 	if _, code := decide(t, nil, Retry{Name: name}); code != fault.NotFound {
 		t.Errorf("retrying what is not there: code %d", code)
+	}
+}
+
+// A claim counts from 1 again once an effect was opened again: who had the first claim before, and was asleep, must not conclude it.
+func TestRetryOfAClaimBeforeTheReplay(t *testing.T) {
+	t.Parallel()
+	asleep := claimed()
+	asleep.NextAt = now.Add(-time.Hour)
+	given, _ := decide(t, asleep, GiveUp{Name: name, Did: failure("no route")})
+	opened, _ := decide(t, given, Reopen{name})
+	again, _ := decide(t, opened, Claim{Name: name, Owner: "other", Lease: time.Minute})
+	if again.Attempts != asleep.Attempts {
+		t.Fatalf("claim %d after claim %d: the test proves nothing", again.Attempts, asleep.Attempts)
+	}
+	late := Retry{Name: name, Until: asleep.NextAt, Did: state.EffectAttempt{Result: state.ResultNotReached, By: state.PartyWorker}}
+	if after, _ := decide(t, again, late); after != again {
+		t.Errorf("the claim of another was concluded: %+v", after)
 	}
 }
 
@@ -204,9 +221,9 @@ func TestHistoryTellsWhatCameOfEachAttempt(t *testing.T) {
 		e = after
 	}
 	step(Claim{Name: name, Owner: "other", Lease: 0}) // the first claim was never concluded
-	step(Retry{Name: name, Attempts: 2, Did: failure("reset"), Called: true})
+	step(Retry{Name: name, Until: now, Did: failure("reset"), Called: true})
 	step(Claim{Name: name, Owner: "me"})
-	note := Note{Name: name, Attempts: 3, Did: state.EffectAttempt{Result: state.ResultNotFound, Asked: true, By: state.PartyReconciler}}
+	note := Note{Name: name, Until: now, Did: state.EffectAttempt{Result: state.ResultNotFound, Asked: true, By: state.PartyReconciler}}
 	step(note)
 	step(GiveUp{Name: name, Did: failure("no route")})
 	step(Reopen{name})
