@@ -46,11 +46,11 @@ type Levels struct {
 	Effects     []OpenEffects // by kind; a kind of which none is open is absent
 }
 
-// OpenEffects are the calls of a kind that have no outcome yet.
+// OpenEffects are the calls of a kind that have no outcome yet, but for notifications that are not due yet.
 type OpenEffects struct {
 	Kind   string
 	Count  int64
-	Oldest time.Duration // since the oldest was asked for, by the database's clock
+	Oldest time.Duration // since the oldest was asked for or due, by the database's clock
 }
 
 // Finding is the result of one invariant's check.

@@ -233,12 +233,17 @@ func firstID(at time.Time) string {
 	return "order:" + least.String()
 }
 
+// openEffects counts calls that are due or were made. A notification is asked for when it is due, which may be long after it was made.
+const openEffects = `SELECT kind, count(*), (extract(epoch FROM max(age)) * 1000000)::bigint FROM (
+	SELECT kind, (SELECT ` + clockNow + `) - coalesce((SELECT due_at FROM notifications n
+		WHERE n.tenant_id = e.tenant_id AND n.notification_id = e.aggregate_id), created_at) AS age
+	FROM effects e WHERE state = 1) AS open WHERE age >= interval '0' GROUP BY kind ORDER BY kind`
+
 // Levels implements view.Store. Both counts go by indexes that hold what is open only.
 func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	effects, err := read(ctx, s, "open effects", func(f *fields) (state.OpenEffects, error) {
 		return state.OpenEffects{Kind: f.text(), Count: f.int64(), Oldest: time.Duration(f.int64()) * time.Microsecond}, nil
-	}, "SELECT kind, count(*), greatest(0, extract(epoch FROM (SELECT "+clockNow+") - min(created_at)) * 1000000)::bigint "+
-		"FROM effects WHERE state = 1 GROUP BY kind ORDER BY kind")
+	}, openEffects)
 	if err != nil {
 		return state.Levels{}, err
 	}

@@ -249,6 +249,12 @@ func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([
 	}, scanDeadLetter)
 }
 
+// openEffects counts calls that are due or were made. A notification is asked for when it is due, which may be long after it was made.
+const openEffects = `SELECT kind, count(*), max(age) FROM (
+	SELECT kind, ?1 - coalesce((SELECT due_at_us FROM notifications n
+		WHERE n.notification_id = e.aggregate_id AND n.tenant_id = e.tenant_id), created_at_us) AS age
+	FROM effects e WHERE state = 1) WHERE age >= 0 GROUP BY kind`
+
 // Levels implements view.Store. Both counts go by indexes that hold what is open only.
 func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	var levels state.Levels
@@ -260,14 +266,12 @@ func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 		if err != nil {
 			return err
 		}
-		now := s.clock.microseconds()
-		return reader.query("SELECT kind, count(*), min(created_at_us) FROM effects WHERE state = 1 GROUP BY kind", nil,
-			func(c *columns) bool {
-				open := state.OpenEffects{Kind: c.text(), Count: c.integer()}
-				open.Oldest = time.Duration(max(now-c.integer(), 0)) * time.Microsecond
-				levels.Effects = append(levels.Effects, open)
-				return true
-			})
+		return reader.query(openEffects, func(r *row) { r.integer(s.clock.microseconds()) }, func(c *columns) bool {
+			open := state.OpenEffects{Kind: c.text(), Count: c.integer()}
+			open.Oldest = time.Duration(c.integer()) * time.Microsecond
+			levels.Effects = append(levels.Effects, open)
+			return true
+		})
 	})
 	if err != nil {
 		return state.Levels{}, err

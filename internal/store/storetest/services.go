@@ -321,7 +321,13 @@ func testLevels(s *suite) {
 	done.State, failed.State = state.EffectDone, state.EffectFailed
 	waiting, replayed := sampleDeadLetter(order, at), sampleDeadLetter(order, at)
 	replayed.ReplayedAt = at
-	s.put(insert(newBatch(), capture, open, younger, failed, done, waiting, replayed))
+	later, due := sampleNotification("later", order), sampleNotification("due", order)
+	mails := []*state.Effect{sampleEffect(order, "mail/1"), sampleEffect(order, "mail/2")} // made long ago, one of them due since then
+	for i, n := range []*state.Notification{later, due} {
+		mails[i].Kind, mails[i].AggregateID = "notification.email", n.ID
+	}
+	later.DueAt, due.DueAt = recently().Add(time.Hour), at
+	s.put(insert(newBatch(), capture, open, younger, failed, done, waiting, replayed, later, due, mails[0], mails[1]))
 	before := recently()
 	levels, err = s.store.Levels(s.context())
 	s.must(err)
@@ -334,5 +340,5 @@ func testLevels(s *suite) {
 			s.Errorf("the oldest %s was asked for %v ago, should be %v", effects.Kind, effects.Oldest, age)
 		}
 	}
-	s.same("open effects", counts, map[string]int64{"gateway.hold": 2, "gateway.capture": 1})
+	s.same("open effects", counts, map[string]int64{"gateway.hold": 2, "gateway.capture": 1, "notification.email": 1})
 }
