@@ -12,6 +12,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -274,6 +275,28 @@ func TestAlarm(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		if a.wait(ended, time.Minute) || time.Since(start) > 10*time.Second {
 			t.Error("the end of the process was not noticed")
+		}
+	})
+}
+
+// TestPollOfAnOverloadedPipeline: what cannot be claimed is not looked for again and again without a pause.
+func TestPollOfAnOverloadedPipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, only)
+		s.stop()
+		s.pay(s.reserved(), gateway.TokenOK)
+		workers, err := New(Options{
+			Store: s.world, Gateways: only(s.sim), SKUs: s.skus, Flow: testFlow(), Owner: "new", Lease: lease,
+			Submit: func(context.Context, command.Command) command.Result {
+				return command.Result{Fault: fault.New(fault.ResourceExhausted, "QUEUE_FULL", "too much waits")}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(lease)
+		if moved, err := workers.poll(t.Context()); moved != 0 || err != nil {
+			t.Errorf("%d effects are in somebody's hands, %v", moved, err)
 		}
 	})
 }

@@ -51,12 +51,29 @@ func newRecent(limit int) *recent {
 	return &recent{limit: limit, young: map[state.Ref]version{}, penalty: leastPenalty}
 }
 
-// weight bounds the memory: an order of many lines counts more than one.
+// weight bounds the memory by what rows hold of varying length: it counts one, and one for each KiB of that.
 func (v version) weight() int {
-	if order, isOrder := v.row.(*state.Order); isOrder {
-		return 1 + len(order.Lines)/8
+	bytes := 0
+	switch row := v.row.(type) {
+	case *state.Order:
+		bytes = 64*(len(row.Lines)+len(row.Adjustments)) + textOf(row.Metadata)
+	case *state.Reservation:
+		bytes = 64 * len(row.Items)
+	case *state.Payment:
+		bytes = 128 * len(row.Refunds)
+	case *state.Effect:
+		bytes = 256 * len(row.History)
+	case *state.Notification:
+		bytes = textOf(row.Parameters)
 	}
-	return 1
+	return 1 + bytes>>10
+}
+
+func textOf(pairs map[string]string) (bytes int) {
+	for name, text := range pairs {
+		bytes += len(name) + len(text)
+	}
+	return bytes
 }
 
 // on tells whether the next batch may assume. Where it may not, the batch counts towards the time that the memory is off.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -242,6 +243,10 @@ func TestRecentIsBounded(t *testing.T) {
 		if size := len(r.young) + len(r.old); size > 201 {
 			t.Fatalf("%d rows are remembered", size)
 		}
+	}
+	large := &state.Order{Tenant: "acme", Metadata: map[string]string{"text": strings.Repeat("x", 10<<10)}, Lines: make([]state.Line, 64)}
+	if weight := (version{row: large}).weight(); weight != 15 {
+		t.Errorf("an order with 14 KiB of text and lines weighs %d", weight)
 	}
 	assumed := map[state.Ref]version{}
 	rest := r.recall([]state.Ref{itemRef("0"), itemRef("9999"), itemRef("9998"), itemRef("1")}, false, assumed)

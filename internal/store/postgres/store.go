@@ -24,7 +24,7 @@ type Options struct {
 	// StatementTimeout bounds every statement but those of verification; 30 s by default.
 	StatementTimeout time.Duration
 	// RecentRows bounds the rows that the process remembers, so that it need not read what it wrote a moment ago; 32,768 by
-	// default, none below zero.
+	// default, none below zero. A row with long texts or lists counts for several, one for each KiB.
 	RecentRows int
 	// AllowLosingCommits accepts a server that may lose what it has committed (see ErrLosesCommits). For experiments.
 	AllowLosingCommits bool
