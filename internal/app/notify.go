@@ -106,7 +106,8 @@ type noticeTable struct {
 	checked time.Time // when there was none
 }
 
-// contactsAge is how old the knowledge may be that there is no contact at all. Contacts of this process are known at once.
+// contactsAge is how old the knowledge may be that there is no contact at all. Contacts of this process are known at once. When another
+// process puts the very first one, what happens within this time is not told: the price of not asking at each event.
 const contactsAge = 50 * time.Millisecond
 
 // contactLimit bounds a read in the reactor's way.

@@ -13,21 +13,23 @@
 //     exactly once; one that was refused took no effect. UNAVAILABLE, DEADLINE_EXCEEDED and CANCELED of a command that had
 //     started are the exception: its outcome is open, and repeating it with its key finds it out.
 //  2. A command is all or nothing. A refusal, a panic or a broken rule in any of its steps takes back what the steps before did.
-//  3. A decision sees the rows it named, locked, as the commands before it in the batch have left them. It cannot see or change
-//     others. It may make rows that it names itself, such as effects; that they are new is for the commit to find out.
+//  3. A decision sees the rows it named as the commands before it in the batch have left them. They are locked, or the commit proves
+//     that they are as they were seen. It cannot see or change others. It may make rows that it names itself, such as effects;
+//     that they are new is for the commit to find out.
 //  4. A key is answered once (requirements ). What was stored is what later commands with the key are answered, byte
 //     for byte. Transient refusals are not stored.
 //  5. Per row and per key, commands are decided in the order of submission, through all lanes, and Committed and the answers
 //     follow in that order too. Only a batch with an open outcome or a poisoned member can be overtaken by
-//     retries, which are new submissions.
+//     retries, which are new submissions. Shared rows (state.Kind.Shared) are the exception: two changes of one that wait for
+//     their answers at the same time may be stored in either order.
 //  6. A row's events are numbered 1, 2, 3 … without gaps; a transfer sums to zero. A decision that breaks this is a defect
 //     and is refused INTERNAL.
 //  7. Everything has a limit: commands, rows and bytes in a batch, events in a batch, the backlog, time in the queue, retries.
 //
 // # Who guards what
 //
-// Rows are guarded by the store's row locks; any other process may touch them. The queue keeps two lanes of this process from
-// waiting for each other's locks (package batch), which is a matter of speed. Keys are guarded by their unique index. A batch
+// Rows are guarded by the store, by row locks or by a proof at the commit; any other process may touch them. The queue keeps two lanes
+// of this process from waiting for each other's locks (package batch), which is a matter of speed. Keys are guarded by their unique index. A batch
 // takes its keys to be new and has Commit find out that one was not, since most are new and a lookup costs a round trip. Then
 // it runs again with a lookup, and so do the next batches for a while, because replays come in bursts.
 //

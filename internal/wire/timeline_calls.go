@@ -99,8 +99,8 @@ func attempt(e *state.Effect, did state.EffectAttempt, more string) *omsv1.Timel
 	entry.Type, entry.To, entry.Attempts = omsv1.TimelineEntryType_TIMELINE_ENTRY_TYPE_ATTEMPT, did.Result.String(), did.Attempt
 	entry.By, entry.StartedAt = party(did.By), stamp(did.StartedAt)
 	entry.Reason = attemptReason(did)
-	if did.Result != state.ResultRefused {
-		entry.Detail = did.Reason // an error; the reason of a refusal is the machine's
+	if did.Result == state.ResultUnusable || did.Result == state.ResultPending {
+		entry.Detail = did.Reason // our own words; errors of connections are for operators (requirement V-5)
 	}
 	entry.Message = attemptWords(e, did) + more
 	return entry

@@ -344,12 +344,13 @@ func (s *suite) touch(refs []state.Ref, random *rand.Rand) int {
 		transaction.Rollback()
 		return 0
 	}
-	err = transaction.Commit(s.context(), changes)
-	if err != nil && !(s.options.Proves && errors.Is(err, state.ErrConflict)) {
+	switch err := transaction.Commit(s.context(), changes); {
+	case err == nil:
+		return len(changes.Events)
+	case s.options.Proves && errors.Is(err, state.ErrConflict):
+		return 0
+	default:
 		s.Errorf("commit: %v", err)
-	}
-	if err != nil {
 		return 0
 	}
-	return len(changes.Events)
 }
