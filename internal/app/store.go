@@ -79,27 +79,46 @@ func Migrate(ctx context.Context, c config.Storage) error {
 	return opened.Close()
 }
 
-// Verify checks the invariants of a database, which it opens for reading only, beside a live server if need be.
-func Verify(ctx context.Context, c config.Storage) ([]state.Finding, error) {
-	var opened interface {
-		verify.Store
-		Close() error
-	}
+// openReading opens a database for reading only, beside a live server if need be.
+func openReading(ctx context.Context, c config.Storage) (closableStore, error) {
 	if c.Postgres() {
 		reading, err := postgres.OpenReadOnly(ctx, string(c.Store), postgres.Options{})
 		if err != nil {
 			return nil, fmt.Errorf("open the PostgreSQL store: %w", err)
 		}
-		opened = postgresStore{reading}
-	} else {
-		reading, err := sqlite.OpenReadOnly(filepath.Join(c.DataDir, databaseFile))
-		if err != nil {
-			return nil, fmt.Errorf("open the embedded store: %w", err)
-		}
-		opened = reading
+		return postgresStore{reading}, nil
+	}
+	reading, err := sqlite.OpenReadOnly(filepath.Join(c.DataDir, databaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("open the embedded store: %w", err)
+	}
+	return reading, nil
+}
+
+// Verify checks the invariants of a database, beside a live server if need be.
+func Verify(ctx context.Context, c config.Storage) ([]state.Finding, error) {
+	opened, err := openReading(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	findings, err := opened.Invariants(ctx)
 	return findings, errors.Join(err, opened.Close())
+}
+
+// Stuck finds the orders of a database that wait for too long, beside a live server if need be; most bounds those that are named.
+func Stuck(ctx context.Context, c config.Storage, limits config.StuckLimits, most int) (state.StuckOrders, error) {
+	opened, err := openReading(ctx, c)
+	if err != nil {
+		return state.StuckOrders{}, err
+	}
+	found, err := opened.Stuck(ctx, stepLimits(limits), most)
+	return found, errors.Join(err, opened.Close())
+}
+
+func stepLimits(l config.StuckLimits) state.StepLimits {
+	return state.StepLimits{
+		Reservation: l.StuckReservation, Payment: l.StuckPayment, Capture: l.StuckCapture, Compensation: l.StuckCompensation,
+	}
 }
 
 // databaseName names the database on the bus.

@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"view", viewTests},
 		{"page", pageTests},
 		{"catalogue", catalogueTests},
+		{"stuck", stuckTests},
 		{"invariant", invariantTests},
 	}
 	for _, group := range groups {
