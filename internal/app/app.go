@@ -87,11 +87,10 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, func() error { return a.tracer.Close(context.WithoutCancel(ctx)) })
-	if a.store, err = openStore(ctx, a.config.Storage, a.logger); err != nil {
+	if a.store, err = openStore(ctx, a.config.Storage, a.config.Dev, a.logger); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
-	a.openClock()
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}

@@ -353,3 +353,60 @@ func TestServerCrashesAndComesBack(t *testing.T) {
 	}
 	t.Logf("%d acknowledged, %d of unknown outcome", len(acknowledged), len(unknown))
 }
+
+// The test clock is one for all processes that have it, goes on where it was, and leaves those alone that have not asked for it. Leases are
+// not about it. Whoever comes afterwards without it finds a clock that stands still rather than one that goes back.
+func TestTestClock(t *testing.T) {
+	ctx, address := context.Background(), postgrestest.New(t)
+	open := func(testClock bool) *Store {
+		store, err := Open(ctx, address, Options{TestClock: testClock, MaxBatchConnections: 1, MaxReadConnections: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(store.Close)
+		return store
+	}
+	now := func(store *Store) time.Time {
+		at, err := store.Now(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	plain := open(false)
+	first, second := open(true), open(true)
+	lease, held, err := second.AcquireLease(ctx, "relay", "second", time.Minute)
+	if err != nil || !held {
+		t.Fatal(held, err)
+	}
+	if _, ahead, err := first.TurnClock(ctx, 0); err != nil || ahead != 0 {
+		t.Fatalf("%v ahead, %v", ahead, err)
+	}
+	turned, ahead, err := first.TurnClock(ctx, time.Hour)
+	if err != nil || ahead != time.Hour {
+		t.Fatalf("%v ahead, %v", ahead, err)
+	}
+	if at := now(second); at.Before(turned) {
+		t.Errorf("another process has %v after %v", at, turned)
+	}
+	if at := now(plain); !at.Before(turned) {
+		t.Errorf("who has not asked for it has %v", at)
+	}
+	if _, held, err := first.AcquireLease(ctx, "relay", "first", time.Minute); held || err != nil {
+		t.Errorf("a lease of %v ran out: %v", lease, err)
+	}
+	if _, ahead, err := open(true).TurnClock(ctx, time.Minute); err != nil || ahead != time.Hour+time.Minute {
+		t.Errorf("%v ahead, %v", ahead, err)
+	}
+	transaction, err := first.Begin(ctx, state.Need{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := &state.Changes{Batch: [16]byte{1}, Now: transaction.Loaded().Now}
+	if err := transaction.Commit(ctx, changes); err != nil || changes.Now.Before(turned) {
+		t.Fatalf("a batch at %v: %v", changes.Now, err)
+	}
+	if at := now(plain); !at.Equal(changes.Now) {
+		t.Errorf("who has not asked for it has %v, a batch had %v", at, changes.Now)
+	}
+}
