@@ -410,3 +410,69 @@ func TestTestClock(t *testing.T) {
 		t.Errorf("who has not asked for it has %v, a batch had %v", at, changes.Now)
 	}
 }
+
+// The right to the embedded bus ends with its session. It is taken again; when somebody was faster, Keep says so.
+func TestExclusiveBusOutlivesItsSession(t *testing.T) {
+	ctx, address := context.Background(), postgrestest.New(t)
+	store, err := Open(ctx, address, Options{MaxBatchConnections: 1, MaxReadConnections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	first, err := store.ExclusiveBus(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const holders = "FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = x'73000003'::int AND database = (SELECT oid FROM pg_database " +
+		"WHERE datname = current_database())"
+	holder := func() (pid int) {
+		_ = store.reads.QueryRow(ctx, "SELECT pid "+holders).Scan(&pid) // none is 0
+		return pid
+	}
+	breakIt := func() (pid int) {
+		pid = holder()
+		if _, err := store.reads.Exec(ctx, "SELECT pg_terminate_backend($1)", pid); err != nil || pid == 0 {
+			t.Fatal(pid, err)
+		}
+		return pid
+	}
+	keeping, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- first.Keep(keeping) }()
+	for broken := breakIt(); holder() == 0 || holder() == broken; {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := store.ExclusiveBus(ctx); !errors.Is(err, ErrNotExclusive) {
+		t.Errorf("another took it: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil || holder() == 0 {
+		t.Errorf("kept until the end: %v", err)
+	}
+
+	// The other one waits in the server for the lock, and so is faster.
+	other, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(ctx)
+	taken := make(chan error, 1)
+	go func() {
+		_, err := other.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(busLock))
+		taken <- err
+	}()
+	for waiting := 0; waiting == 0; {
+		err := store.reads.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = x'73000003'::int").Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { ended <- first.Keep(ctx) }()
+	breakIt()
+	if err := <-ended; !errors.Is(err, ErrNotExclusive) || <-taken != nil {
+		t.Errorf("lost to another: %v", err)
+	}
+	if err := first.Release(); err != nil {
+		t.Error(err)
+	}
+}
