@@ -159,10 +159,13 @@ func (b *bench) database(ctx context.Context, store string) (string, string, err
 
 // start starts a server on a database and waits until it is ready.
 func (b *bench) start(ctx context.Context, store, folder, roles string, number int) (*server, error) {
-	s := &server{api: free(), grpc: free(), inner: free(), ops: free(), log: &bytes.Buffer{}, exited: make(chan error, 1)}
+	at, err := free(4)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{api: at[0], grpc: at[1], inner: at[2], ops: at[3], log: &bytes.Buffer{}, exited: make(chan error, 1)}
 	bus := "embedded"
 	if b.processes > 1 {
-		var err error
 		if bus, err = b.natsURL(); err != nil {
 			return nil, err
 		}
@@ -224,14 +227,18 @@ func answered(ctx context.Context, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// free answers an address that nobody listens on at the moment.
-func free() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		panic(err)
+// free answers addresses that nobody listens on at the moment. All are held until the last is chosen, so no two are the same.
+func free(count int) ([]string, error) {
+	addresses := make([]string, count)
+	for i := range addresses {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer listener.Close() //nolint:errcheck // nothing was accepted
+		addresses[i] = listener.Addr().String()
 	}
-	defer listener.Close() //nolint:errcheck // nothing was accepted
-	return listener.Addr().String()
+	return addresses, nil
 }
 
 // natsURL starts an external bus once.

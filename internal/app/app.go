@@ -34,6 +34,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/public"
 	"github.com/seed-255eabaa/oms/internal/reactor"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store/postgres"
 	"github.com/seed-255eabaa/oms/internal/telemetry"
 	"github.com/seed-255eabaa/oms/internal/timer"
 	"github.com/seed-255eabaa/oms/internal/wire"
@@ -49,6 +50,7 @@ type App struct {
 
 	store     closableStore
 	bus       *nats.Bus
+	exclusive *postgres.Exclusive         // right to the embedded bus; nil where nobody could take it
 	stripe    *stripe.Gateway             // nil without an account
 	receivers map[string]gateway.Receiver // of callbacks, by gateway
 	table     *table
@@ -87,11 +89,10 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, func() error { return a.tracer.Close(context.WithoutCancel(ctx)) })
-	if a.store, err = openStore(ctx, a.config.Storage, a.logger); err != nil {
+	if a.store, err = openStore(ctx, a.config.Storage, a.config.Dev, a.logger); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
-	a.openClock()
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}
@@ -122,15 +123,12 @@ func (a *App) openBus(ctx context.Context) error {
 	options := nats.Options{Database: databaseName(a.config.Storage), Logger: a.logger}
 	var err error
 	if a.config.EmbeddedBus() {
-		if exclusive, shared := a.store.(interface {
-			ExclusiveBus(ctx context.Context) (release func() error, err error)
-		}); shared {
-			release, err := exclusive.ExclusiveBus(ctx)
-			if err != nil {
+		if shared, is := a.store.(postgresStore); is {
+			if a.exclusive, err = shared.ExclusiveBus(ctx); err != nil {
 				return fmt.Errorf("another process runs its embedded bus on this database; "+
 					"several processes need a bus that they share: set --bus nats://HOST:4222 for each of them: %w", err)
 			}
-			a.closers = append(a.closers, release)
+			a.closers = append(a.closers, a.exclusive.Release)
 		}
 		options.Outside = a.outside()
 		a.bus, err = nats.Embedded(filepath.Join(a.config.DataDir, "bus"), options)
@@ -285,6 +283,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(calling, &callers, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
 	run(following, &group, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
 	run(keeping, &group, "levels", true, a.levels.run)
+	run(keeping, &group, "embedded bus", a.exclusive != nil, a.exclusive.Keep)
 	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
 	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())

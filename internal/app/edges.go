@@ -111,7 +111,7 @@ func (a *App) environment() (*service.Environment, error) {
 		Methods: contract.NewTable(omsv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
 		CheckToken: a.checkToken, TokenizeCard: a.tokenizeCard, Now: time.Now,
 		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
-		Followers: a.followers(),
+		Followers: a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
 	}, nil
 }
 

@@ -21,6 +21,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/mailtest"
 	"github.com/seed-255eabaa/oms/internal/postgrestest"
 )
 
@@ -31,9 +32,9 @@ func (r *running) notifications(t *testing.T) omsv1.NotificationServiceClient {
 }
 
 // withMail has a server send its e-mails to m.
-func withMail(m *mailServer) func(*config.Config) {
+func withMail(m *mailtest.Server) func(*config.Config) {
 	return func(c *config.Config) {
-		c.SMTP, c.MailFrom = config.Place("smtp+plain://"+m.address), "Shop <shop@example.org>"
+		c.SMTP, c.MailFrom = config.Place("smtp+plain://"+m.Address), "Shop <shop@example.org>"
 	}
 }
 
@@ -111,7 +112,7 @@ func (r *running) pay(t *testing.T, orderID, token string) {
 }
 
 // parts reads the texts of an e-mail by type.
-func (l letter) parts(t *testing.T) map[string]string {
+func parts(t *testing.T, l mailtest.Letter) map[string]string {
 	t.Helper()
 	head, body, _ := strings.Cut(l.Body, "\r\n\r\n")
 	kind, parameters, err := mime.ParseMediaType(head)
@@ -139,7 +140,7 @@ func (l letter) parts(t *testing.T) map[string]string {
 // A buyer is told of the confirmed order in the language of the contact, with the exact amount.
 func TestConfirmedOrderIsMailed(t *testing.T) {
 	bothStores(t, func(t *testing.T, store func(*config.Config)) {
-		server := startMail(t, nil)
+		server := mailtest.Start(t, nil)
 		r := start(t, store, withMail(server))
 		client := r.notifications(t)
 		putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org", Locale: "de-CH"})
@@ -150,7 +151,7 @@ func TestConfirmedOrderIsMailed(t *testing.T) {
 		if sent.Attempts != 1 || sent.SentAt == nil || sent.UserId != "anna" {
 			t.Errorf("sent as %v", sent)
 		}
-		letters := server.taken()
+		letters := server.Taken()
 		if len(letters) != 1 {
 			t.Fatalf("%d e-mails arrived: %v", len(letters), letters)
 		}
@@ -162,9 +163,9 @@ func TestConfirmedOrderIsMailed(t *testing.T) {
 		if want := "<" + strings.ReplaceAll(sent.Id, ":", ".") + "@example.org>"; got.MessageID != want {
 			t.Errorf("Message-ID %s, want %s", got.MessageID, want)
 		}
-		parts := got.parts(t)
-		if !strings.Contains(parts["text/plain"], "10,00 EUR") || !strings.Contains(parts["text/html"], `<html lang="de">`) {
-			t.Errorf("texts %q", parts)
+		texts := parts(t, got)
+		if !strings.Contains(texts["text/plain"], "10,00 EUR") || !strings.Contains(texts["text/html"], `<html lang="de">`) {
+			t.Errorf("texts %q", texts)
 		}
 		alert := ofOrder(t, client, orderID, "order_expiring")
 		settled(t, client, alert.Id, omsv1.NotificationState_NOTIFICATION_STATE_DROPPED)
@@ -173,7 +174,7 @@ func TestConfirmedOrderIsMailed(t *testing.T) {
 
 // Orders of users without a contact cost what they cost before, also beside users who have one (docs/architecture.md, "Whole orders").
 func TestNoContactCostsNothing(t *testing.T) {
-	r := start(t, withMail(startMail(t, nil)))
+	r := start(t, withMail(mailtest.Start(t, nil)))
 	client := r.notifications(t)
 	putContact(t, client, &omsv1.PutContactRequest{UserId: "other", Email: "other@example.org"})
 	before := r.committedCommands(t)
@@ -213,7 +214,7 @@ func TestEachMailArrivesOnce(t *testing.T) {
 		var mutex sync.Mutex
 		seen := map[string]int{}
 		// Of four users, one's first e-mail meets a connection that drops, one's is refused for now, one's meets both.
-		server := startMail(t, func(step, to string) error {
+		server := mailtest.Start(t, func(step, to string) error {
 			if step != "rcpt" {
 				return nil
 			}
@@ -223,7 +224,7 @@ func TestEachMailArrivesOnce(t *testing.T) {
 			seen[to]++
 			switch {
 			case seen[to] == 1 && number%4 == 1, seen[to] == 2 && number%4 == 3:
-				return errDrop
+				return mailtest.ErrDrop
 			case seen[to] == 1 && number%4 >= 2:
 				return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}
 			default:
@@ -257,15 +258,17 @@ func TestEachMailArrivesOnce(t *testing.T) {
 			}
 		}
 		count := map[string]int{}
-		for _, l := range server.taken() {
+		for _, l := range server.Taken() {
 			count[l.To]++
+			count[l.MessageID]++
 		}
-		for i := range users {
-			if to := fmt.Sprintf("user-%d@example.org", i); count[to] != 1 {
-				t.Errorf("%s got %d e-mails", to, count[to])
+		for i, name := range names {
+			to, message := fmt.Sprintf("user-%d@example.org", i), "<"+strings.ReplaceAll(name, ":", ".")+"@example.org>"
+			if count[to] != 1 || count[message] != 1 {
+				t.Errorf("%s got %d e-mails, %d of them %s", to, count[to], count[message], message)
 			}
 		}
-		t.Logf("%d e-mails in %d connections", len(server.taken()), server.tries.Load())
+		t.Logf("%d e-mails in %d connections", len(server.Taken()), server.Tries.Load())
 	})
 }
 
@@ -279,7 +282,7 @@ func longer(t *testing.T) context.Context {
 
 // What the mail server refuses for good is FAILED with its code, and is not tried again.
 func TestRefusedMailFails(t *testing.T) {
-	server := startMail(t, func(step, _ string) error {
+	server := mailtest.Start(t, func(step, _ string) error {
 		if step == "rcpt" {
 			return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user anna@example.org"}
 		}
@@ -289,15 +292,15 @@ func TestRefusedMailFails(t *testing.T) {
 	client := r.notifications(t)
 	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
 	got := settled(t, client, send(t, client, "anna", "a").Id, omsv1.NotificationState_NOTIFICATION_STATE_FAILED)
-	if !strings.Contains(got.Reason, "550") || strings.Contains(got.Reason, "anna@") || server.tries.Load() != 1 {
-		t.Errorf("failed as %v after %d tries", got, server.tries.Load())
+	if !strings.Contains(got.Reason, "550") || strings.Contains(got.Reason, "anna@") || server.Tries.Load() != 1 {
+		t.Errorf("failed as %v after %d tries", got, server.Tries.Load())
 	}
 }
 
 // Opt-outs, forgotten contacts, channels without a transport and the pace of a user.
 func TestWhoIsNotMailed(t *testing.T) {
 	bothStores(t, func(t *testing.T, store func(*config.Config)) {
-		server := startMail(t, nil)
+		server := mailtest.Start(t, nil)
 		r := start(t, store, withMail(server), func(c *config.Config) { c.NotifyBurst, c.NotifyPer = 2, time.Hour })
 		client := r.notifications(t)
 		putContact(t, client, &omsv1.PutContactRequest{
@@ -336,7 +339,7 @@ func TestWhoIsNotMailed(t *testing.T) {
 			t.Errorf("a forgotten contact: %v", err)
 		}
 		settled(t, client, later.Id, omsv1.NotificationState_NOTIFICATION_STATE_SUPPRESSED)
-		for _, l := range server.taken() {
+		for _, l := range server.Taken() {
 			if l.To != "anna@example.org" {
 				t.Errorf("%s got an e-mail", l.To)
 			}
@@ -352,7 +355,7 @@ func TestWhoIsNotMailed(t *testing.T) {
 
 // The buyer of an unpaid order is told before it ends; an order ends and others go on although the mail server is dead.
 func TestExpiryAlertAndDeadMailServer(t *testing.T) {
-	server := startMail(t, nil)
+	server := mailtest.Start(t, nil)
 	r := start(t, withMail(server), func(c *config.Config) { c.UnpaidFor, c.ExpiryAlert = 3*time.Second, 2*time.Second })
 	client := r.notifications(t)
 	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})

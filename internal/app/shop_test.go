@@ -25,6 +25,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/mailtest"
 )
 
 // seedExample is one JSON example of the seed, with its comments, which are no JSON, taken away.
@@ -139,7 +140,7 @@ var orderIDs = regexp.MustCompile(`order:[0-9a-f-]{36}`)
 
 func TestShopDialect(t *testing.T) {
 	bothStores(t, func(t *testing.T, store func(*config.Config)) {
-		mail := startMail(t, nil)
+		mail := mailtest.Start(t, nil)
 		server := start(t, store, withMail(mail))
 		shopDialect(t, server)
 		shopNotifications(t, server, mail)
@@ -208,7 +209,7 @@ func shopDialect(t *testing.T, server *running) {
 }
 
 // shopNotifications sends the seed's notification, and those that cannot be sent.
-func shopNotifications(t *testing.T, server *running, mail *mailServer) {
+func shopNotifications(t *testing.T, server *running, mail *mailtest.Server) {
 	t.Helper()
 	request := example(t, notifyPath, asked)
 	refused(t, "a stranger", server.post(t, notifyPath, request), 400, "CONTACT_MISSING")
@@ -220,12 +221,12 @@ func shopNotifications(t *testing.T, server *running, mail *mailServer) {
 	if err := json.Unmarshal([]byte(request), &sent); err != nil {
 		t.Fatal(err)
 	}
-	var letters []letter
+	var letters []mailtest.Letter
 	for len(letters) == 0 {
-		letters = slices.DeleteFunc(mail.taken(), func(l letter) bool { return l.Subject != sent.Subject })
+		letters = slices.DeleteFunc(mail.Taken(), func(l mailtest.Letter) bool { return l.Subject != sent.Subject })
 		time.Sleep(5 * time.Millisecond)
 	}
-	if text := letters[0].parts(t)["text/plain"]; !strings.Contains(text, sent.Message) {
+	if text := parts(t, letters[0])["text/plain"]; !strings.Contains(text, sent.Message) {
 		t.Errorf("the letter says %q, want %q", text, sent.Message)
 	}
 	as := func(kind string) string { return strings.Replace(request, `"email"`, `"`+kind+`"`, 1) }

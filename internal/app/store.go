@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/effect"
@@ -32,6 +33,8 @@ type store interface {
 	timer.Store
 	effect.Store
 	verify.Store
+	// TurnClock puts the clock ahead, of a store that was opened for development, and answers how far it is ahead in all.
+	TurnClock(ctx context.Context, by time.Duration) (now time.Time, ahead time.Duration, err error)
 }
 
 // databaseFile is the name of the embedded database in the data folder.
@@ -51,10 +54,22 @@ type closableStore interface {
 	Close() error
 }
 
-// openStore opens the database of a server and brings its tables up to date.
-func openStore(ctx context.Context, c config.Storage, logger *slog.Logger) (closableStore, error) {
+// openStore opens the database of a server and brings its tables up to date. In dev its clock can be turned, and goes on from where it
+// was turned to.
+func openStore(ctx context.Context, c config.Storage, dev bool, logger *slog.Logger) (closableStore, error) {
+	opened, err := openWriting(ctx, c, dev, logger)
+	if err != nil || !dev {
+		return opened, err
+	}
+	if _, _, err := opened.TurnClock(ctx, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("the clock for development: %w", err), opened.Close())
+	}
+	return opened, nil
+}
+
+func openWriting(ctx context.Context, c config.Storage, dev bool, logger *slog.Logger) (closableStore, error) {
 	if c.Postgres() {
-		opened, err := postgres.Open(ctx, string(c.Store), postgres.Options{})
+		opened, err := postgres.Open(ctx, string(c.Store), postgres.Options{TestClock: dev})
 		if err != nil {
 			return nil, fmt.Errorf("open the PostgreSQL store: %w", err)
 		}
@@ -72,34 +87,53 @@ func openStore(ctx context.Context, c config.Storage, logger *slog.Logger) (clos
 
 // Migrate brings the tables of a database up to date and ends.
 func Migrate(ctx context.Context, c config.Storage) error {
-	opened, err := openStore(ctx, c, slog.New(slog.DiscardHandler))
+	opened, err := openStore(ctx, c, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	return opened.Close()
 }
 
-// Verify checks the invariants of a database, which it opens for reading only, beside a live server if need be.
-func Verify(ctx context.Context, c config.Storage) ([]state.Finding, error) {
-	var opened interface {
-		verify.Store
-		Close() error
-	}
+// openReading opens a database for reading only, beside a live server if need be.
+func openReading(ctx context.Context, c config.Storage) (closableStore, error) {
 	if c.Postgres() {
 		reading, err := postgres.OpenReadOnly(ctx, string(c.Store), postgres.Options{})
 		if err != nil {
 			return nil, fmt.Errorf("open the PostgreSQL store: %w", err)
 		}
-		opened = postgresStore{reading}
-	} else {
-		reading, err := sqlite.OpenReadOnly(filepath.Join(c.DataDir, databaseFile))
-		if err != nil {
-			return nil, fmt.Errorf("open the embedded store: %w", err)
-		}
-		opened = reading
+		return postgresStore{reading}, nil
+	}
+	reading, err := sqlite.OpenReadOnly(filepath.Join(c.DataDir, databaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("open the embedded store: %w", err)
+	}
+	return reading, nil
+}
+
+// Verify checks the invariants of a database, beside a live server if need be.
+func Verify(ctx context.Context, c config.Storage) ([]state.Finding, error) {
+	opened, err := openReading(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	findings, err := opened.Invariants(ctx)
 	return findings, errors.Join(err, opened.Close())
+}
+
+// Stuck finds the orders of a database that wait for too long, beside a live server if need be; most bounds those that are named.
+func Stuck(ctx context.Context, c config.Storage, limits config.StuckLimits, most int) (state.StuckOrders, error) {
+	opened, err := openReading(ctx, c)
+	if err != nil {
+		return state.StuckOrders{}, err
+	}
+	found, err := opened.Stuck(ctx, stepLimits(limits), most)
+	return found, errors.Join(err, opened.Close())
+}
+
+func stepLimits(l config.StuckLimits) state.StepLimits {
+	return state.StepLimits{
+		Reservation: l.StuckReservation, Payment: l.StuckPayment, Capture: l.StuckCapture, Compensation: l.StuckCompensation,
+	}
 }
 
 // databaseName names the database on the bus.

@@ -117,7 +117,7 @@ type stage struct {
 func newStage(t *testing.T, place string) *stage {
 	t.Helper()
 	folder := t.TempDir()
-	opened, err := openStore(t.Context(), config.Storage{DataDir: folder, Store: config.Place(place)}, slog.New(slog.DiscardHandler))
+	opened, err := openStore(t.Context(), config.Storage{DataDir: folder, Store: config.Place(place)}, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

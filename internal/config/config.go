@@ -85,6 +85,7 @@ type Config struct {
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
 	StripeSettings
+	StuckLimits
 
 	MaxConnections     int           `default:"8192" group:"Limits" help:"Connections open at once on each listener; more wait to be accepted."`
 	MaxStreams         int           `default:"1024" group:"Limits" help:"gRPC calls at once on one connection."`

@@ -67,6 +67,7 @@ func (c *Config) Validate() error {
 	c.checkBus(&p)
 	c.checkPublic(&p)
 	c.checkNotify(&p)
+	c.checkStuck(&p)
 	c.checkRoles(&p)
 	c.checkNumbers(&p)
 	c.checkTelemetry(&p)

@@ -85,10 +85,6 @@ var reaching = []Entry{
 		Cure: "Look the method up in proto/; internal services listen apart.",
 	},
 	{
-		Reason: "CLOCK_FIXED", Code: Unimplemented, Stage: Target, Cause: "The clock is the database server's and cannot be turned.",
-		Cure: "Turn the clock of an `oms dev` on SQLite.",
-	},
-	{
 		Reason: "UNSUPPORTED_MEDIA_TYPE", Code: InvalidArgument, Stage: Body, Status: statusMediaType,
 		Cause: "The body is not JSON in UTF-8 by its header, or is compressed.",
 		Cure:  "Send `Content-Type: application/json`, uncompressed.", Raises: []string{"BODY_TOO_LARGE", "BODY_TIMEOUT", "BODY_UNREADABLE"},

@@ -22,7 +22,7 @@ func RetryStep(s Subject, operate order.Operate, demand []state.Demand, provider
 // undone.
 func ForceCompensation(s Subject, operate order.Operate, wait string) []command.Step {
 	cancel := order.Cancel{Name: s.order(), Words: operate.Said()}
-	refund := order.Refund{Name: s.order()}
+	refund := order.Refund{Name: s.order(), Words: operate.Said()}
 	steps := []command.Step{
 		command.Do(operate),
 		s.step(func(v view) domain.Command {

@@ -179,6 +179,7 @@ var Rooms = []Room{
 	{Name: "drill", May: with(leaves, "gen/...", "load/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
 	{Name: "replay", May: with(leaves, "gen/...", "load/..."), Libs: []string{Everything}, Why: "a client knows the contract only"},
 	{Name: "postgrestest", Libs: []string{"github.com/jackc/pgx/v5"}, Why: "it starts a server and knows nothing of ours"},
+	{Name: "mailtest", Libs: []string{"github.com/emersion/go-smtp"}, Why: "it is a mail server and knows nothing of ours"},
 	{Name: "reliability", May: []string{Everything}, Libs: []string{Everything}, Why: "it starts and kills the whole"},
 	{Name: "lint", Why: "the checker links the standard library only"},
 	{Name: "cmd/oms", May: []string{"app/cli"}, Why: "main only starts"},

@@ -66,6 +66,39 @@ func TestDatabaseCrash(t *testing.T) {
 	}
 }
 
+// The right to the embedded bus does not outlive a crash of the database. The process that has it takes it again, and goes on; a second one is
+// refused afterwards as it was before.
+func TestEmbeddedBusOutlivesADatabaseCrash(t *testing.T) {
+	t.Parallel()
+	cluster, err := postgrestest.Start("", postgrestest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Stop)
+	w := newWorldOn(t, func(testing.TB) *postgrestest.Cluster { return cluster }, onPostgres)
+	w.startAll()
+	w.stock("mug", 10)
+	held := func() int64 {
+		return w.count("SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() " +
+			"WHERE l.locktype = 'advisory' AND l.granted AND l.objid = x'73000003'::int")
+	}
+	for range 2 {
+		cluster.Kill()
+		if err := cluster.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		w.eventually("the right is taken again", func() bool { return held() == 1 })
+	}
+	second := w.addServer(len(w.servers))
+	if _, err := w.oms(second.arguments()...); err == nil || !strings.Contains(err.Error(), "another process runs its embedded bus on this database") {
+		t.Errorf("a second process: %v", err)
+	}
+	order := w.reserve(draft("c", 1, "mug"))
+	w.pay(order.Id, "sim:ok")
+	w.await(order.Id, confirmed)
+	w.verify()
+}
+
 // crash ends the database when many commands are unanswered, at a random moment, and starts it again after a while.
 func (c *crowd) crash(t *testing.T, cluster *postgrestest.Cluster) {
 	c.slow.Store(false)

@@ -1,6 +1,9 @@
 package reliability
 
 import (
+	"errors"
+	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +41,25 @@ func (w *world) stuckStep(t *testing.T, orderID string) string {
 	return answer.Orders[at].Step
 }
 
+// verifyFindsStuck has `oms verify` look for orders that wait for a second: it warns, and fails only when it is told to. With the limits
+// that it has by default nothing has waited for long enough.
+func (w *world) verifyFindsStuck(count int64) {
+	w.t.Helper()
+	arguments := []string{"verify", "--store", w.url, "--data-dir", w.servers[0].folder, "--fail-on-stuck"}
+	if text, err := w.oms(arguments...); err != nil {
+		w.t.Errorf("orders that wait for seconds are stuck: %v\n%s", err, text)
+	}
+	arguments = append(arguments, "--stuck-payment=1s")
+	text, err := w.oms(arguments...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 4 || !strings.Contains(text, fmt.Sprintf("these are stuck: %d.", count)) {
+		w.t.Errorf("oms verify ends with %v:\n%s", err, text)
+	}
+	if text, err := w.oms("verify", "--store", w.url, "--data-dir", w.servers[0].folder, "--stuck-payment=1s"); err != nil {
+		w.t.Errorf("a warning fails: %v\n%s", err, text)
+	}
+}
+
 // An order whose call was lost is found, and goes on when an operator says so, or ends; who and why stand in its timeline. The lost call
 // had reached the gateway: its key keeps it from being carried out twice.
 func TestOperatorsUnstickOrders(t *testing.T) {
@@ -58,6 +80,7 @@ func TestOperatorsUnstickOrders(t *testing.T) {
 			for _, order := range []*omsv1.Order{retried, ended} {
 				w.eventually("the order is found", func() bool { return w.stuckStep(t, order.Id) == "PAYMENT" })
 			}
+			w.verifyFindsStuck(2)
 			for range 2 { // twice does what once does, but for the record
 				if refused := w.operate(t, retried.Id, false); refused != "" {
 					t.Errorf("a retry is refused: %s", refused)

@@ -60,6 +60,26 @@ type Finding struct {
 	Violation string // the first violations; empty when it holds
 }
 
+// StepLimits are for how long an order may wait in a step before it counts as stuck (requirement X-9).
+type StepLimits struct {
+	Reservation, Payment, Capture, Compensation time.Duration
+}
+
+// StuckOrder is an order that waits in a step for longer than its limit, or has an open dead letter.
+type StuckOrder struct {
+	Tenant, OrderID string
+	Step            string    // RESERVATION, PAYMENT, CAPTURE, COMPENSATION or DEAD_LETTER
+	Since           time.Time // when the order last changed, or its newest letter was written
+	Error           string    // of the letter
+}
+
+// StuckOrders are the stuck orders of all tenants.
+type StuckOrders struct {
+	UnderWay int64        // orders that were looked at
+	Count    int64        // those that are stuck
+	Orders   []StuckOrder // those that wait longest, at most as many as were asked for
+}
+
 // DeadLetterQuery selects a page of dead letters, newest first.
 type DeadLetterQuery struct {
 	Tenant          string

@@ -12,4 +12,7 @@ import (
 type Store interface {
 	// Invariants checks everything that must hold whatever happens, under one snapshot, and answers a finding an invariant.
 	Invariants(ctx context.Context) ([]state.Finding, error)
+	// Stuck answers the orders of all tenants that wait in a step for longer than its limit, or have an open dead letter; those that wait
+	// longest, at most so many, and how many there are (requirement X-9).
+	Stuck(ctx context.Context, limits state.StepLimits, most int) (state.StuckOrders, error)
 }

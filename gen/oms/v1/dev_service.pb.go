@@ -231,11 +231,11 @@ const file_oms_v1_dev_service_proto_rawDesc = "" +
 	"\aseconds\x18\x01 \x01(\x03B\f\xbaH\t\"\a\x18\x80\x8a\x8a\x0f(\x01R\aseconds\"i\n" +
 	"\x14AdvanceClockResponse\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12#\n" +
-	"\rahead_seconds\x18\x02 \x01(\x03R\faheadSeconds2\xfd\x01\n" +
+	"\rahead_seconds\x18\x02 \x01(\x03R\faheadSeconds2\xef\x01\n" +
 	"\n" +
 	"DevService\x12c\n" +
-	"\bGetClock\x12\x17.oms.v1.GetClockRequest\x1a\x18.oms.v1.GetClockResponse\"$\xaa\xd4\x18\v\x1a\tdev:clock\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/dev/clock\x12\x89\x01\n" +
-	"\fAdvanceClock\x12\x1b.oms.v1.AdvanceClockRequest\x1a\x1c.oms.v1.AdvanceClockResponse\">\xaa\xd4\x18\x1a\x10\x01\x1a\tdev:clock\"\vCLOCK_FIXED\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/dev/clock:advanceB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\bGetClock\x12\x17.oms.v1.GetClockRequest\x1a\x18.oms.v1.GetClockResponse\"$\xaa\xd4\x18\v\x1a\tdev:clock\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/dev/clock\x12|\n" +
+	"\fAdvanceClock\x12\x1b.oms.v1.AdvanceClockRequest\x1a\x1c.oms.v1.AdvanceClockResponse\"1\xaa\xd4\x18\r\x10\x01\x1a\tdev:clock\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/dev/clock:advanceB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_dev_service_proto_rawDescOnce sync.Once

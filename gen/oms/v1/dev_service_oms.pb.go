@@ -150,7 +150,7 @@ var MethodDevServiceAdvanceClock = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"dev:clock"},
-	Reasons:       []string{"CLOCK_FIXED"},
+	Reasons:       nil,
 	NewRequest:    func() proto.Message { return new(AdvanceClockRequest) },
 	NewResponse:   func() proto.Message { return new(AdvanceClockResponse) },
 }

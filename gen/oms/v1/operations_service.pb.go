@@ -127,7 +127,7 @@ func (x *StuckOrder) GetAdvice() string {
 // ListStuckOrdersRequest says from when on an order counts as stuck.
 type ListStuckOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Seconds in a step; 0 stands for the limit of each: a minute for the reservation, ten minutes for the others.
+	// Seconds in a step; 0 stands for the limit of each, which are settings of the server (--stuck-reservation …).
 	OlderThanSeconds int32 `protobuf:"varint,1,opt,name=older_than_seconds,json=olderThanSeconds,proto3" json:"older_than_seconds,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

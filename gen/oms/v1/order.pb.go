@@ -562,7 +562,8 @@ type Order struct {
 	CancelRequested bool `protobuf:"varint,16,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
 	// When an unpaid order ends by itself; absent once a payment was accepted or the order ended.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	// A person's words on the current status, such as the reason given with a cancellation or the SKU that ran out.
+	// A person's words on the current status, such as the reason given with a cancellation, or the SKU that ran out, or why the last refund
+	// failed until another one is asked for.
 	StatusDetail  string `protobuf:"bytes,18,opt,name=status_detail,json=statusDetail,proto3" json:"status_detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -2,7 +2,7 @@
 // answer, turned into lines and an exit code. It decides nothing else.
 //
 // Exit codes: 0 done; 1 failed, or an invariant is violated; 2 called wrongly or with settings that are refused; 3 the check
-// could not be made; 130 stopped at once by a second signal.
+// could not be made; 4 orders are stuck, and verify was to fail for that; 130 stopped at once by a second signal.
 package cli
 
 import (
@@ -25,6 +25,7 @@ const (
 	exitFailed     = 1
 	exitUsage      = 2
 	exitNotChecked = 3
+	exitStuck      = 4
 	exitAtOnce     = 130
 )
 

@@ -148,7 +148,13 @@ func TestFindings(t *testing.T) {
 	if violated := printFindings(&out, bad); violated != 1 {
 		t.Errorf("%d violations, want 1", violated)
 	}
-	if violated, err := writeFindings(&out, bad); violated != 1 || err != nil {
+	printStuck(&out, state.StuckOrders{UnderWay: 1234})
+	stuck := state.StuckOrders{UnderWay: 1234, Count: 1100, Orders: []state.StuckOrder{
+		{Tenant: "acme", OrderID: "order:1", Step: "PAYMENT", Since: time.Unix(0, 0).UTC()},
+		{Tenant: "acme", OrderID: "order:2", Step: "DEAD_LETTER", Since: time.Unix(60, 0).UTC(), Error: "the gateway\nrefused it"},
+	}}
+	printStuck(&out, stuck)
+	if violated, err := writeFindings(&out, bad, stuck); violated != 1 || err != nil {
 		t.Errorf("%d violations, %v", violated, err)
 	}
 	golden(t, "findings.golden", out.String())

@@ -23,7 +23,7 @@ type handle struct {
 
 // stuck is `oms orders stuck`.
 type stuck struct {
-	OlderThan time.Duration `env:"-" help:"Time in a step; by default a minute for the reservation, ten minutes for the others."`
+	OlderThan time.Duration `env:"-" help:"Time in a step; by default the limits that the server was started with."`
 	JSON      bool          `env:"-" name:"json" help:"Write them as JSON."`
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
@@ -15,11 +17,19 @@ import (
 
 // verify is `oms verify`.
 type verify struct {
-	config.Storage
-	JSON bool `name:"json" env:"-" help:"Write the findings as JSON."`
+	config.Verification
+	FailOnStuck bool `env:"-" help:"Exit with 4 when all invariants hold and orders are stuck."`
+	JSON        bool `name:"json" env:"-" help:"Write the findings as JSON."`
 }
 
-// Run checks the invariants; an exit code of 1 says that one is violated, 3 that they could not be checked.
+// stuckNamed is how many stuck orders are named.
+const stuckNamed = 20
+
+// stuckSentence stands beside the invariants. That an order waits is a warning: its gateway may be down, and nothing is wrong.
+const stuckSentence = "no order waits in a step for longer than its limit, or has an open dead letter"
+
+// Run checks the invariants; an exit code of 1 says that one is violated, 3 that they could not be checked, 4 that orders are stuck and
+// that this was to fail.
 func (v *verify) Run(c *console, ctx *contextOf) error {
 	findings, err := app.Verify(ctx, v.Storage)
 	if err != nil {
@@ -28,19 +38,45 @@ func (v *verify) Run(c *console, ctx *contextOf) error {
 	if len(findings) == 0 {
 		return failure{exitNotChecked, fmt.Errorf("verify: the store checked nothing")}
 	}
+	stuck, err := app.Stuck(ctx, v.Storage, v.StuckLimits, stuckNamed)
+	if err != nil {
+		return failure{exitNotChecked, fmt.Errorf("verify: %w", err)}
+	}
 	var violated int
 	if v.JSON {
-		violated, err = writeFindings(c.out, findings)
+		violated, err = writeFindings(c.out, findings, stuck)
 	} else {
 		violated = printFindings(c.out, findings)
+		printStuck(c.out, stuck)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return failure{exitNotChecked, err}
-	}
-	if violated > 0 {
+	case violated > 0:
 		return failure{exitFailed, nil}
+	case v.FailOnStuck && stuck.Count > 0:
+		return failure{exitStuck, nil}
 	}
 	return nil
+}
+
+// printStuck warns of orders that wait for too long.
+func printStuck(w io.Writer, stuck state.StuckOrders) {
+	if stuck.Count == 0 {
+		say(w, "None of the %s orders under way is stuck.\n", thousands(stuck.UnderWay))
+		return
+	}
+	say(w, "\nWARNING: of %s orders under way, these are stuck: %s. oms orders stuck tells what to do.\n\n", thousands(stuck.UnderWay),
+		thousands(stuck.Count))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	say(table, "ORDER\tTENANT\tWAITS FOR\tSINCE\tLAST ERROR\n")
+	for _, o := range stuck.Orders {
+		say(table, "%s\n", strings.Join([]string{o.OrderID, o.Tenant, o.Step, o.Since.Format(time.RFC3339), shorten(o.Error)}, "\t"))
+	}
+	_ = table.Flush() // the terminal may be gone
+	if more := stuck.Count - int64(len(stuck.Orders)); more > 0 {
+		say(w, "… and %s more, which wait for less long.\n", thousands(more))
+	}
 }
 
 // printFindings writes a table and answers how many invariants are violated.
@@ -75,17 +111,36 @@ type finding struct {
 	Checked   int64  `json:"checked"`
 	OK        bool   `json:"ok"`
 	Violation string `json:"violation,omitempty"`
+	// Warning and Stuck are those of the last entry, which is no invariant: it is always ok.
+	Warning string       `json:"warning,omitempty"`
+	Stuck   []stuckOrder `json:"stuck,omitempty"`
 }
 
-func writeFindings(w io.Writer, findings []state.Finding) (violated int, err error) {
-	list := make([]finding, len(findings))
+// stuckOrder is a stuck order as scripts read it.
+type stuckOrder struct {
+	OrderID  string    `json:"order_id"`
+	TenantID string    `json:"tenant_id"`
+	Step     string    `json:"step"`
+	Since    time.Time `json:"since"`
+	Error    string    `json:"last_error,omitempty"`
+}
+
+func writeFindings(w io.Writer, findings []state.Finding, stuck state.StuckOrders) (violated int, err error) {
+	list := make([]finding, len(findings), len(findings)+1)
 	for i, f := range findings {
 		list[i] = finding{Invariant: f.Invariant, Checked: f.Checked, OK: f.Violation == "", Violation: f.Violation}
 		if f.Violation != "" {
 			violated++
 		}
 	}
-	return violated, writeJSON(w, list)
+	last := finding{Invariant: stuckSentence, Checked: stuck.UnderWay, OK: true}
+	if stuck.Count > 0 {
+		last.Warning = fmt.Sprintf("%d orders are stuck", stuck.Count)
+	}
+	for _, o := range stuck.Orders {
+		last.Stuck = append(last.Stuck, stuckOrder{OrderID: o.OrderID, TenantID: o.Tenant, Step: o.Step, Since: o.Since, Error: o.Error})
+	}
+	return violated, writeJSON(w, append(list, last))
 }
 
 func writeJSON(w io.Writer, value any) error {

@@ -232,3 +232,29 @@ func TestCreateTellsEveryViolation(t *testing.T) {
 		}
 	}
 }
+
+// Why a refund failed is told until another one is asked for; a refunded order does not say that it could not be.
+func TestFailedRefundIsToldUntilTheNext(t *testing.T) {
+	o := given(state.OrderConfirmed, state.PaymentCaptured)
+	for _, step := range []struct {
+		when   domain.Command
+		detail string
+	}{
+		{order.Refund{Name: name}, ""},
+		{order.RefundSettled{Name: name, AmountMinor: 1000, Reason: "no funds"}, "no funds"},
+		{order.Refund{Name: name}, ""},
+		{order.RefundSettled{Name: name, AmountMinor: 1000, Reason: "no funds"}, "no funds"},
+		{order.Operate{Name: name, Action: order.OperatorCompensation, Operator: "ann", Words: "they called"}, "ann: they called"},
+		{order.Refund{Name: name, Words: "ann: they called"}, "ann: they called"},
+		{order.RefundSettled{Name: name, AmountMinor: 1000, Succeeded: true}, "ann: they called"},
+	} {
+		after, _, refusal := when(o, step.when, now)
+		if refusal != nil || after.StatusDetail != step.detail {
+			t.Fatalf("after %+v the order says %q, want %q (%v)", step.when, after.StatusDetail, step.detail, refusal)
+		}
+		o = after
+	}
+	if o.Status != state.OrderRefunded {
+		t.Errorf("the order is %v", o.Status)
+	}
+}

@@ -181,6 +181,7 @@ type Refund struct {
 	Name
 	Amount          *Priced // nil for the rest
 	ExpectedVersion int64
+	Words           string // a person's; they take the place of why a refund failed before
 }
 
 // Decide implements domain.Command. Pending refunds count as given back.
@@ -214,6 +215,7 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	}
 	after := next(o, now)
 	after.RefundPendingMinor += amount
+	after.StatusDetail = c.Words
 	return updated(o, after, "REFUND_REQUESTED"), nil
 }
 

@@ -23,13 +23,11 @@ type Operations struct {
 	*Environment
 }
 
-// How long an order may wait in a step, and how much is looked at in one call.
+// How much is looked at in one call.
 const (
-	reservationLimit = time.Minute
-	stepLimit        = 10 * time.Minute
-	stuckPage        = 200
-	stuckMost        = 1_000
-	stuckLookedAt    = 20_000
+	stuckPage     = 200
+	stuckMost     = 1_000
+	stuckLookedAt = 20_000
 )
 
 // Steps that an order waits for.
@@ -44,7 +42,11 @@ const (
 // ListStuckOrders implements the contract (requirement X-9).
 func (s *Operations) ListStuckOrders(ctx context.Context, request *omsv1.ListStuckOrdersRequest) (*omsv1.ListStuckOrdersResponse, error) {
 	response := &omsv1.ListStuckOrdersResponse{}
-	tenant, now, asked := edge.ScopeOf(ctx).Caller.Tenant, time.Now(), time.Duration(request.OlderThanSeconds)*time.Second
+	tenant, asked := edge.ScopeOf(ctx).Caller.Tenant, time.Duration(request.OlderThanSeconds)*time.Second
+	now, err := s.View.Now(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	query := state.OrderQuery{
 		Tenant: tenant, Statuses: []state.OrderStatus{state.OrderPending, state.OrderReserved, state.OrderPaid},
 		Limit: stuckPage, ScanLimit: scanLimit,
@@ -55,7 +57,7 @@ func (s *Operations) ListStuckOrders(ctx context.Context, request *omsv1.ListStu
 			return nil, unavailable(err)
 		}
 		for _, o := range page.Orders {
-			step, limit := waitsFor(o)
+			step, limit := waitsFor(o, &s.StepLimits)
 			if asked > 0 {
 				limit = asked
 			}
@@ -80,18 +82,18 @@ func (s *Operations) ListStuckOrders(ctx context.Context, request *omsv1.ListStu
 }
 
 // waitsFor names the step that an order waits for, and how long it may; empty for none but its client's.
-func waitsFor(o *state.Order) (step string, limit time.Duration) {
+func waitsFor(o *state.Order, limits *state.StepLimits) (step string, limit time.Duration) {
 	switch {
 	case !order.Waits(o):
 		return "", 0
 	case o.CancelRequested:
-		return stepCompensation, stepLimit
+		return stepCompensation, limits.Compensation
 	case o.Status == state.OrderPending:
-		return stepReservation, reservationLimit
+		return stepReservation, limits.Reservation
 	case o.Status == state.OrderReserved:
-		return stepPayment, stepLimit
+		return stepPayment, limits.Payment
 	default:
-		return stepCapture, stepLimit
+		return stepCapture, limits.Capture
 	}
 }
 

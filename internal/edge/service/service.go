@@ -49,6 +49,8 @@ type Environment struct {
 	UnpaidFor time.Duration // until an unpaid order ends
 	Heartbeat time.Duration // of feeds
 	Followers *Followers    // bounds the feeds that are open
+
+	StepLimits state.StepLimits // for orders that count as stuck
 }
 
 // prepare makes the command of a call; the caller adds the steps.

@@ -180,26 +180,37 @@ var invariants = []invariant{
 // tell is the number of violations that a finding tells.
 const tell = 5
 
-// Invariants implements verify.Store. All checks see one snapshot, so it may run beside writers.
-func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
+// lookAtAll lets queries read whole tables under one snapshot, so that they may run beside writers. They take as long as they take, and
+// sums are done in memory where they fit.
+func (s *Store) lookAtAll(ctx context.Context, query func(transaction pgx.Tx) error) error {
 	transaction, err := s.reads.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return nil, translate("invariants", err)
+		return translate("verify", err)
 	}
 	defer func() { _ = transaction.Rollback(context.WithoutCancel(ctx)) }() // it only reads
-	// Sums over everything take as long as they take, and are done in memory where they fit.
 	if _, err := transaction.Exec(ctx, wholeTables+"SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'"); err != nil {
-		return nil, translate("invariants", err)
+		return translate("verify", err)
 	}
+	return query(transaction)
+}
+
+// Invariants implements verify.Store.
+func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
 	findings := make([]state.Finding, len(invariants))
-	for i, check := range invariants {
-		findings[i].Invariant = check.holds
-		var bad []string
-		statement := fmt.Sprintf("SELECT (%s), ARRAY (%s LIMIT %d)", check.rows, check.bad, tell)
-		if err := transaction.QueryRow(ctx, statement).Scan(&findings[i].Checked, &bad); err != nil {
-			return nil, translate("invariant: "+check.holds, err)
+	err := s.lookAtAll(ctx, func(transaction pgx.Tx) error {
+		for i, check := range invariants {
+			findings[i].Invariant = check.holds
+			var bad []string
+			statement := fmt.Sprintf("SELECT (%s), ARRAY (%s LIMIT %d)", check.rows, check.bad, tell)
+			if err := transaction.QueryRow(ctx, statement).Scan(&findings[i].Checked, &bad); err != nil {
+				return translate("invariant: "+check.holds, err)
+			}
+			findings[i].Violation = strings.Join(bad, "; ")
 		}
-		findings[i].Violation = strings.Join(bad, "; ")
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return findings, nil
 }

@@ -24,7 +24,7 @@ const (
 
 // migrate brings the tables up to date. Of several processes that start at once one does it, and the others wait for it: a
 // session's advisory lock, which ends with the session however that ends.
-func migrate(ctx context.Context, url string) (err error) {
+func migrate(ctx context.Context, url string, withTestClock bool) (err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return fmt.Errorf("address of the database: %w", err)
@@ -49,6 +49,11 @@ func migrate(ctx context.Context, url string) (err error) {
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("apply: %w", err)
+	}
+	if withTestClock {
+		if err := makeTestClock(ctx, keeper); err != nil {
+			return err
+		}
 	}
 	return makeTypes(ctx, keeper)
 }

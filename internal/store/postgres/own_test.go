@@ -353,3 +353,126 @@ func TestServerCrashesAndComesBack(t *testing.T) {
 	}
 	t.Logf("%d acknowledged, %d of unknown outcome", len(acknowledged), len(unknown))
 }
+
+// The test clock is one for all processes that have it, goes on where it was, and leaves those alone that have not asked for it. Leases are
+// not about it. Whoever comes afterwards without it finds a clock that stands still rather than one that goes back.
+func TestTestClock(t *testing.T) {
+	ctx, address := context.Background(), postgrestest.New(t)
+	open := func(testClock bool) *Store {
+		store, err := Open(ctx, address, Options{TestClock: testClock, MaxBatchConnections: 1, MaxReadConnections: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(store.Close)
+		return store
+	}
+	now := func(store *Store) time.Time {
+		at, err := store.Now(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	plain := open(false)
+	first, second := open(true), open(true)
+	lease, held, err := second.AcquireLease(ctx, "relay", "second", time.Minute)
+	if err != nil || !held {
+		t.Fatal(held, err)
+	}
+	if _, ahead, err := first.TurnClock(ctx, 0); err != nil || ahead != 0 {
+		t.Fatalf("%v ahead, %v", ahead, err)
+	}
+	turned, ahead, err := first.TurnClock(ctx, time.Hour)
+	if err != nil || ahead != time.Hour {
+		t.Fatalf("%v ahead, %v", ahead, err)
+	}
+	if at := now(second); at.Before(turned) {
+		t.Errorf("another process has %v after %v", at, turned)
+	}
+	if at := now(plain); !at.Before(turned) {
+		t.Errorf("who has not asked for it has %v", at)
+	}
+	if _, held, err := first.AcquireLease(ctx, "relay", "first", time.Minute); held || err != nil {
+		t.Errorf("a lease of %v ran out: %v", lease, err)
+	}
+	if _, ahead, err := open(true).TurnClock(ctx, time.Minute); err != nil || ahead != time.Hour+time.Minute {
+		t.Errorf("%v ahead, %v", ahead, err)
+	}
+	transaction, err := first.Begin(ctx, state.Need{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := &state.Changes{Batch: [16]byte{1}, Now: transaction.Loaded().Now}
+	if err := transaction.Commit(ctx, changes); err != nil || changes.Now.Before(turned) {
+		t.Fatalf("a batch at %v: %v", changes.Now, err)
+	}
+	if at := now(plain); !at.Equal(changes.Now) {
+		t.Errorf("who has not asked for it has %v, a batch had %v", at, changes.Now)
+	}
+}
+
+// The right to the embedded bus ends with its session. It is taken again; when somebody was faster, Keep says so.
+func TestExclusiveBusOutlivesItsSession(t *testing.T) {
+	ctx, address := context.Background(), postgrestest.New(t)
+	store, err := Open(ctx, address, Options{MaxBatchConnections: 1, MaxReadConnections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	first, err := store.ExclusiveBus(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const holders = "FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = x'73000003'::int AND database = (SELECT oid FROM pg_database " +
+		"WHERE datname = current_database())"
+	holder := func() (pid int) {
+		_ = store.reads.QueryRow(ctx, "SELECT pid "+holders).Scan(&pid) // none is 0
+		return pid
+	}
+	breakIt := func() (pid int) {
+		pid = holder()
+		if _, err := store.reads.Exec(ctx, "SELECT pg_terminate_backend($1)", pid); err != nil || pid == 0 {
+			t.Fatal(pid, err)
+		}
+		return pid
+	}
+	keeping, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- first.Keep(keeping) }()
+	for broken := breakIt(); holder() == 0 || holder() == broken; {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := store.ExclusiveBus(ctx); !errors.Is(err, ErrNotExclusive) {
+		t.Errorf("another took it: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil || holder() == 0 {
+		t.Errorf("kept until the end: %v", err)
+	}
+
+	// The other one waits in the server for the lock, and so is faster.
+	other, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(ctx)
+	taken := make(chan error, 1)
+	go func() {
+		_, err := other.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(busLock))
+		taken <- err
+	}()
+	for waiting := 0; waiting == 0; {
+		err := store.reads.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = x'73000003'::int").Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { ended <- first.Keep(ctx) }()
+	breakIt()
+	if err := <-ended; !errors.Is(err, ErrNotExclusive) || <-taken != nil {
+		t.Errorf("lost to another: %v", err)
+	}
+	if err := first.Release(); err != nil {
+		t.Error(err)
+	}
+}

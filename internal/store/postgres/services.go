@@ -16,10 +16,10 @@ import (
 func (s *Store) AcquireLease(ctx context.Context, name, holder string, ttl time.Duration) (state.Lease, bool, error) {
 	lease := state.Lease{Name: name, Holder: holder}
 	err := s.batches.QueryRow(ctx, `
-		INSERT INTO leases AS l (name, holder, fence, expires_at) VALUES ($1, $2, 1, clock_timestamp() + $3)
+		INSERT INTO leases AS l (name, holder, fence, expires_at) VALUES ($1, $2, 1, pg_catalog.clock_timestamp() + $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at,
 			fence = l.fence + CASE WHEN l.holder = excluded.holder THEN 0 ELSE 1 END
-		WHERE l.holder = excluded.holder OR l.expires_at <= clock_timestamp() OR l.expires_at > clock_timestamp() + 10 * $3
+		WHERE l.holder = excluded.holder OR l.expires_at <= pg_catalog.clock_timestamp() OR l.expires_at > pg_catalog.clock_timestamp() + 10 * $3
 		RETURNING fence`, name, holder, ttl).Scan(&lease.Fence)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

@@ -28,6 +28,8 @@ type Options struct {
 	RecentRows int
 	// AllowLosingCommits accepts a server that may lose what it has committed (see ErrLosesCommits). For experiments.
 	AllowLosingCommits bool
+	// TestClock makes and uses a clock that can be put ahead (see TurnClock). For development.
+	TestClock bool
 }
 
 func (o Options) withDefaults() Options {
@@ -64,7 +66,7 @@ type Store struct {
 
 // Open brings the database's tables up to date and opens it for everything.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
-	if err := migrate(ctx, url); err != nil {
+	if err := migrate(ctx, url, options.TestClock); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	s, err := open(ctx, url, options.withDefaults(), false)
@@ -166,6 +168,14 @@ func (s *Store) pool(
 	config.ConnConfig.RuntimeParams = all
 	config.MaxConns = int32(min(size, 10_000)) //nolint:gosec // bounded
 	config.AfterConnect = prepare
+	if s.options.TestClock {
+		config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
+			if err := lookAtTestClock(ctx, connection); err != nil {
+				return err
+			}
+			return prepare(ctx, connection)
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,11 +35,11 @@ func (c *clock) now() time.Time { return time.UnixMicro(c.microseconds()).UTC() 
 // TurnClock puts the store's clock ahead by a time and answers how far it is ahead of the process's in all (requirement X-5). A turn of
 // zero has the clock go on from the latest time in the database, where it would else stand still until the process's has caught up:
 // that is how a database whose clock was turned is opened again. It is for development; the clock cannot be turned back.
-func (s *Store) TurnClock(by time.Duration) (now time.Time, ahead time.Duration) {
+func (s *Store) TurnClock(_ context.Context, by time.Duration) (now time.Time, ahead time.Duration, err error) {
 	s.clock.turn.Lock()
 	defer s.clock.turn.Unlock()
 	started := time.Now()
 	target := s.clock.microseconds() + max(by, 0).Microseconds()
 	s.clock.ahead.Store(max(target-started.UnixMicro(), s.clock.ahead.Load()))
-	return s.clock.now(), time.Duration(s.clock.ahead.Load()) * time.Microsecond
+	return s.clock.now(), time.Duration(s.clock.ahead.Load()) * time.Microsecond, nil
 }

@@ -45,15 +45,18 @@ func testLease(s *suite) {
 	}
 }
 
+// moment is a time that a test waits for the end of. Tests rest on that it has passed, never on that it has not: the machine may be busy.
+const moment = 5 * time.Millisecond
+
 func testLeaseExpiry(s *suite) {
-	first := s.lease("relay", "a", 200*time.Millisecond)
-	time.Sleep(100 * time.Millisecond)
-	s.same("renewed", s.lease("relay", "a", 200*time.Millisecond), first)
-	time.Sleep(120 * time.Millisecond)
+	first := s.lease("relay", "a", moment)
+	s.same("renewed", s.lease("relay", "a", time.Minute), first)
+	time.Sleep(2 * moment)
 	_, held, err := s.store.AcquireLease(s.context(), "relay", "b", time.Minute)
 	s.must(err)
 	s.same("b holds the renewed lease", held, false)
-	time.Sleep(200 * time.Millisecond)
+	s.same("renewed", s.lease("relay", "a", moment), first)
+	time.Sleep(2 * moment)
 	second := s.lease("relay", "b", time.Minute)
 	if second.Fence <= first.Fence {
 		s.Fatalf("fence %d after %d", second.Fence, first.Fence)
@@ -93,7 +96,7 @@ func testCursor(s *suite) {
 	cursor, err := s.store.Cursor(s.context(), "reactor")
 	s.must(err)
 	s.same("cursor before", cursor, state.Cursor{})
-	lease := s.lease("reactor", "a", 300*time.Millisecond)
+	lease := s.lease("reactor", "a", time.Minute)
 	for _, want := range []state.Cursor{{Epoch: "e1", Position: 7}, {Epoch: "e1", Position: 9}, {Epoch: "e2", Position: 1}} {
 		s.must(s.store.SaveCursor(s.context(), lease, want))
 		got, err := s.store.Cursor(s.context(), "reactor")
@@ -102,7 +105,8 @@ func testCursor(s *suite) {
 	}
 	s.wantError(s.store.SaveCursor(s.context(), state.Lease{Name: "reactor", Holder: "b", Fence: lease.Fence}, state.Cursor{}), state.ErrFenced)
 	s.wantError(s.store.SaveCursor(s.context(), state.Lease{Name: "unheld", Holder: "a", Fence: 1}, state.Cursor{}), state.ErrFenced)
-	time.Sleep(400 * time.Millisecond)
+	s.same("renewed", s.lease("reactor", "a", moment), lease)
+	time.Sleep(2 * moment)
 	young := s.lease("reactor", "b", time.Minute)
 	s.wantError(s.store.SaveCursor(s.context(), lease, state.Cursor{Epoch: "e9", Position: 99}), state.ErrFenced)
 	got, err := s.store.Cursor(s.context(), "reactor")
@@ -144,15 +148,24 @@ func (s *suite) due(limit int, lease time.Duration) []state.Timer {
 func testTimers(s *suite) {
 	past := timerAt("past", longAgo())
 	s.setTimers(timerAt("future", recently().Add(time.Hour)), past)
-	s.same("due", s.due(100, 200*time.Millisecond), []state.Timer{past})
+	s.same("due", s.due(100, time.Minute), []state.Timer{past})
 	s.same("due while leased", len(s.due(100, time.Minute)), 0)
-	time.Sleep(300 * time.Millisecond)
+	s.setTimers(past) // ends the lease
+	s.same("due", s.due(100, moment), []state.Timer{past})
+	time.Sleep(2 * moment)
 	s.same("due after the lease, at its own time", s.due(100, time.Minute), []state.Timer{past})
-	soon := timerAt("soon", recently().Add(300*time.Millisecond))
+	soon := timerAt("soon", recently().Add(20*moment))
 	s.setTimers(soon)
-	s.same("due too early", len(s.due(100, time.Minute)), 0)
-	time.Sleep(400 * time.Millisecond)
-	s.same("due", s.due(100, time.Minute), []state.Timer{soon})
+	var came []state.Timer
+	for len(came) == 0 {
+		came = s.due(100, time.Minute)
+	}
+	s.same("due", came, []state.Timer{soon})
+	now, err := s.store.Now(s.context())
+	s.must(err)
+	if now.Before(soon.DueAt) {
+		s.Errorf("it came before %v, at %v", soon.DueAt, now)
+	}
 }
 
 func testTimerReplaced(s *suite) {

@@ -71,6 +71,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"view", viewTests, false},
 		{"page", pageTests, false},
 		{"catalogue", catalogueTests, true},
+		{"stuck", stuckTests, false},
 		{"invariant", invariantTests, false},
 	}
 	for _, group := range groups {
