@@ -10,6 +10,7 @@ import (
 // Store is what reads need of a database. Absent rows are state.ErrNotFound.
 type Store interface {
 	Notifications
+	Ledger
 	// Order answers an order with its lines.
 	Order(ctx context.Context, tenant, id string) (*state.Order, error)
 	// Orders answers a page of orders with their lines.
