@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-255eabaa/oms/internal/books"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/outbox"
@@ -30,6 +31,7 @@ type store interface {
 	outbox.Store
 	reactor.Store
 	timer.Store
+	books.Store
 	effect.Store
 	verify.Store
 }

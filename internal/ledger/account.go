@@ -77,12 +77,17 @@ func named(account, currency string) string {
 }
 
 // SummedPrefixes are what the ids of summed accounts start with, in byte order.
-func SummedPrefixes() []string {
-	prefixes := make([]string, len(summed))
-	for i, kind := range summed {
-		prefixes[i] = prefix + string(kind) + ":"
+func SummedPrefixes() []string { return prefixes(summed) }
+
+// GuardedPrefixes are what those of guarded accounts start with.
+func GuardedPrefixes() []string { return prefixes(guarded) }
+
+func prefixes(kinds []Kind) []string {
+	all := make([]string, len(kinds))
+	for i, kind := range kinds {
+		all[i] = prefix + string(kind) + ":"
 	}
-	return prefixes
+	return all
 }
 
 // Account is how an account stands. Tenant, ID and CreatedAt never change; owner, kind and currency stand in the id.

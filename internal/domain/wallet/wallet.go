@@ -66,7 +66,9 @@ type Capture struct {
 }
 
 // Refs implements domain.Command.
-func (c Capture) Refs() []state.Ref { return append(c.Held.Refs(), domain.AccountRefs(c.Tenant, c.Capture.To)...) }
+func (c Capture) Refs() []state.Ref {
+	return append(c.Held.Refs(), domain.AccountRefs(c.Tenant, c.Capture.To)...)
+}
 
 // Decide implements domain.Command. It answers the hold.
 func (c Capture) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {

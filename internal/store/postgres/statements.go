@@ -72,7 +72,7 @@ var (
 	// insertTransfers demands that the books are not closed yet at the transfers' time (CloseBooks).
 	insertTransfers = define("transfers", insert("ledger_transfers", transferFields)+
 		" WHERE CASE WHEN k.booked_at > (SELECT closed_at FROM ledger_books) THEN true ELSE expect(0, 1) END")
-	insertEntries   = define("entries", insert("ledger_entries", entryFields))
+	insertEntries = define("entries", insert("ledger_entries", entryFields))
 
 	rowStatements = defineRows()
 )

@@ -106,6 +106,7 @@ var invariants = []invariant{
 			FROM ledger_entries e LEFT JOIN ledger_transfers t ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
 			GROUP BY t.currency HAVING sum(e.amount_minor) <> 0 OR t.currency IS NULL`,
 	},
+	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	{
 		sentence: "every payment has captured and refunded what the ledger says",
 		checked:  "SELECT count(*) FROM payments",

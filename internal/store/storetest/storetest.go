@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/books"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/outbox"
 	"github.com/seed-255eabaa/oms/internal/pipeline"
@@ -29,6 +30,7 @@ type Store interface {
 	outbox.Store
 	reactor.Store
 	timer.Store
+	books.Store
 	effect.Store
 	verify.Store
 }
@@ -67,6 +69,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"view", viewTests},
 		{"page", pageTests},
 		{"catalogue", catalogueTests},
+		{"ledger", ledgerTests},
 		{"invariant", invariantTests},
 	}
 	for _, group := range groups {
