@@ -247,7 +247,10 @@ var deciding = []Entry{
 
 // within lists refusals of the system's own commands, which are tried again or become dead letters. No caller is told them.
 var within = []Entry{
-	{Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's or hold's time is not over.", Cure: "The timer fires again."},
+	{
+		Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's or hold's time is not over.",
+		Cure: "The timer fires again.",
+	},
 	{
 		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Internal: true,
 		Cause: "Less is available on the account than is asked for; `available_minor` names it.", Cure: "Whoever asks decides what follows.",

@@ -154,7 +154,9 @@ func testAccounts(s *suite) {
 	own, err := s.store.Accounts(s.context(), state.AccountQuery{Tenant: tenant, Limit: 10})
 	s.must(err)
 	s.same("the tenant's own", own, []*state.Account{
-		{Account: ledger.Account{Tenant: tenant, ID: ledger.ID("", ledger.GatewayClearing, "EUR"), BalanceMinor: -100, Entries: 1, CreatedAt: at, UpdatedAt: at}},
+		{Account: ledger.Account{
+			Tenant: tenant, ID: ledger.ID("", ledger.GatewayClearing, "EUR"), BalanceMinor: -100, Entries: 1, CreatedAt: at, UpdatedAt: at,
+		}},
 		{Account: ledger.Account{Tenant: tenant, ID: worldHouse, BalanceMinor: -51, Entries: 2, CreatedAt: at, UpdatedAt: at}},
 	})
 	found, err := s.store.Account(s.context(), tenant, cash)
@@ -197,20 +199,14 @@ func testBalances(s *suite) {
 	balance, err = s.store.Balance(s.context(), tenant, worldHouse, recently().Add(-time.Minute))
 	s.must(err)
 	s.same("balance behind the checkpoint", balance, int64(-55))
-	s.same("the first moment", must(s, func() (int64, error) { return s.store.Balance(s.context(), tenant, worldPlayer, at) }), int64(0))
+	balance, err = s.store.Balance(s.context(), tenant, worldPlayer, at)
+	s.must(err)
+	s.same("the first moment", balance, int64(0))
 	findings, err := s.store.Invariants(s.context())
 	s.must(err)
 	for _, finding := range findings {
 		s.same(finding.Invariant, finding.Violation, "")
 	}
-}
-
-// must answers what a function does, and fails the test on an error.
-func must[T any](s *suite, do func() (T, error)) T {
-	s.Helper()
-	value, err := do()
-	s.must(err)
-	return value
 }
 
 func testStatement(s *suite) {
@@ -319,7 +315,9 @@ func testCheckpointsWhileWriting(s *suite) {
 	close(stop)
 	closing.Wait()
 	account := ledger.ID("", ledger.OrderRevenue, "EUR")
-	s.same("balance", must(s, func() (int64, error) { return s.store.Balance(s.context(), tenant, account, time.Time{}) }), int64(writers*each*(each+1)/2))
+	balance, err := s.store.Balance(s.context(), tenant, account, time.Time{})
+	s.must(err)
+	s.same("balance", balance, int64(writers*each*(each+1)/2))
 	findings, err := s.store.Invariants(s.context())
 	s.must(err)
 	checked := slices.ContainsFunc(findings, func(f state.Finding) bool {
