@@ -16,10 +16,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-255eabaa/oms/internal/books"
 	"github.com/seed-255eabaa/oms/internal/bus"
 	"github.com/seed-255eabaa/oms/internal/bus/nats"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/config"
+	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
@@ -59,6 +61,7 @@ type App struct {
 	reactor   *reactor.Reactor
 	public    *public.Publisher // nil when switched off
 	timers    *timer.Service
+	books     *books.Service
 	effects   *effect.Workers
 	feed      *feed.Feed
 	edges     *edges
@@ -235,12 +238,13 @@ func (a *App) makeReactors() error {
 	a.timers, err = timer.New(timer.Options{
 		Store: a.store, Submit: a.submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
 		BatchAge: a.config.BatchRetention,
-		Fire:     map[string]timer.Fire{order.TimerExpire: a.table.expire},
+		Fire:     map[string]timer.Fire{order.TimerExpire: a.table.expire, domain.TimerHoldExpire: a.table.expireHold},
 		End:      map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)
 	}
+	a.books = books.New(books.Options{Store: a.store, Holder: a.holder, Logger: a.logger})
 	a.feed = feed.New(feed.Options{Subscriber: bus.Subscriber(a.bus), Store: a.store, Logger: a.logger})
 	a.levels = &levels{App: a}
 	a.watch()
@@ -280,6 +284,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(keeping, &group, "public stream", a.public != nil, a.publicRun)
 	run(making, &makers, "reactor", a.config.Has(config.RoleReactor), a.reactor.Run)
 	run(making, &makers, "timers", a.config.Has(config.RoleTimer), a.timers.Run)
+	run(making, &makers, "books", a.config.Has(config.RoleTimer), a.books.Run)
 	run(calling, &callers, "effects", a.config.Has(config.RoleEffect), a.effectsRun)
 	run(following, &group, "feed", a.config.Has(config.RoleAPI), a.feed.Run)
 	run(keeping, &group, "levels", true, a.levels.run)

@@ -53,11 +53,12 @@ func (a *App) openEdges(ctx context.Context) error {
 	public := a.grpcServer(chain, environment.Methods, false)
 	prices := &service.Catalogue{Environment: environment}
 	notifications := &service.Notifications{Environment: environment, Templates: a.templates, Notices: a.table.notices.Notices}
+	accounts := &service.Ledger{Environment: environment}
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
-			omsv1.NotificationServiceRoutes(notifications), a.devRoutes(public, environment)),
+			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), a.devRoutes(public, environment)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
@@ -77,6 +78,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	omsv1.RegisterInventoryServiceServer(e.private, stock)
 	omsv1.RegisterCatalogueServiceServer(e.private, prices)
 	omsv1.RegisterNotificationServiceServer(e.private, notifications)
+	omsv1.RegisterLedgerServiceServer(e.private, accounts)
 	omsv1.RegisterPaymentServiceServer(e.private, &service.Payments{Environment: environment})
 	omsv1.RegisterAdminServiceServer(e.private, &service.Admin{Environment: environment})
 	omsv1.RegisterOperationsServiceServer(e.private, &service.Operations{Environment: environment})

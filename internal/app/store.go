@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/books"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/outbox"
@@ -31,6 +32,7 @@ type store interface {
 	outbox.Store
 	reactor.Store
 	timer.Store
+	books.Store
 	effect.Store
 	verify.Store
 	// TurnClock puts the clock ahead, of a store that was opened for development, and answers how far it is ahead in all.

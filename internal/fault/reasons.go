@@ -243,7 +243,22 @@ var deciding = []Entry{
 
 // within lists refusals of the system's own commands, which are tried again or become dead letters. No caller is told them.
 var within = []Entry{
-	{Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's time is not over.", Cure: "The timer fires again."},
+	{
+		Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's or hold's time is not over.",
+		Cure: "The timer fires again.",
+	},
+	{
+		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Internal: true,
+		Cause: "Less is available on the account than is asked for; `available_minor` names it.", Cure: "Whoever asks decides what follows.",
+	},
+	{
+		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Internal: true,
+		Cause: "The hold has ended, or holds less; `hold_status` names where it stands.", Cure: "Whoever asks decides what follows.",
+	},
+	{
+		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Internal: true,
+		Cause: "A hold or capture of this id exists with other terms.", Cure: "Whoever asks decides what follows.",
+	},
 	{
 		Reason: "STALE_DEMAND", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's lines were not the ones named.",
 		Cure: "The step is made anew.",

@@ -84,7 +84,7 @@ var Rooms = []Room{
 		Why: "a store knows rows and SQL, no rules and no pipeline",
 	},
 	{
-		Name: "store/storetest", May: with(leaves, "store", "pipeline", "outbox", "reactor", "timer", "effect", "view", "verify"),
+		Name: "store/storetest", May: with(leaves, "store", "pipeline", "outbox", "reactor", "timer", "books", "effect", "view", "verify"),
 		Libs: []string{"pgregory.net/rapid", "github.com/google/uuid"},
 		Why:  "the suite speaks the seams, whoever owns them, and no particular store",
 	},
@@ -130,6 +130,7 @@ var Rooms = []Room{
 		Name: "public", May: with(leaves, "bus", "lease"), Libs: []string{"golang.org/x/sync"},
 		Why: "what an event's envelope says is the contract's, and its way is the bus's",
 	},
+	{Name: "books", May: with(leaves, "lease"), Why: "sums are the store's to make; this only says when"},
 	{Name: "timer", May: with(leaves, "command"), Libs: []string{"golang.org/x/sync"}, Why: "what a timer means is a domain's or flow's to say"},
 	{
 		Name: "effect/gateway/stripe", May: with(leaves, "card", "effect/gateway"),

@@ -277,7 +277,7 @@ func TestTimersAreMerged(t *testing.T) {
 func balanced(name string, amounts ...int64) ledger.Transfer {
 	transfer := ledger.Transfer{Tenant: "shop", ID: "transfer:" + name, Currency: "EUR"}
 	for _, amount := range amounts {
-		transfer.Entries = append(transfer.Entries, ledger.Entry{Account: "account", AmountMinor: amount})
+		transfer.Entries = append(transfer.Entries, ledger.Entry{Account: "account:house:EUR", AmountMinor: amount})
 	}
 	return transfer
 }

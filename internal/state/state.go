@@ -26,6 +26,8 @@ const (
 	KindPrice
 	KindContact
 	KindNotification
+	KindAccount
+	KindHold
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -35,13 +37,15 @@ func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
-	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification"}[k]
+	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
+		"account", "hold"}[k]
 }
 
 // String names the kind.
 func (k Kind) String() string {
 	return [...]string{
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
+		"account", "hold",
 	}[k]
 }
 
@@ -64,7 +68,7 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue, *Price, *Contact or *Notification.
+// *Catalogue, *Price, *Contact, *Notification, *Account or *Hold.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

@@ -11,6 +11,7 @@ import (
 // Store is what reads need of a database. Absent rows are state.ErrNotFound.
 type Store interface {
 	Notifications
+	Ledger
 	// Now answers the store's time, which is that of all rows.
 	Now(ctx context.Context) (time.Time, error)
 	// Order answers an order with its lines.

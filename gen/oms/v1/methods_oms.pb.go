@@ -14,6 +14,7 @@ var Methods = slices.Concat(
 	DevServiceMethods,
 	PaymentServiceMethods,
 	InventoryServiceMethods,
+	LedgerServiceMethods,
 	NotificationServiceMethods,
 	OperationsServiceMethods,
 	OrderServiceMethods,

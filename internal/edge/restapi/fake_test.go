@@ -130,7 +130,7 @@ func serve(t testing.TB, change ...func(*restapi.Options)) *served {
 		Chain: s.chain,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(s.orders), omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
 			omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
-			omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{})),
+			omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}), omsv1.LedgerServiceRoutes(omsv1.UnimplementedLedgerServiceServer{})),
 		Log: slog.New(slog.DiscardHandler), Heartbeat: time.Hour,
 	}
 	for _, c := range change {

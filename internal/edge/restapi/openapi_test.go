@@ -28,7 +28,7 @@ func routes() []*contract.Route {
 		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
 		omsv1.DevServiceRoutes(omsv1.UnimplementedDevServiceServer{}),
 		omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
-		omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}),
+		omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}), omsv1.LedgerServiceRoutes(omsv1.UnimplementedLedgerServiceServer{}),
 	)
 }
 

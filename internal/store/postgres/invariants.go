@@ -77,6 +77,7 @@ var invariants = []invariant{
 			FROM ledger_transfers t JOIN ledger_entries e USING (tenant_id, transfer_id)
 			GROUP BY t.tenant_id, t.currency HAVING sum(e.amount_minor) <> 0`,
 	},
+	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	{
 		holds: "What payments have captured and refunded is what the ledger says, and no more is or will be refunded than was captured.",
 		rows:  "SELECT count(*) FROM payments",

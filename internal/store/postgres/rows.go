@@ -33,6 +33,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		return encodeContact(set, row)
 	case *state.Notification:
 		return encodeNotification(set, row)
+	case *state.Account:
+		encodeAccount(set, row)
+	case *state.Hold:
+		return encodeHold(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -62,6 +66,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeContact(f)
 	case state.KindNotification:
 		return decodeNotification(f)
+	case state.KindAccount:
+		return decodeAccount(f), nil
+	case state.KindHold:
+		return decodeHold(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}
@@ -364,5 +372,8 @@ func encodeTransfer(transfers, entries *rowset, t *ledger.Transfer) {
 		entries.int32(int32(i + 1))
 		entries.text(t.Entries[i].Account)
 		entries.int64(t.Entries[i].AmountMinor)
+		entries.time(t.At)
+		entries.int64(t.Entries[i].Number)
+		entries.int64(t.Entries[i].BalanceMinor)
 	}
 }

@@ -69,8 +69,10 @@ var (
 	clearTimers = define("clear_timers", fmt.Sprintf("DELETE FROM timers t USING %s WHERE %s",
 		unnest(timerFields[:3]), match(timerFields[:3])))
 
-	insertTransfers = define("transfers", insert("ledger_transfers", transferFields))
-	insertEntries   = define("entries", insert("ledger_entries", entryFields))
+	// insertTransfers demands that the books are not closed yet at the transfers' time (CloseBooks).
+	insertTransfers = define("transfers", insert("ledger_transfers", transferFields)+
+		" WHERE CASE WHEN k.booked_at > (SELECT closed_at FROM ledger_books) THEN true ELSE expect(0, 1) END")
+	insertEntries = define("entries", insert("ledger_entries", entryFields))
 
 	rowStatements = defineRows()
 )
@@ -83,11 +85,11 @@ type ofRows struct {
 // kinds are all kinds of rows, in locking order.
 var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
-	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification,
+	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindNotification
+const lastKind = state.KindHold
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

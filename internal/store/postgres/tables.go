@@ -40,6 +40,10 @@ var tables = map[state.Kind]*table{
 	state.KindNotification: {"notifications", notificationFields, []string{
 		"user_id", "channel", "template", "locale", "parameters", "order_id", "provider", "created_at",
 	}, false},
+	state.KindAccount: {"accounts", accountFields, []string{"owner", "created_at"}, false},
+	state.KindHold: {"account_holds", holdFields, []string{
+		"account_id", "amount_minor", "several", "expires_at", "created_at",
+	}, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.
@@ -104,6 +108,7 @@ var (
 	}
 	entryFields = []field{
 		{"tenant_id", kindText}, {"transfer_id", kindText}, {"entry_no", kindInt4}, {"account", kindText}, {"amount_minor", kindInt8},
+		{"booked_at", kindTime}, {"number", kindInt8}, {"balance_minor", kindInt8},
 	}
 )
 

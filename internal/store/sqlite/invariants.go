@@ -106,6 +106,7 @@ var invariants = []invariant{
 			FROM ledger_entries e LEFT JOIN ledger_transfers t ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
 			GROUP BY t.currency HAVING sum(e.amount_minor) <> 0 OR t.currency IS NULL`,
 	},
+	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	{
 		sentence: "every payment has captured and refunded what the ledger says",
 		checked:  "SELECT count(*) FROM payments",
@@ -116,7 +117,7 @@ var invariants = []invariant{
 					coalesce(sum(iif(t.kind = 'payment.refund', -e.amount_minor, 0)), 0) AS refunded
 				FROM payments p LEFT JOIN ledger_transfers t ON t.transfer_id > 'transfer' || substr(p.payment_id, 8) || '/'
 						AND t.transfer_id < 'transfer' || substr(p.payment_id, 8) || '0' AND +t.tenant_id = p.tenant_id
-					LEFT JOIN ledger_entries e ON e.transfer_id = t.transfer_id AND e.tenant_id = t.tenant_id AND e.account = 'orders:revenue'
+					LEFT JOIN ledger_entries e ON e.transfer_id = t.transfer_id AND e.tenant_id = t.tenant_id AND e.account = 'account:order_revenue:' || p.currency
 				GROUP BY p.payment_id, p.tenant_id)
 			WHERE captured_minor <> captured OR refunded_minor <> refunded
 			UNION ALL

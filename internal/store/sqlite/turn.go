@@ -140,15 +140,16 @@ const closeTimeout = 10 * time.Second
 
 // counters are the store's own counters.
 type counters struct {
-	next  int64 // position of the next event
-	clock int64 // latest time ever given out, in microseconds
+	next   int64 // position of the next event
+	clock  int64 // latest time ever given out, in microseconds
+	closed int64 // time up to which nothing is booked any more
 }
 
 func (w *writer) counters() (counters, error) {
 	var found counters
 	rows := 0
-	err := w.query("SELECT next_position, clock_us FROM stream WHERE id = 1", nil, func(c *columns) bool {
-		found = counters{next: c.integer(), clock: c.integer()}
+	err := w.query("SELECT next_position, clock_us, books_closed_us FROM stream WHERE id = 1", nil, func(c *columns) bool {
+		found = counters{next: c.integer(), clock: c.integer(), closed: c.integer()}
 		rows++
 		return true
 	})

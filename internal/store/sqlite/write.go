@@ -46,7 +46,7 @@ func (w *writer) prepare() {
 	w.timers = newBulk(w.connection, "timers", "tenant_id, kind, aggregate_id, due_at_us",
 		" ON CONFLICT DO UPDATE SET due_at_us = excluded.due_at_us, leased_until_us = 0")
 	w.transfers = newBulk(w.connection, "ledger_transfers", "tenant_id, transfer_id, kind, order_id, currency, at_us", "")
-	w.entries = newBulk(w.connection, "ledger_entries", "tenant_id, transfer_id, entry_no, account, amount_minor", "")
+	w.entries = newBulk(w.connection, "ledger_entries", "tenant_id, transfer_id, entry_no, account, amount_minor, at_us, number, balance_minor", "")
 	w.batches = newBulk(w.connection, "batches", "batch_id, first_position, events, committed_at_us, abandoned", "")
 }
 
@@ -71,7 +71,7 @@ func (w *writer) store(changes *state.Changes) error {
 	if err := w.storeTimers(changes); err != nil {
 		return fmt.Errorf("timers: %w", err)
 	}
-	return w.storeTransfers(changes.Transfers)
+	return w.storeTransfers(changes.Transfers, counters.closed)
 }
 
 // storeBatch stores that the batch took place, and moves the counters on; a rollback takes both back.
@@ -213,7 +213,13 @@ func (w *writer) storeTimers(changes *state.Changes) error {
 	})
 }
 
-func (w *writer) storeTransfers(transfers []ledger.Transfer) error {
+// storeTransfers refuses those of a time at which the books are closed already (CloseBooks).
+func (w *writer) storeTransfers(transfers []ledger.Transfer, closed int64) error {
+	for i := range transfers {
+		if transfers[i].At.UnixMicro() <= closed {
+			return fmt.Errorf("%w: transfer %s: the books are closed", state.ErrConflict, transfers[i].ID)
+		}
+	}
 	err := w.transfers.insert(len(transfers), func(r *row, i int) {
 		transfer := &transfers[i]
 		r.text(transfer.Tenant)
@@ -240,6 +246,9 @@ func (w *writer) storeTransfers(transfers []ledger.Transfer) error {
 		r.integer(int64(w.parts[i].inner + 1))
 		r.text(entry.Account)
 		r.integer(entry.AmountMinor)
+		r.instant(transfer.At)
+		r.integer(entry.Number)
+		r.integer(entry.BalanceMinor)
 	})
 	if err != nil {
 		return fmt.Errorf("entries: %w", err)

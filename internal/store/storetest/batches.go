@@ -41,7 +41,8 @@ func oneOfEach() []state.Row {
 	letter := sampleDeadLetter(order, at)
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
-		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order)}
+		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order), sampleAccount("player 1:~.x"),
+		sampleHold(sampleAccount("player 1:~.x"))}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -63,6 +64,9 @@ func bareOfEach() []state.Row {
 		&state.Contact{Tenant: tenant, UserID: "bare", Forgotten: true, Version: 1, CreatedAt: at, UpdatedAt: at},
 		&state.Notification{Tenant: tenant, ID: id.New("notification", at, entropy()), UserID: "bare", Channel: "sms",
 			State: state.NotificationScheduled, Version: 1, CreatedAt: at, UpdatedAt: at},
+		&state.Account{Account: ledger.Account{Tenant: tenant, ID: ledger.ID("bare", ledger.JackpotPool, "JPY"), Version: 1, CreatedAt: at, UpdatedAt: at}},
+		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
+			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 	}
 }
 
@@ -140,6 +144,15 @@ func renamed(row, as state.Row) state.Row {
 		renamed.ID, renamed.UserID, renamed.Channel, renamed.Template, renamed.Locale = as.ID, as.UserID, as.Channel, as.Template, as.Locale
 		renamed.Parameters, renamed.OrderID, renamed.Provider, renamed.CreatedAt = as.Parameters, as.OrderID, as.Provider, as.CreatedAt
 		return &renamed
+	case *state.Account:
+		renamed, as := *row, as.(*state.Account) //nolint:errcheck,forcetypeassert // as above
+		renamed.ID, renamed.CreatedAt = as.ID, as.CreatedAt
+		return &renamed
+	case *state.Hold:
+		renamed, as := *row, as.(*state.Hold) //nolint:errcheck,forcetypeassert // as above
+		renamed.ID, renamed.Account, renamed.AmountMinor, renamed.Several = as.ID, as.Account, as.AmountMinor, as.Several
+		renamed.ExpiresAt, renamed.CreatedAt = as.ExpiresAt, as.CreatedAt
+		return &renamed
 	}
 	return row
 }
@@ -148,7 +161,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindNotification; kind++ {
+	for kind := state.KindReservation; kind <= state.KindHold; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

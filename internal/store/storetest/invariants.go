@@ -121,6 +121,7 @@ func (s *suite) makeWorld() *world {
 	addReservation(changes, w.refunded, state.ReservationSold)
 	addPayment(changes, w.refunded, worldAmount)
 	item.Reserved, item.Sold = worldQuantity, 2*worldQuantity
+	s.addPlayer(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())
@@ -130,6 +131,7 @@ func (s *suite) makeWorld() *world {
 	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
 	addEvent(second, other.Ref(), 1, "stock.set")
 	s.put(insert(second, &other, sampleCatalogue(), listedPrice(worldSKU)))
+	s.closeBooks(3) // clearing, house and revenue
 	s.number(s.lease("relay", "world", time.Minute), 0, 10)
 	return w
 }
@@ -229,6 +231,9 @@ func canceled(w *world) *state.Order    { return w.canceled }
 func compensated(w *world) *state.Order { return w.compensated }
 func refunded(w *world) *state.Order    { return w.refunded }
 func sku(*world) string                 { return worldSKU }
+func player(*world) string              { return worldPlayer }
+func house(*world) string               { return worldHouse }
+func hold(*world) string                { return worldHold }
 
 // plants are violations of every invariant. They use only names that an honest schema has in any SQL.
 var plants = []plant{
@@ -248,6 +253,38 @@ var plants = []plant{
 		sql: `UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE transfer_id = '$id/capture' AND amount_minor > 0`},
 	{name: "a transfer without entries", about: derived("transfer", confirmed),
 		sql: `DELETE FROM ledger_entries WHERE transfer_id = '$id/capture'`},
+	{name: "a balance that is not the sum", about: player,
+		sql: `UPDATE accounts SET balance_minor = balance_minor + 1 WHERE account_id = '$id'`},
+	{name: "an account without a row", about: player,
+		sql: `DELETE FROM accounts WHERE account_id = '$id'`},
+	{name: "an entry number that is missing", about: player,
+		sql: `UPDATE ledger_entries SET number = 3 WHERE account = '$id' AND number = 2`},
+	{name: "an entry that says another balance", about: player,
+		sql: `UPDATE ledger_entries SET balance_minor = balance_minor + 1 WHERE account = '$id' AND number = 1`},
+	{name: "a guarded account below zero", about: player,
+		sql: `UPDATE ledger_entries SET balance_minor = -1 WHERE account = '$id' AND number = 2`},
+	{name: "a guarded account's entry without number", about: player,
+		sql: `UPDATE ledger_entries SET number = 0, balance_minor = 0 WHERE account = '$id' AND number = 2`},
+	{name: "a summed account's entry with a number", about: house,
+		sql: `UPDATE ledger_entries SET number = 5 WHERE account = '$id' AND transfer_id = 'transfer:bet'`},
+	{name: "held without a hold", about: player,
+		sql: `UPDATE accounts SET held_minor = held_minor + 1 WHERE account_id = '$id'`},
+	{name: "a hold that holds nothing", about: player,
+		sql: `UPDATE accounts SET held_minor = 0 WHERE account_id = '$id'`},
+	{name: "an ended hold that is still held", about: player,
+		sql: `UPDATE account_holds SET status = 3 WHERE account_id = '$id'`},
+	{name: "a hold of an account that there is not", about: hold, mention: "account:player_cash:EUR:else",
+		sql: `UPDATE account_holds SET account_id = 'account:player_cash:EUR:else' WHERE hold_id = '$id'`},
+	{name: "captured of a hold, but not booked", about: hold,
+		sql: `UPDATE account_holds SET captured_minor = captured_minor + 1 WHERE hold_id = '$id'`},
+	{name: "an open hold that expires, without its timer", about: hold,
+		sql: `DELETE FROM timers WHERE aggregate_id = '$id'`},
+	{name: "a checkpoint that is not the sum", about: house,
+		sql: `UPDATE account_checkpoints SET balance_minor = balance_minor + 1 WHERE account_id = '$id'`},
+	{name: "a checkpoint of other entries", about: house,
+		sql: `UPDATE account_checkpoints SET entries = entries + 1 WHERE account_id = '$id'`},
+	{name: "a checkpoint of an account with a row", about: player,
+		sql: `UPDATE account_checkpoints SET account_id = '$id' WHERE account_id = 'account:house:EUR'`},
 	{name: "captured, but not in the ledger", about: derived("payment", confirmed),
 		sql: `UPDATE payments SET captured_minor = captured_minor + 1, amount_minor = amount_minor + 1 WHERE payment_id = '$id'`},
 	{name: "refunded, but not in the ledger", about: derived("payment", confirmed),

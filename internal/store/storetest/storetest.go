@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/books"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/outbox"
 	"github.com/seed-255eabaa/oms/internal/pipeline"
@@ -29,6 +30,7 @@ type Store interface {
 	outbox.Store
 	reactor.Store
 	timer.Store
+	books.Store
 	effect.Store
 	verify.Store
 }
@@ -71,6 +73,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"view", viewTests, false},
 		{"page", pageTests, false},
 		{"catalogue", catalogueTests, true},
+		{"ledger", ledgerTests, false},
 		{"stuck", stuckTests, false},
 		{"invariant", invariantTests, false},
 	}
