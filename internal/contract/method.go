@@ -25,6 +25,8 @@ type Method struct {
 	Scopes []string
 	// Reasons are the machine reasons it can refuse with, beyond those that every method shares.
 	Reasons []string
+	// Headers are required of every call (requirement P-7).
+	Headers []*Header
 	// IDs are the fields that must hold an id of a kind (requirement R-3).
 	IDs []ID
 	// NewRequest and NewResponse make empty messages.

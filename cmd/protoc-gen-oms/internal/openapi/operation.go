@@ -82,6 +82,9 @@ func (d *document) parameters(method *model.Method, binding *model.Binding) ([]*
 		}
 		parameters = append(parameters, p)
 	}
+	for _, header := range method.Headers {
+		parameters = append(parameters, newObject().set("$ref", "#/components/parameters/"+component(header)))
+	}
 	if method.Options.GetMutation() {
 		parameters = append(parameters, newObject().set("$ref", "#/components/parameters/IdempotencyKey"))
 	}
