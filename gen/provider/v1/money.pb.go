@@ -29,7 +29,7 @@ type Money struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The amount, with the decimals of its currency: 14.60 in EUR, 15 in JPY. It is read digit by digit, so read and write it as a
 	// decimal number, never as binary floating point. Over gRPC it is an integer of minor units: 1460.
-	AmountMinor int64 `protobuf:"varint,1,opt,name=amount_minor,json=amount,proto3" json:"amount_minor,omitempty"`
+	AmountMinor int64 `protobuf:"varint,1,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// ISO 4217 code of three capital letters.
 	Currency      string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -84,10 +84,9 @@ var File_provider_v1_money_proto protoreflect.FileDescriptor
 
 const file_provider_v1_money_proto_rawDesc = "" +
 	"\n" +
-	"\x17provider/v1/money.proto\x12\vprovider.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1coms/options/v1/options.proto\x1a\x1aoms/options/v1/rules.proto\"l\n" +
-	"\x05Money\x12<\n" +
-	"\famount_minor\x18\x01 \x01(\x03B\x1e\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00\xb2\xd4\x18\n" +
-	"\x12\bcurrencyR\x06amount\x12%\n" +
+	"\x17provider/v1/money.proto\x12\vprovider.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1coms/options/v1/options.proto\x1a\x1aoms/options/v1/rules.proto\"y\n" +
+	"\x05Money\x12I\n" +
+	"\famount_minor\x18\x01 \x01(\x03B&\xbaH\r\"\v\x18\xff\xff\xff\xff\xff\xff\xff\x0f(\x00\xb2\xd4\x18\x12\x12\bcurrency\"\x06amountR\vamountMinor\x12%\n" +
 	"\bcurrency\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xd4\x18\x01R\bcurrencyB9Z7github.com/seed-255eabaa/oms/gen/provider/v1;providerv1b\x06proto3"
 
 var (

@@ -301,10 +301,10 @@ func optionsOf(field *protogen.Field) *optionsv1.FieldOptions {
 // JSONRequired tells whether JSON must hold a field even where it is 0.
 func JSONRequired(field *protogen.Field) bool { return optionsOf(field).GetJsonRequired() }
 
-// JSONName is the name of a field in JSON: its own, but for an amount in decimals.
+// JSONName is the name of a field in JSON.
 func JSONName(field *protogen.Field) string {
-	if DecimalOf(field) != "" {
-		return field.Desc.JSONName()
+	if name := optionsOf(field).GetJsonName(); name != "" {
+		return name
 	}
 	return string(field.Desc.Name())
 }
@@ -318,6 +318,9 @@ func IsDecimal(field *protogen.Field) bool { return optionsOf(field).GetDecimal(
 // CheckDecimal verifies the options of a field about decimals.
 func CheckDecimal(field *protogen.Field) error {
 	single := field.Desc.Cardinality() != protoreflect.Repeated && (field.Oneof == nil || field.Oneof.Desc.IsSynthetic())
+	if optionsOf(field).GetJsonName() != "" && DecimalOf(field) == "" {
+		return fmt.Errorf("json_name is for amounts in decimals, beside decimal_of")
+	}
 	if name := DecimalOf(field); name != "" {
 		currency := Field(field.Parent, name)
 		if !single || field.Desc.HasPresence() || field.Desc.Kind() != protoreflect.Int64Kind || currency == nil || !isText(currency) {

@@ -84,6 +84,12 @@ func setCount(o *object, key string, value *uint64) {
 	}
 }
 
+// narrows tells whether the rules of an enum's field leave out some values, so that its schema stands there and is not shared.
+func narrows(field *protogen.Field) bool {
+	rules := rulesOf(field.Desc)
+	return len(rules.GetEnum().GetNotIn())+len(rules.GetRepeated().GetItems().GetEnum().GetNotIn()) > 0
+}
+
 // narrowed answers the schema of an enum whose rules leave out some values.
 func narrowed(enum *protogen.Enum, whole *object, rules *validate.FieldRules) *object {
 	not := rules.GetEnum().GetNotIn()

@@ -81,7 +81,7 @@ func (d *document) root() (*object, error) {
 			set("type", "http").set("scheme", "bearer").
 			set("description", "An access token. The scopes that an operation needs stand beside its security requirement."))).
 		set("parameters", d.sharedParameters()).
-		set("headers", sharedHeaders()).
+		set("headers", d.sharedHeaders()).
 		set("responses", sharedResponses()).
 		set("schemas", schemas)
 	return root.set("components", components), nil

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/cmd/protoc-gen-oms/internal/model"
@@ -152,18 +153,32 @@ func (d *document) sharedParameters() *object {
 		set("example", "6d1f7a0c-2f0e-4a6b-9f52-0c1d2e3f4a5b"))
 }
 
-func sharedHeaders() *object {
-	return newObject().
+func (d *document) sharedHeaders() *object {
+	headers := newObject().
 		set("IdempotentReplayed", newObject().
 			set("description", "`true` when this is the answer to an earlier request with the same idempotency key.").
-			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
-		set("DryRun", newObject().
+			set("schema", newObject().set("type", "string").set("enum", []string{"true"})))
+	if d.hasDryRun() {
+		headers.set("DryRun", newObject().
 			set("description", "`true` when the request was decided only and nothing was stored, because of `dry_run`.").
-			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
-		set("RetryAfter", newObject().
-			set("description", "Seconds after which it makes sense to try again.").
-			set("schema", newObject().set("type", "integer").set("minimum", 1)))
+			set("schema", newObject().set("type", "string").set("enum", []string{"true"})))
+	}
+	return headers.set("RetryAfter", newObject().
+		set("description", "Seconds after which it makes sense to try again.").
+		set("schema", newObject().set("type", "integer").set("minimum", 1)))
 }
+
+// hasDryRun tells whether anything of the document can be decided only.
+func (d *document) hasDryRun() bool {
+	for _, service := range d.services {
+		if slices.ContainsFunc(service.Methods, canDryRun) {
+			return true
+		}
+	}
+	return false
+}
+
+func canDryRun(method *model.Method) bool { return model.Field(method.Input, "dry_run") != nil }
 
 // errorSchemas are the two forms of an error (application/json and application/problem+json).
 func errorSchemas(into *object) {

@@ -75,7 +75,7 @@ func (s *schemas) useField(field *protogen.Field, used direction) {
 		s.useField(field.Message.Fields[1], used)
 	case field.Message != nil && !model.IsTimestamp(field):
 		s.use(field.Message, used, nil)
-	case field.Enum != nil && !slices.Contains(s.enums, field.Enum):
+	case field.Enum != nil && !narrows(field) && !slices.Contains(s.enums, field.Enum):
 		s.enums = append(s.enums, field.Enum)
 	}
 }
@@ -217,7 +217,7 @@ func (s *schemas) value(field *protogen.Field) (*object, error) {
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return integer.set("minimum", 0), nil
 	case protoreflect.EnumKind:
-		if !slices.Contains(s.enums, field.Enum) {
+		if !narrows(field) && !slices.Contains(s.enums, field.Enum) {
 			s.enums = append(s.enums, field.Enum)
 		}
 		return reference(field.Enum.GoIdent.GoName), nil

@@ -187,10 +187,13 @@ type FieldOptions struct {
 	// for it. New fields are better declared optional and required, which holds for every dialect.
 	JsonRequired bool `protobuf:"varint,1,opt,name=json_required,json=jsonRequired,proto3" json:"json_required,omitempty"`
 	// The field is an int64 of minor units that JSON writes as a decimal number in the scale of a currency: 1460 in EUR is 14.60. This
-	// names the field of the same message that holds the currency. JSON must hold the field, and calls it by its json_name.
+	// names the field of the same message that holds the currency. JSON must hold the field.
 	DecimalOf string `protobuf:"bytes,2,opt,name=decimal_of,json=decimalOf,proto3" json:"decimal_of,omitempty"`
 	// The field is a text that JSON writes as a decimal number, digit by digit: "5.00" is 5.00. Its currency stands elsewhere.
-	Decimal       bool `protobuf:"varint,3,opt,name=decimal,proto3" json:"decimal,omitempty"`
+	Decimal bool `protobuf:"varint,3,opt,name=decimal,proto3" json:"decimal,omitempty"`
+	// The name of the field in JSON where that is not its own: a field that means minor units must not be called amount_minor where it
+	// is written in decimals, nor amount where it is not.
+	JsonName      string `protobuf:"bytes,4,opt,name=json_name,json=jsonName,proto3" json:"json_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +247,13 @@ func (x *FieldOptions) GetDecimal() bool {
 		return x.Decimal
 	}
 	return false
+}
+
+func (x *FieldOptions) GetJsonName() string {
+	if x != nil {
+		return x.JsonName
+	}
+	return ""
 }
 
 // EnumOptions says how JSON writes an enum.
@@ -423,12 +433,13 @@ const file_oms_options_v1_options_proto_rawDesc = "" +
 	"\vEventStream\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x19\n" +
 	"\bid_field\x18\x02 \x01(\tR\aidField\x12!\n" +
-	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"l\n" +
+	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"\x89\x01\n" +
 	"\fFieldOptions\x12#\n" +
 	"\rjson_required\x18\x01 \x01(\bR\fjsonRequired\x12\x1d\n" +
 	"\n" +
 	"decimal_of\x18\x02 \x01(\tR\tdecimalOf\x12\x18\n" +
-	"\adecimal\x18\x03 \x01(\bR\adecimal\".\n" +
+	"\adecimal\x18\x03 \x01(\bR\adecimal\x12\x1b\n" +
+	"\tjson_name\x18\x04 \x01(\tR\bjsonName\".\n" +
 	"\vEnumOptions\x12\x1f\n" +
 	"\vshort_names\x18\x01 \x01(\bR\n" +
 	"shortNames\";\n" +

@@ -287,6 +287,10 @@ func (x *Sink) AppendJSON(b []byte) []byte {
 		b = append(b, `,"weighed":`...)
 		b = x.Weighed.AppendJSON(b)
 	}
+	if x.Priced != nil {
+		b = append(b, `,"priced":`...)
+		b = x.Priced.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -533,6 +537,11 @@ func (x *Sink) DecodeJSON(r *codec.Reader) {
 				x.Weighed = new(Sink_Weighed)
 				x.Weighed.DecodeJSON(r)
 			}
+		case "priced":
+			if r.Enter("priced", &seen, 32) {
+				x.Priced = new(Sink_Priced)
+				x.Priced.DecodeJSON(r)
+			}
 		default:
 			r.Unknown()
 		}
@@ -540,6 +549,8 @@ func (x *Sink) DecodeJSON(r *codec.Reader) {
 }
 
 var namesSink_Colour = codec.NewEnum(Sink_Colour_name, Sink_Colour_value)
+
+var namesSink_Taste = codec.NewShortEnum("TASTE_", Sink_Taste_name, Sink_Taste_value)
 
 // AppendJSON appends the message as a JSON object.
 func (x *Sink_Part) AppendJSON(b []byte) []byte {
@@ -641,6 +652,62 @@ func (x *Sink_Weighed) DecodeJSON(r *codec.Reader) {
 	r.Need(&o, "grams", found&(1<<0) != 0)
 }
 
+// AppendJSON appends the message as a JSON object.
+func (x *Sink_Priced) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"price":`...)
+	b = codec.AppendMinor(b, x.PriceMinor, x.Currency)
+	b = append(b, `,"currency":`...)
+	b = codec.AppendString(b, x.Currency)
+	if x.Most != nil {
+		b = append(b, `,"most":`...)
+		b = codec.AppendDecimal(b, *x.Most)
+	}
+	b = append(b, `,"taste":`...)
+	b = codec.AppendEnum(b, x.Taste, namesSink_Taste)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *Sink_Priced) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	var decimalPriceMinor codec.Decimal
+	o := r.Object()
+	for r.Next(&o) {
+		switch string(r.Key()) {
+		case "price":
+			if r.Enter("price", &seen, 0) {
+				decimalPriceMinor = r.Decimal()
+			}
+		case "currency":
+			if r.Enter("currency", &seen, 1) {
+				x.Currency = r.Text()
+			}
+		case "most":
+			if r.Enter("most", &seen, 2) {
+				value := r.DecimalText()
+				x.Most = &value
+			}
+		case "taste":
+			if r.Enter("taste", &seen, 3) {
+				x.Taste = codec.ReadEnum[Sink_Taste](r, namesSink_Taste)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+	x.PriceMinor = r.Minor(&o, "price", decimalPriceMinor, x.Currency)
+}
+
+// headersKitchen are required of every call of Kitchen.
+var headersKitchen = []*contract.Header{
+	contract.FindHeader("X-Trace-Id"),
+	contract.FindHeader("X-Region"),
+}
+
 // MethodKitchenPut are the rules of Kitchen.Put.
 var MethodKitchenPut = &contract.Method{
 	FullName:      "/kitchen.v1.Kitchen/Put",
@@ -651,6 +718,7 @@ var MethodKitchenPut = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"sinks:write"},
 	Reasons:       nil,
+	Headers:       headersKitchen,
 	IDs: []contract.ID{
 		{
 			Field: "sink_id", Kind: "sink",
