@@ -125,12 +125,19 @@ func (r *Router) Match(verb, escapedPath string) Match {
 		return m
 	}
 	m.Allow = e.allow
-	if m.Route = e.routes[verb]; m.Route == nil && verb == "HEAD" {
-		if route := e.routes["GET"]; route != nil && route.Stream == nil {
-			m.Route = route
-		}
-	}
+	m.Route = e.route(verb)
 	return m
+}
+
+// route answers what an HTTP method finds at the end of a path, or nil.
+func (e *end) route(verb string) *Route {
+	if route := e.routes[verb]; route != nil || verb != "HEAD" {
+		return route
+	}
+	if route := e.routes["GET"]; route != nil && route.Stream == nil {
+		return route
+	}
+	return nil
 }
 
 // find walks one segment on; m keeps the parameters of the way so far.
@@ -177,7 +184,7 @@ func (n *node) finish(raw string, m *Match) *end {
 	}
 	param := n.param != nil && n.param.ends[""] != nil
 	// POST /v1/bets/settle settles; GET reads the bet that somebody has called "settle".
-	if literal != nil && (!param || literal.routes[m.verb] != nil || n.param.ends[""].routes[m.verb] == nil) {
+	if literal != nil && (!param || literal.route(m.verb) != nil || n.param.ends[""].route(m.verb) == nil) {
 		return literal
 	}
 	if !param || !m.push(raw) {

@@ -27,6 +27,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Taste has short names in JSON.
+type Taste int32
+
+const (
+	Taste_TASTE_UNSPECIFIED Taste = 0
+	Taste_TASTE_SWEET       Taste = 1
+	Taste_TASTE_VERY_SOUR   Taste = 2
+)
+
+// Enum value maps for Taste.
+var (
+	Taste_name = map[int32]string{
+		0: "TASTE_UNSPECIFIED",
+		1: "TASTE_SWEET",
+		2: "TASTE_VERY_SOUR",
+	}
+	Taste_value = map[string]int32{
+		"TASTE_UNSPECIFIED": 0,
+		"TASTE_SWEET":       1,
+		"TASTE_VERY_SOUR":   2,
+	}
+)
+
+func (x Taste) Enum() *Taste {
+	p := new(Taste)
+	*p = x
+	return p
+}
+
+func (x Taste) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Taste) Descriptor() protoreflect.EnumDescriptor {
+	return file_kitchen_proto_enumTypes[0].Descriptor()
+}
+
+func (Taste) Type() protoreflect.EnumType {
+	return &file_kitchen_proto_enumTypes[0]
+}
+
+func (x Taste) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Taste.Descriptor instead.
+func (Taste) EnumDescriptor() ([]byte, []int) {
+	return file_kitchen_proto_rawDescGZIP(), []int{0}
+}
+
 // Colour is inside.
 type Sink_Colour int32
 
@@ -61,11 +111,11 @@ func (x Sink_Colour) String() string {
 }
 
 func (Sink_Colour) Descriptor() protoreflect.EnumDescriptor {
-	return file_kitchen_proto_enumTypes[0].Descriptor()
+	return file_kitchen_proto_enumTypes[1].Descriptor()
 }
 
 func (Sink_Colour) Type() protoreflect.EnumType {
-	return &file_kitchen_proto_enumTypes[0]
+	return &file_kitchen_proto_enumTypes[1]
 }
 
 func (x Sink_Colour) Number() protoreflect.EnumNumber {
@@ -75,56 +125,6 @@ func (x Sink_Colour) Number() protoreflect.EnumNumber {
 // Deprecated: Use Sink_Colour.Descriptor instead.
 func (Sink_Colour) EnumDescriptor() ([]byte, []int) {
 	return file_kitchen_proto_rawDescGZIP(), []int{1, 0}
-}
-
-// Taste has short names in JSON.
-type Sink_Taste int32
-
-const (
-	Sink_TASTE_UNSPECIFIED Sink_Taste = 0
-	Sink_TASTE_SWEET       Sink_Taste = 1
-	Sink_TASTE_VERY_SOUR   Sink_Taste = 2
-)
-
-// Enum value maps for Sink_Taste.
-var (
-	Sink_Taste_name = map[int32]string{
-		0: "TASTE_UNSPECIFIED",
-		1: "TASTE_SWEET",
-		2: "TASTE_VERY_SOUR",
-	}
-	Sink_Taste_value = map[string]int32{
-		"TASTE_UNSPECIFIED": 0,
-		"TASTE_SWEET":       1,
-		"TASTE_VERY_SOUR":   2,
-	}
-)
-
-func (x Sink_Taste) Enum() *Sink_Taste {
-	p := new(Sink_Taste)
-	*p = x
-	return p
-}
-
-func (x Sink_Taste) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Sink_Taste) Descriptor() protoreflect.EnumDescriptor {
-	return file_kitchen_proto_enumTypes[1].Descriptor()
-}
-
-func (Sink_Taste) Type() protoreflect.EnumType {
-	return &file_kitchen_proto_enumTypes[1]
-}
-
-func (x Sink_Taste) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Sink_Taste.Descriptor instead.
-func (Sink_Taste) EnumDescriptor() ([]byte, []int) {
-	return file_kitchen_proto_rawDescGZIP(), []int{1, 1}
 }
 
 // PutRequest has one of everything that a query can carry.
@@ -267,7 +267,6 @@ type Sink struct {
 	Switches      map[string]bool                   `protobuf:"bytes,30,rep,name=switches,proto3" json:"switches,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Sums          map[string]uint64                 `protobuf:"bytes,31,rep,name=sums,proto3" json:"sums,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Weighed       *Sink_Weighed                     `protobuf:"bytes,32,opt,name=weighed,proto3" json:"weighed,omitempty"`
-	Priced        *Sink_Priced                      `protobuf:"bytes,33,opt,name=priced,proto3" json:"priced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,13 +544,6 @@ func (x *Sink) GetWeighed() *Sink_Weighed {
 	return nil
 }
 
-func (x *Sink) GetPriced() *Sink_Priced {
-	if x != nil {
-		return x.Priced
-	}
-	return nil
-}
-
 type isSink_Choice interface {
 	isSink_Choice()
 }
@@ -592,6 +584,75 @@ func (*Sink_At) isSink_Choice() {}
 
 func (*Sink_Count) isSink_Choice() {}
 
+// Priced has amounts that JSON writes in decimals.
+type Priced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PriceMinor    int64                  `protobuf:"varint,1,opt,name=price_minor,json=priceMinor,proto3" json:"price_minor,omitempty"`
+	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	Most          *string                `protobuf:"bytes,3,opt,name=most,proto3,oneof" json:"most,omitempty"`
+	Taste         Taste                  `protobuf:"varint,4,opt,name=taste,proto3,enum=kitchen.v1.Taste" json:"taste,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Priced) Reset() {
+	*x = Priced{}
+	mi := &file_kitchen_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Priced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Priced) ProtoMessage() {}
+
+func (x *Priced) ProtoReflect() protoreflect.Message {
+	mi := &file_kitchen_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Priced.ProtoReflect.Descriptor instead.
+func (*Priced) Descriptor() ([]byte, []int) {
+	return file_kitchen_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Priced) GetPriceMinor() int64 {
+	if x != nil {
+		return x.PriceMinor
+	}
+	return 0
+}
+
+func (x *Priced) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Priced) GetMost() string {
+	if x != nil && x.Most != nil {
+		return *x.Most
+	}
+	return ""
+}
+
+func (x *Priced) GetTaste() Taste {
+	if x != nil {
+		return x.Taste
+	}
+	return Taste_TASTE_UNSPECIFIED
+}
+
 // Part is inside, and holds itself.
 type Sink_Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -604,7 +665,7 @@ type Sink_Part struct {
 
 func (x *Sink_Part) Reset() {
 	*x = Sink_Part{}
-	mi := &file_kitchen_proto_msgTypes[2]
+	mi := &file_kitchen_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +677,7 @@ func (x *Sink_Part) String() string {
 func (*Sink_Part) ProtoMessage() {}
 
 func (x *Sink_Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[2]
+	mi := &file_kitchen_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +724,7 @@ type Sink_Weighed struct {
 
 func (x *Sink_Weighed) Reset() {
 	*x = Sink_Weighed{}
-	mi := &file_kitchen_proto_msgTypes[3]
+	mi := &file_kitchen_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +736,7 @@ func (x *Sink_Weighed) String() string {
 func (*Sink_Weighed) ProtoMessage() {}
 
 func (x *Sink_Weighed) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[3]
+	mi := &file_kitchen_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,75 +757,6 @@ func (x *Sink_Weighed) GetGrams() int32 {
 		return x.Grams
 	}
 	return 0
-}
-
-// Priced has amounts that JSON writes in decimals.
-type Sink_Priced struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PriceMinor    int64                  `protobuf:"varint,1,opt,name=price_minor,json=priceMinor,proto3" json:"price_minor,omitempty"`
-	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
-	Most          *string                `protobuf:"bytes,3,opt,name=most,proto3,oneof" json:"most,omitempty"`
-	Taste         Sink_Taste             `protobuf:"varint,4,opt,name=taste,proto3,enum=kitchen.v1.Sink_Taste" json:"taste,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Sink_Priced) Reset() {
-	*x = Sink_Priced{}
-	mi := &file_kitchen_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Sink_Priced) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Sink_Priced) ProtoMessage() {}
-
-func (x *Sink_Priced) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Sink_Priced.ProtoReflect.Descriptor instead.
-func (*Sink_Priced) Descriptor() ([]byte, []int) {
-	return file_kitchen_proto_rawDescGZIP(), []int{1, 2}
-}
-
-func (x *Sink_Priced) GetPriceMinor() int64 {
-	if x != nil {
-		return x.PriceMinor
-	}
-	return 0
-}
-
-func (x *Sink_Priced) GetCurrency() string {
-	if x != nil {
-		return x.Currency
-	}
-	return ""
-}
-
-func (x *Sink_Priced) GetMost() string {
-	if x != nil && x.Most != nil {
-		return *x.Most
-	}
-	return ""
-}
-
-func (x *Sink_Priced) GetTaste() Sink_Taste {
-	if x != nil {
-		return x.Taste
-	}
-	return Sink_TASTE_UNSPECIFIED
 }
 
 // Empty has no fields.
@@ -819,7 +811,7 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x04tags\x18\x05 \x03(\tR\x04tags\x12\x14\n" +
 	"\x05sizes\x18\x06 \x03(\x05R\x05sizes\x12/\n" +
 	"\x06colour\x18\a \x01(\x0e2\x17.kitchen.v1.Sink.ColourR\x06colour\x120\n" +
-	"\x05times\x18\b \x03(\v2\x1a.google.protobuf.TimestampR\x05times\"\xff\x11\n" +
+	"\x05times\x18\b \x03(\v2\x1a.google.protobuf.TimestampR\x05times\"\xc9\x0f\n" +
 	"\x04Sink\x12+\n" +
 	"\x05first\x18\x01 \x01(\v2\x15.kitchen.v1.Sink.PartR\x05first\x12 \n" +
 	"\tmaybe_int\x18\x02 \x01(\x03H\x01R\bmaybeInt\x88\x01\x01\x12\"\n" +
@@ -855,8 +847,7 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x05dates\x18\x1d \x03(\v2\x1b.kitchen.v1.Sink.DatesEntryR\x05dates\x12:\n" +
 	"\bswitches\x18\x1e \x03(\v2\x1e.kitchen.v1.Sink.SwitchesEntryR\bswitches\x12.\n" +
 	"\x04sums\x18\x1f \x03(\v2\x1a.kitchen.v1.Sink.SumsEntryR\x04sums\x122\n" +
-	"\aweighed\x18  \x01(\v2\x18.kitchen.v1.Sink.WeighedR\aweighed\x12/\n" +
-	"\x06priced\x18! \x01(\v2\x17.kitchen.v1.Sink.PricedR\x06priced\x1a\x8f\x01\n" +
+	"\aweighed\x18  \x01(\v2\x18.kitchen.v1.Sink.WeighedR\aweighed\x1a\x8f\x01\n" +
 	"\x04Part\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12)\n" +
 	"\x04part\x18\x02 \x01(\v2\x15.kitchen.v1.Sink.PartR\x04part\x121\n" +
@@ -864,14 +855,7 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x05EmptyB\a\n" +
 	"\x05_name\x1a'\n" +
 	"\aWeighed\x12\x1c\n" +
-	"\x05grams\x18\x01 \x01(\x05B\x06\xb2\xd4\x18\x02\b\x01R\x05grams\x1a\xb4\x01\n" +
-	"\x06Priced\x126\n" +
-	"\vprice_minor\x18\x01 \x01(\x03B\x15\xb2\xd4\x18\x11\x12\bcurrency\"\x05priceR\n" +
-	"priceMinor\x12\x1a\n" +
-	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x1f\n" +
-	"\x04most\x18\x03 \x01(\tB\x06\xb2\xd4\x18\x02\x18\x01H\x00R\x04most\x88\x01\x01\x12,\n" +
-	"\x05taste\x18\x04 \x01(\x0e2\x16.kitchen.v1.Sink.TasteR\x05tasteB\a\n" +
-	"\x05_most\x1aO\n" +
+	"\x05grams\x18\x01 \x01(\x05B\x06\xb2\xd4\x18\x02\b\x01R\x05grams\x1aO\n" +
 	"\n" +
 	"PartsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12+\n" +
@@ -900,19 +884,28 @@ const file_kitchen_proto_rawDesc = "" +
 	"\x12COLOUR_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"COLOUR_RED\x10\x01\x12\x0f\n" +
-	"\vCOLOUR_BLUE\x10\a\"L\n" +
-	"\x05Taste\x12\x15\n" +
-	"\x11TASTE_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vTASTE_SWEET\x10\x01\x12\x13\n" +
-	"\x0fTASTE_VERY_SOUR\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x01B\b\n" +
+	"\vCOLOUR_BLUE\x10\aB\b\n" +
 	"\x06choiceB\f\n" +
 	"\n" +
 	"_maybe_intB\r\n" +
 	"\v_maybe_boolB\x0e\n" +
 	"\f_maybe_bytesB\x0f\n" +
-	"\r_maybe_colour2\x9f\x01\n" +
+	"\r_maybe_colour\"\xaf\x01\n" +
+	"\x06Priced\x126\n" +
+	"\vprice_minor\x18\x01 \x01(\x03B\x15\xb2\xd4\x18\x11\x12\bcurrency\"\x05priceR\n" +
+	"priceMinor\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x1f\n" +
+	"\x04most\x18\x03 \x01(\tB\x06\xb2\xd4\x18\x02\x18\x01H\x00R\x04most\x88\x01\x01\x12'\n" +
+	"\x05taste\x18\x04 \x01(\x0e2\x11.kitchen.v1.TasteR\x05tasteB\a\n" +
+	"\x05_most*L\n" +
+	"\x05Taste\x12\x15\n" +
+	"\x11TASTE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vTASTE_SWEET\x10\x01\x12\x13\n" +
+	"\x0fTASTE_VERY_SOUR\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xed\x01\n" +
 	"\aKitchen\x12x\n" +
-	"\x03Put\x12\x16.kitchen.v1.PutRequest\x1a\x10.kitchen.v1.Sink\"G\xaa\xd4\x18\x1d\x10\x01\x1a\vsinks:write*\fsink_id=sink\x82\xd3\xe4\x93\x02 :\x04part\x1a\x18/v1/sinks/{sink_id}/part\x1a\x1a\xc2\xd4\x18\x16\n" +
+	"\x03Put\x12\x16.kitchen.v1.PutRequest\x1a\x10.kitchen.v1.Sink\"G\xaa\xd4\x18\x1d\x10\x01\x1a\vsinks:write*\fsink_id=sink\x82\xd3\xe4\x93\x02 :\x04part\x1a\x18/v1/sinks/{sink_id}/part\x12L\n" +
+	"\x05Price\x12\x12.kitchen.v1.Priced\x1a\x12.kitchen.v1.Priced\"\x1b\xaa\xd4\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"/v1/prices\x1a\x1a\xc2\xd4\x18\x16\n" +
 	"\n" +
 	"X-Trace-Id\n" +
 	"\bX-RegionBIZGgithub.com/seed-255eabaa/oms/internal/contract/internal/kitchen;kitchenb\x06proto3"
@@ -932,13 +925,13 @@ func file_kitchen_proto_rawDescGZIP() []byte {
 var file_kitchen_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_kitchen_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kitchen_proto_goTypes = []any{
-	(Sink_Colour)(0),              // 0: kitchen.v1.Sink.Colour
-	(Sink_Taste)(0),               // 1: kitchen.v1.Sink.Taste
+	(Taste)(0),                    // 0: kitchen.v1.Taste
+	(Sink_Colour)(0),              // 1: kitchen.v1.Sink.Colour
 	(*PutRequest)(nil),            // 2: kitchen.v1.PutRequest
 	(*Sink)(nil),                  // 3: kitchen.v1.Sink
-	(*Sink_Part)(nil),             // 4: kitchen.v1.Sink.Part
-	(*Sink_Weighed)(nil),          // 5: kitchen.v1.Sink.Weighed
-	(*Sink_Priced)(nil),           // 6: kitchen.v1.Sink.Priced
+	(*Priced)(nil),                // 4: kitchen.v1.Priced
+	(*Sink_Part)(nil),             // 5: kitchen.v1.Sink.Part
+	(*Sink_Weighed)(nil),          // 6: kitchen.v1.Sink.Weighed
 	nil,                           // 7: kitchen.v1.Sink.PartsEntry
 	nil,                           // 8: kitchen.v1.Sink.ByColourEntry
 	nil,                           // 9: kitchen.v1.Sink.CountsEntry
@@ -950,15 +943,15 @@ var file_kitchen_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_kitchen_proto_depIdxs = []int32{
-	4,  // 0: kitchen.v1.PutRequest.part:type_name -> kitchen.v1.Sink.Part
-	0,  // 1: kitchen.v1.PutRequest.colour:type_name -> kitchen.v1.Sink.Colour
+	5,  // 0: kitchen.v1.PutRequest.part:type_name -> kitchen.v1.Sink.Part
+	1,  // 1: kitchen.v1.PutRequest.colour:type_name -> kitchen.v1.Sink.Colour
 	15, // 2: kitchen.v1.PutRequest.times:type_name -> google.protobuf.Timestamp
-	4,  // 3: kitchen.v1.Sink.first:type_name -> kitchen.v1.Sink.Part
-	0,  // 4: kitchen.v1.Sink.maybe_colour:type_name -> kitchen.v1.Sink.Colour
-	4,  // 5: kitchen.v1.Sink.part:type_name -> kitchen.v1.Sink.Part
-	0,  // 6: kitchen.v1.Sink.colour:type_name -> kitchen.v1.Sink.Colour
+	5,  // 3: kitchen.v1.Sink.first:type_name -> kitchen.v1.Sink.Part
+	1,  // 4: kitchen.v1.Sink.maybe_colour:type_name -> kitchen.v1.Sink.Colour
+	5,  // 5: kitchen.v1.Sink.part:type_name -> kitchen.v1.Sink.Part
+	1,  // 6: kitchen.v1.Sink.colour:type_name -> kitchen.v1.Sink.Colour
 	15, // 7: kitchen.v1.Sink.at:type_name -> google.protobuf.Timestamp
-	0,  // 8: kitchen.v1.Sink.colours:type_name -> kitchen.v1.Sink.Colour
+	1,  // 8: kitchen.v1.Sink.colours:type_name -> kitchen.v1.Sink.Colour
 	15, // 9: kitchen.v1.Sink.times:type_name -> google.protobuf.Timestamp
 	7,  // 10: kitchen.v1.Sink.parts:type_name -> kitchen.v1.Sink.PartsEntry
 	8,  // 11: kitchen.v1.Sink.by_colour:type_name -> kitchen.v1.Sink.ByColourEntry
@@ -967,21 +960,22 @@ var file_kitchen_proto_depIdxs = []int32{
 	11, // 14: kitchen.v1.Sink.dates:type_name -> kitchen.v1.Sink.DatesEntry
 	12, // 15: kitchen.v1.Sink.switches:type_name -> kitchen.v1.Sink.SwitchesEntry
 	13, // 16: kitchen.v1.Sink.sums:type_name -> kitchen.v1.Sink.SumsEntry
-	5,  // 17: kitchen.v1.Sink.weighed:type_name -> kitchen.v1.Sink.Weighed
-	6,  // 18: kitchen.v1.Sink.priced:type_name -> kitchen.v1.Sink.Priced
-	4,  // 19: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
+	6,  // 17: kitchen.v1.Sink.weighed:type_name -> kitchen.v1.Sink.Weighed
+	0,  // 18: kitchen.v1.Priced.taste:type_name -> kitchen.v1.Taste
+	5,  // 19: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
 	14, // 20: kitchen.v1.Sink.Part.empty:type_name -> kitchen.v1.Sink.Part.Empty
-	1,  // 21: kitchen.v1.Sink.Priced.taste:type_name -> kitchen.v1.Sink.Taste
-	4,  // 22: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
-	0,  // 23: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
-	15, // 24: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
-	2,  // 25: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
+	5,  // 21: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
+	1,  // 22: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
+	15, // 23: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
+	2,  // 24: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
+	4,  // 25: kitchen.v1.Kitchen.Price:input_type -> kitchen.v1.Priced
 	3,  // 26: kitchen.v1.Kitchen.Put:output_type -> kitchen.v1.Sink
-	26, // [26:27] is the sub-list for method output_type
-	25, // [25:26] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	4,  // 27: kitchen.v1.Kitchen.Price:output_type -> kitchen.v1.Priced
+	26, // [26:28] is the sub-list for method output_type
+	24, // [24:26] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_kitchen_proto_init() }
@@ -998,7 +992,7 @@ func file_kitchen_proto_init() {
 		(*Sink_Count)(nil),
 	}
 	file_kitchen_proto_msgTypes[2].OneofWrappers = []any{}
-	file_kitchen_proto_msgTypes[4].OneofWrappers = []any{}
+	file_kitchen_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -287,10 +287,6 @@ func (x *Sink) AppendJSON(b []byte) []byte {
 		b = append(b, `,"weighed":`...)
 		b = x.Weighed.AppendJSON(b)
 	}
-	if x.Priced != nil {
-		b = append(b, `,"priced":`...)
-		b = x.Priced.AppendJSON(b)
-	}
 	return append(b, '}')
 }
 
@@ -537,11 +533,6 @@ func (x *Sink) DecodeJSON(r *codec.Reader) {
 				x.Weighed = new(Sink_Weighed)
 				x.Weighed.DecodeJSON(r)
 			}
-		case "priced":
-			if r.Enter("priced", &seen, 32) {
-				x.Priced = new(Sink_Priced)
-				x.Priced.DecodeJSON(r)
-			}
 		default:
 			r.Unknown()
 		}
@@ -549,8 +540,6 @@ func (x *Sink) DecodeJSON(r *codec.Reader) {
 }
 
 var namesSink_Colour = codec.NewEnum(Sink_Colour_name, Sink_Colour_value)
-
-var namesSink_Taste = codec.NewShortEnum("TASTE_", Sink_Taste_name, Sink_Taste_value)
 
 // AppendJSON appends the message as a JSON object.
 func (x *Sink_Part) AppendJSON(b []byte) []byte {
@@ -653,7 +642,7 @@ func (x *Sink_Weighed) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
-func (x *Sink_Priced) AppendJSON(b []byte) []byte {
+func (x *Priced) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
 	}
@@ -667,12 +656,12 @@ func (x *Sink_Priced) AppendJSON(b []byte) []byte {
 		b = codec.AppendDecimal(b, *x.Most)
 	}
 	b = append(b, `,"taste":`...)
-	b = codec.AppendEnum(b, x.Taste, namesSink_Taste)
+	b = codec.AppendEnum(b, x.Taste, namesTaste)
 	return append(b, '}')
 }
 
 // DecodeJSON fills the message from the JSON object that r stands at.
-func (x *Sink_Priced) DecodeJSON(r *codec.Reader) {
+func (x *Priced) DecodeJSON(r *codec.Reader) {
 	var seen codec.Seen
 	var decimalPriceMinor codec.Decimal
 	o := r.Object()
@@ -693,7 +682,7 @@ func (x *Sink_Priced) DecodeJSON(r *codec.Reader) {
 			}
 		case "taste":
 			if r.Enter("taste", &seen, 3) {
-				x.Taste = codec.ReadEnum[Sink_Taste](r, namesSink_Taste)
+				x.Taste = codec.ReadEnum[Taste](r, namesTaste)
 			}
 		default:
 			r.Unknown()
@@ -701,6 +690,8 @@ func (x *Sink_Priced) DecodeJSON(r *codec.Reader) {
 	}
 	x.PriceMinor = r.Minor(&o, "price", decimalPriceMinor, x.Currency)
 }
+
+var namesTaste = codec.NewShortEnum("TASTE_", Taste_name, Taste_value)
 
 // headersKitchen are required of every call of Kitchen.
 var headersKitchen = []*contract.Header{
@@ -729,9 +720,25 @@ var MethodKitchenPut = &contract.Method{
 	NewResponse: func() proto.Message { return new(Sink) },
 }
 
+// MethodKitchenPrice are the rules of Kitchen.Price.
+var MethodKitchenPrice = &contract.Method{
+	FullName:      "/kitchen.v1.Kitchen/Price",
+	Service:       "kitchen.v1.Kitchen",
+	Name:          "Price",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        nil,
+	Reasons:       nil,
+	Headers:       headersKitchen,
+	NewRequest:    func() proto.Message { return new(Priced) },
+	NewResponse:   func() proto.Message { return new(Priced) },
+}
+
 // KitchenMethods are the rules of the methods of Kitchen.
 var KitchenMethods = []*contract.Method{
 	MethodKitchenPut,
+	MethodKitchenPrice,
 }
 
 // KitchenRoutes are the REST routes of Kitchen, bound to an implementation in this process.
@@ -745,6 +752,20 @@ func KitchenRoutes(service KitchenServer) []*contract.Route {
 			Encode: func(b []byte, response proto.Message) []byte { return response.(*Sink).AppendJSON(b) },
 			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
 				response, err := service.Put(ctx, request.(*PutRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodKitchenPrice,
+			Verb:   "POST", Template: "/v1/prices",
+			Body:   true,
+			Decode: readKitchenPrice0,
+			Encode: func(b []byte, response proto.Message) []byte { return response.(*Priced).AppendJSON(b) },
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.Price(ctx, request.(*Priced))
 				if err != nil {
 					return nil, err
 				}
@@ -784,6 +805,16 @@ func readKitchenPut0(in *contract.Input) proto.Message {
 		default:
 			in.UnknownQuery()
 		}
+	}
+	return m
+}
+
+// readKitchenPrice0 makes the request of POST /v1/prices.
+func readKitchenPrice0(in *contract.Input) proto.Message {
+	m := new(Priced)
+	in.ReadBody("", m)
+	for in.NextQuery() {
+		in.UnknownQuery()
 	}
 	return m
 }
