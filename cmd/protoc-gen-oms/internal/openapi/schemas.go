@@ -119,7 +119,8 @@ func (s *schemas) message(u *messageUse) *object {
 		}
 		properties.set(name, schema)
 		// A request needs what an empty message is refused for; an answer always has every field without presence.
-		if slices.Contains(needed, string(field.Desc.Name())) || model.JSONRequired(field) || model.DecimalOf(field) != "" || u.used == response && !field.Desc.HasPresence() {
+		named := model.JSONRequired(field) || model.DecimalOf(field) != ""
+		if named || slices.Contains(needed, string(field.Desc.Name())) || u.used == response && !field.Desc.HasPresence() {
 			required = append(required, name)
 		}
 	}
