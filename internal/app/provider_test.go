@@ -217,10 +217,12 @@ func (r *running) asStudio(t *testing.T, method string, request proto.Message) e
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	var pairs []string
 	for _, header := range fromStudio {
 		name, value, _ := strings.Cut(header, ": ")
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		pairs = append(pairs, name, value)
 	}
+	ctx = metadata.AppendToOutgoingContext(ctx, pairs...)
 	_, public, _, _ := r.Addresses()
 	return dial(t, public).Invoke(ctx, method, request, contract.NewTable(providerv1.Methods)[method].NewResponse())
 }

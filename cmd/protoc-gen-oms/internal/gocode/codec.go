@@ -177,11 +177,11 @@ func (w *writer) encodeField(field *protogen.Field, state before) before {
 func (w *writer) value(field *protogen.Field, access string) {
 	switch kind := field.Desc.Kind(); kind {
 	case protoreflect.StringKind:
-		append := kinds[kind].append
+		appends := kinds[kind].append
 		if model.IsDecimal(field) {
-			append = "AppendDecimal"
+			appends = "AppendDecimal"
 		}
-		w.P("b = ", codecIdent(append), "(b, ", access, ")")
+		w.P("b = ", codecIdent(appends), "(b, ", access, ")")
 	case protoreflect.MessageKind:
 		if model.IsTimestamp(field) {
 			w.P("b = ", codecIdent("AppendTimestamp"), "(b, ", access, ")")

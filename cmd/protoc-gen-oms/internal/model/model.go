@@ -80,7 +80,10 @@ func Read(plugin *protogen.Plugin) (*Contract, error) {
 			c.Services = append(c.Services, s)
 		}
 	}
-	return c, c.checkRoutes()
+	if err := c.checkRoutes(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func readService(file *protogen.File, service *protogen.Service) (*Service, error) {
