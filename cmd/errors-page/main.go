@@ -90,8 +90,12 @@ func row(w io.Writer, entry *fault.Entry) {
 	if entry.Final {
 		cure = "Final. " + cure
 	}
+	cause := entry.Cause
+	if entry.Announced {
+		cause += " Announced; nothing is refused so yet."
+	}
 	say(w, "| `%s` | %s | %s | %s | %s | %s | %s |\n",
-		entry.Reason, entry.Code, strconv.Itoa(status), retry, entry.Cause, cure, strings.Join(entry.Raises, ", "))
+		entry.Reason, entry.Code, strconv.Itoa(status), retry, cause, cure, strings.Join(entry.Raises, ", "))
 }
 
 // of lists the reasons of a stage that callers are told.

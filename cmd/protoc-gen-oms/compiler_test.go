@@ -181,9 +181,18 @@ message A { M m = 1; string s = 2; repeated M list = 3; int64 n = 4; }
 		`id_field "s.x" goes through a field`:               method("M", `stream A) { option (google.api.http) = {get: "/x"};`, rules+` events: {event: "e" id_field: "s.x" resume_field: "id"}};`),
 		`id_field "m" is neither a string nor an int64`:     method("M", `stream A) { option (google.api.http) = {get: "/x"};`, rules+` events: {event: "e" id_field: "m" resume_field: "id"}};`),
 		`resume_field "x" is neither a string nor an int64`: method("M", `stream A) { option (google.api.http) = {get: "/x"};`, rules+` events: {event: "e" id_field: "s" resume_field: "x"}};`),
-		"floating point has no place":                       header + `message F { double price = 1; }`,
-		"a map has strings for keys":                        header + `message F { map<int32, string> m = 1; }`,
-		"google.protobuf.Struct has no JSON codec here":     header + `message F { google.protobuf.Struct s = 1; }`,
+		`required header "X-Colour" is not one of`: strings.Replace(unary(``, ``), "service S {",
+			`service S { option (oms.options.v1.service).required_headers = "X-Colour";`, 1),
+		"GET /x/{id} belongs to p.v1.S.Do and to p.v1.T.Do": method("M", `A) { option (google.api.http) = {get: "/x/{id}"};`, rules+`};`) +
+			`service T { rpc Do(M) returns (A) { option (google.api.http) = {get: "/x/{id}"};` + rules + `}; } }`,
+		`decimal_of is for a single int64 without presence beside a string field "currency"`: header + `message F { int64 n = 1 [` +
+			`(oms.options.v1.field).decimal_of = "currency"]; }`,
+		`beside a string field "s"`:                     header + `message F { int32 n = 1 [(oms.options.v1.field).decimal_of = "s"]; string s = 2; }`,
+		"decimal is for optional strings":               header + `message F { string n = 1 [(oms.options.v1.field).decimal = true]; }`,
+		"json_name is for amounts":                      header + `message F { string n = 1 [(oms.options.v1.field).json_name = "x"]; }`,
+		"floating point has no place":                   header + `message F { double price = 1; }`,
+		"a map has strings for keys":                    header + `message F { map<int32, string> m = 1; }`,
+		"google.protobuf.Struct has no JSON codec here": header + `message F { google.protobuf.Struct s = 1; }`,
 	} {
 		_, err := generate(t, plugin(t, "p.proto", text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/ops"
 	"github.com/seed-255eabaa/oms/internal/effect"
@@ -23,8 +25,8 @@ import (
 
 // observeCalls counts calls at the edge, opens their spans and logs a sample of them.
 func (a *App) observeCalls(options *edge.Options) {
-	names := make([]string, 0, len(omsv1.Methods))
-	for _, method := range omsv1.Methods {
+	names := make([]string, 0, len(omsv1.Methods)+len(providerv1.Methods))
+	for _, method := range slices.Concat(omsv1.Methods, providerv1.Methods) {
 		names = append(names, method.FullName)
 	}
 	requests := a.metrics.Requests(names, edge.GRPC, edge.REST)

@@ -21,6 +21,10 @@ func (kitchenServer) Put(context.Context, *kitchen.PutRequest) (*kitchen.Sink, e
 	return nil, nil
 }
 
+func (kitchenServer) Price(context.Context, *kitchen.Priced) (*kitchen.Priced, error) {
+	return nil, nil
+}
+
 // decode reads a request as the REST edge does.
 func decode(t *testing.T, verb, path, query, body, lastEventID string) (proto.Message, []fault.Violation) {
 	t.Helper()

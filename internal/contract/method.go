@@ -25,6 +25,8 @@ type Method struct {
 	Scopes []string
 	// Reasons are the machine reasons it can refuse with, beyond those that every method shares.
 	Reasons []string
+	// Headers are required of every call (requirement P-7).
+	Headers []*Header
 	// IDs are the fields that must hold an id of a kind (requirement R-3).
 	IDs []ID
 	// NewRequest and NewResponse make empty messages.
@@ -92,6 +94,7 @@ func NewTable(lists ...[]*Method) Table {
 const (
 	ValidationFailed = "VALIDATION_FAILED"
 	malformedJSON    = "MALFORMED_JSON"
+	keyMissing       = "IDEMPOTENCY_KEY_MISSING"
 )
 
 // Invalid is the fault of a request with violations. Its reason is that of the violations where they tell of one kind of
@@ -100,6 +103,9 @@ func Invalid(violations []fault.Violation) *fault.Fault {
 	reason := ValidationFailed
 	if allOf(violations, WrongKind) {
 		reason = WrongKind
+	}
+	if allOf(violations, keyMissing) {
+		reason = keyMissing
 	}
 	if last := violations[len(violations)-1]; last.Reason == malformedJSON {
 		reason = malformedJSON

@@ -12,7 +12,7 @@ import (
 //
 // The path is split into segments before it is percent-decoded, so that %2F stays inside its segment. A custom verb is what
 // follows the last colon of the last segment as it was sent (%3A begins no verb), and only where it is in the closed set of
-// verbs of that very path: elsewhere the colon belongs to the id. Literals win over parameters.
+// verbs of that very path: elsewhere the colon belongs to the id. Literals win over parameters, where they take the HTTP method.
 type Router struct {
 	root node
 }
@@ -101,6 +101,7 @@ func allow(routes map[string]*Route) string {
 
 // Match is what a router found.
 type Match struct {
+	verb string // the HTTP method asked for
 	// Route is nil when there is no such path, or none with that HTTP method.
 	Route *Route
 	// Allow is the Allow header of the path; empty when there is no such path.
@@ -114,7 +115,7 @@ func (m *Match) Params() []string { return m.params[:m.count] }
 
 // Match finds the route of an escaped path. HEAD finds the route of GET.
 func (r *Router) Match(verb, escapedPath string) Match {
-	var m Match
+	m := Match{verb: verb}
 	rest, found := strings.CutPrefix(escapedPath, "/")
 	if !found {
 		return m
@@ -124,12 +125,19 @@ func (r *Router) Match(verb, escapedPath string) Match {
 		return m
 	}
 	m.Allow = e.allow
-	if m.Route = e.routes[verb]; m.Route == nil && verb == "HEAD" {
-		if route := e.routes["GET"]; route != nil && route.Stream == nil {
-			m.Route = route
-		}
-	}
+	m.Route = e.route(verb)
 	return m
+}
+
+// route answers what an HTTP method finds at the end of a path, or nil.
+func (e *end) route(verb string) *Route {
+	if route := e.routes[verb]; route != nil || verb != "HEAD" {
+		return route
+	}
+	if route := e.routes["GET"]; route != nil && route.Stream == nil {
+		return route
+	}
+	return nil
 }
 
 // find walks one segment on; m keeps the parameters of the way so far.
@@ -170,10 +178,16 @@ func (n *node) finish(raw string, m *Match) *end {
 			return nil // an id of a kind ends in a UUID, so this is a verb that the path does not have
 		}
 	}
-	if literal := n.literals[raw]; literal != nil && literal.ends[""] != nil {
-		return literal.ends[""]
+	var literal *end
+	if child := n.literals[raw]; child != nil {
+		literal = child.ends[""]
 	}
-	if n.param == nil || n.param.ends[""] == nil || !m.push(raw) {
+	param := n.param != nil && n.param.ends[""] != nil
+	// POST /v1/bets/settle settles; GET reads the bet that somebody has called "settle".
+	if literal != nil && (!param || literal.route(m.verb) != nil || n.param.ends[""].route(m.verb) == nil) {
+		return literal
+	}
+	if !param || !m.push(raw) {
 		return nil
 	}
 	return n.param.ends[""]

@@ -124,6 +124,28 @@ func TestLiteralsWin(t *testing.T) {
 	}
 }
 
+// A word of the contract that takes another HTTP method is an id, so that no bet is hidden by its name.
+func TestLiteralsOfAnotherMethod(t *testing.T) {
+	r, err := contract.NewRouter([]*contract.Route{
+		{Method: &contract.Method{}, Verb: "POST", Template: "/bets/settle"}, {Method: &contract.Method{}, Verb: "GET", Template: "/bets/{id}"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Match("GET", "/bets/settle"); m.Route == nil || m.Route.Verb != "GET" || !slices.Equal(m.Params(), []string{"settle"}) {
+		t.Errorf("GET finds %+v", m)
+	}
+	if m := r.Match("HEAD", "/bets/other"); m.Route == nil || m.Route.Verb != "GET" {
+		t.Errorf("HEAD finds %+v", m)
+	}
+	if m := r.Match("POST", "/bets/settle"); m.Route == nil || m.Route.Verb != "POST" || len(m.Params()) != 0 {
+		t.Errorf("POST finds %+v", m)
+	}
+	if m := r.Match("PUT", "/bets/settle"); m.Route != nil || m.Allow != "OPTIONS, POST" {
+		t.Errorf("PUT finds %+v", m)
+	}
+}
+
 func TestParseTemplate(t *testing.T) {
 	for _, bad := range []string{"", "v1/x", "/", "/v1/", "/v1/{}", "/v1/{a", "/v1/a}b", "/v1/{a=*}", "/v1/**", "/v1/x:", "/v1/x:1", "/a:b:c", "/{a}/{b}/{c}/{d}/{e}"} {
 		if template, err := contract.ParseTemplate(bad); err == nil {

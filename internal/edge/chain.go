@@ -12,11 +12,10 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/seed-255eabaa/oms/internal/contract"
-	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
@@ -67,12 +66,8 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 			return refusal
 		}
 		defer c.inFlight.Add(-1)
-		if call.Unreadable != nil {
-			return call.Unreadable
-		}
-		scope.tellDryRun()
-		if err := scope.Check(call.Request); err != nil {
-			return err
+		if refusal := c.examine(call, scope); refusal != nil {
+			return refusal
 		}
 		if refusal := c.key(call, scope); refusal != nil {
 			return refusal
@@ -92,13 +87,8 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 // Stream implements Chain. The request of a gRPC stream is read by its handler, which has it checked.
 func (c *chain) Stream(ctx context.Context, call *Call, handle func(context.Context) error) error {
 	return c.run(ctx, call, func(ctx context.Context, scope *Scope) error {
-		if call.Unreadable != nil {
-			return call.Unreadable
-		}
-		if call.Request != nil {
-			if err := scope.Check(call.Request); err != nil {
-				return err
-			}
+		if refusal := c.examine(call, scope); refusal != nil {
+			return refusal
 		}
 		return handle(ctx)
 	})
@@ -202,6 +192,8 @@ func (c *chain) guard(ctx context.Context, inner func() error) (refusal *fault.F
 		return nil
 	case errors.As(err, &told): // whatever its cause was
 		return told
+	case status.Code(err) == codes.Unimplemented: // what generated code answers for a method that nobody wrote
+		return fault.New(fault.Unimplemented, "NOT_IMPLEMENTED", "this method is not built yet; the request was checked and nothing was done")
 	case errors.Is(err, context.Canceled):
 		return fault.New(fault.Canceled, "CANCELED", "the caller went away")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -268,57 +260,6 @@ func (c *chain) limitTime(ctx context.Context) (context.Context, context.CancelF
 	}
 }
 
-// check validates a request by the rules in the contract; all violations are answered at once.
-func (c *chain) check(method *contract.Method, request proto.Message) error {
-	violations := method.CheckIDs(request)
-	err := c.validator.Validate(request)
-	var invalid *protovalidate.ValidationError
-	switch {
-	case errors.As(err, &invalid):
-		for _, violation := range invalid.Violations {
-			violations = append(violations, translate(violation))
-		}
-	case err != nil:
-		return fault.From(err)
-	}
-	if len(violations) == 0 {
-		return nil
-	}
-	return contract.Invalid(violations)
-}
-
-// patterns says in words what the patterns of the contract ask for.
-var patterns = map[string]string{
-	"^[A-Z]{3}$": "must be an ISO 4217 code of three capital letters",
-	`^[^\x00]*$`: "must not hold the character NUL",
-	"^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$": "must be 1 to 128 characters " +
-		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
-}
-
-// translate writes a violation of a rule as the field, what is wrong and what would be right.
-func translate(violation *protovalidate.Violation) fault.Violation {
-	description := violation.Proto.GetMessage()
-	switch {
-	case violation.Proto.GetRuleId() == "required":
-		description = "is required"
-		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
-			description = codec.RequiredEvenZero
-		}
-	case violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern":
-		if words, found := patterns[violation.RuleValue.String()]; found {
-			description = words
-		}
-	}
-	return fault.Violation{
-		Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
-		Description: description,
-		Reason:      strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(violation.Proto.GetRuleId())),
-	}
-}
-
-// Check validates a request whose reading the chain did not see.
-func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call.Method, request) }
-
 // key reads the idempotency key of a mutation and hashes the command (ruling R-6).
 func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 	if !call.Method.Mutation {
@@ -332,8 +273,11 @@ func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 	if c.Canonical != nil {
 		request = c.Canonical(request)
 	}
-	canonical, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(
-		append(append(make([]byte, 0, 512), call.Method.FullName...), 0, hashVersion), request)
+	before := append(append(make([]byte, 0, 512), call.Method.FullName...), 0, hashVersion)
+	if origin := scope.Origin; origin != (Origin{}) { // the same words of another provider are another command
+		before = fmt.Appendf(before, "%q %q %q", origin.Brand, origin.Region, origin.Provider)
+	}
+	canonical, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(before, request)
 	if err != nil {
 		return fault.Invalid("", "INVALID_UTF8", "the request holds text that is not UTF-8")
 	}
@@ -343,7 +287,10 @@ func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 
 // readKey answers the one idempotency key of a call. Both headers may stand there if they agree.
 func readKey(call *Call) (string, *fault.Fault) {
-	const field = "Idempotency-Key"
+	field := "Idempotency-Key"
+	if len(call.Method.Headers) > 0 {
+		field = "X-Idempotency-Key" // as the dialect of providers calls it
+	}
 	key, found := "", false
 	for _, header := range []string{"idempotency-key", "x-idempotency-key"} {
 		for _, value := range call.Header(header) {

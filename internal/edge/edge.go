@@ -65,7 +65,15 @@ type Scope struct {
 	TraceID string   // 32 hex digits
 	DryRun  bool     // decide only (requirement X-6)
 
-	validate func(method *contract.Method, request proto.Message) error
+	// Origin is what the headers of a provider's call say (requirement P-7); empty where the contract asks for none.
+	Origin Origin
+
+	validate func(call *Call, request proto.Message) error
+}
+
+// Origin is on whose behalf a provider calls.
+type Origin struct {
+	Brand, Region, Provider string
 }
 
 type scopeKey struct{}

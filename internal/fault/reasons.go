@@ -302,6 +302,8 @@ func FieldReasons() []FieldReason {
 		{"SKU_DOUBLED", "The SKU stands in an earlier line."},
 		{"PRICE_INVALID", "The price is no decimal number of the currency."},
 		{"PATH_MISMATCH", "The body names another resource than the path."},
+		{"HEADER_MISSING", "The contract asks for the header."},
+		{"HEADER_INVALID", "The header has another form than the contract asks for, or stands there twice."},
 		{"UNKNOWN_PARAMETER", "There is no such query parameter."},
 	}
 }

@@ -32,7 +32,7 @@ func messages(t testing.TB) []message {
 	t.Helper()
 	var all []message
 	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
-		if pkg := mt.Descriptor().ParentFile().Package(); pkg != "oms.v1" && pkg != "kitchen.v1" || mt.Descriptor().IsMapEntry() {
+		if pkg := mt.Descriptor().ParentFile().Package(); pkg != "oms.v1" && pkg != "provider.v1" && pkg != "kitchen.v1" || mt.Descriptor().IsMapEntry() {
 			return true
 		}
 		m, ok := mt.New().Interface().(message)
@@ -49,7 +49,8 @@ func messages(t testing.TB) []message {
 	return all
 }
 
-// TestRoundTrip checks every message against the reference: protojson reads what we write, we read what either writes.
+// TestRoundTrip checks that we read what we write, and every message against the reference: protojson reads what we write, we read what
+// it writes. It knows no decimals and no short names.
 func TestRoundTrip(t *testing.T) {
 	reference := protojson.MarshalOptions{UseProtoNames: true}
 	for _, empty := range messages(t) {
@@ -64,13 +65,16 @@ func TestRoundTrip(t *testing.T) {
 				if again := m.AppendJSON(nil); !bytes.Equal(ours, again) {
 					t.Fatalf("not the same twice:\n%s\n%s", ours, again)
 				}
-				theirs := fresh(empty)
-				if err := protojson.Unmarshal(ours, theirs); err != nil || !proto.Equal(m, theirs) {
-					t.Fatalf("protojson reads %s as %v, %v; want %v", ours, theirs, err, m)
-				}
 				back := fresh(empty)
 				if wrong := codec.Unmarshal(ours, back); wrong != nil || !proto.Equal(m, back) {
 					t.Fatalf("we read %s as %v, %v; want %v", ours, back, wrong, m)
+				}
+				if beyondProtojson(m.ProtoReflect().Descriptor(), nil) {
+					return
+				}
+				theirs := fresh(empty)
+				if err := protojson.Unmarshal(ours, theirs); err != nil || !proto.Equal(m, theirs) {
+					t.Fatalf("protojson reads %s as %v, %v; want %v", ours, theirs, err, m)
 				}
 				text, err := reference.Marshal(m)
 				if err != nil {

@@ -9,7 +9,7 @@
 // Nothing is guessed: unknown and repeated fields, wrong types, fractions, numbers out of range, NUL and broken UTF-8 are
 // refused with the full path of the field. null stands for "absent", except inside a list or a map.
 //
-// Numbers reach the value functions as the text that the client wrote (Reader.number), never through a float. A field of the
-// provider dialect that writes an amount as a decimal (requirement R-4) becomes one more value function and one more Append
-// function beside these; messages without such a field do not change.
+// Numbers reach the value functions as the text that the client wrote (Reader.number), never through a float. A field that is an
+// amount in decimals (requirement R-4) is read as its text and turned into minor units when its object has ended, because its
+// currency may come after it (decimal.go).
 package codec

@@ -7,6 +7,8 @@ type Enum struct {
 	names  []string // by number, for the small numbers that enums have
 	byName map[string]int32
 	list   string
+	// unknown is the name of what has none; empty when such a number is written as it is.
+	unknown string
 }
 
 // enumLimit bounds the table of names by number.
@@ -30,10 +32,33 @@ func NewEnum(names map[int32]string, numbers map[string]int32) *Enum {
 	return e
 }
 
+// shortUnknown is how a short name says 0, and a number that this program does not know.
+const shortUnknown = "unknown"
+
+// NewShortEnum makes it of the same maps, with names in lower case and without the prefix that they share: BET_STATUS_SETTLED is
+// "settled".
+func NewShortEnum(prefix string, names map[int32]string, numbers map[string]int32) *Enum {
+	short, byShort := map[int32]string{}, map[string]int32{}
+	for name, number := range numbers {
+		text := strings.ToLower(strings.TrimPrefix(name, prefix))
+		if number == 0 {
+			text = shortUnknown
+		}
+		byShort[text] = number
+		if names[number] == name { // not an alias
+			short[number] = text
+		}
+	}
+	e := NewEnum(short, byShort)
+	e.unknown = shortUnknown
+	e.list = strings.TrimPrefix(e.list, shortUnknown+", ")
+	return e
+}
+
 // Name answers the name of a number.
 func (e *Enum) Name(number int32) (string, bool) {
 	if number < 0 || int(number) >= len(e.names) || e.names[number] == "" {
-		return "", false
+		return e.unknown, e.unknown != ""
 	}
 	return e.names[number], true
 }

@@ -7,6 +7,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
+
+	optionsv1 "github.com/seed-255eabaa/oms/gen/oms/options/v1"
+	"github.com/seed-255eabaa/oms/internal/money"
 )
 
 // random fills any message from a rapid generator, so that a test of a property needs no list of fields and goes on covering
@@ -27,7 +30,10 @@ func fill(t *rapid.T, m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)
-		if rapid.IntRange(0, 3).Draw(t, "absent") == 0 || depth == deepest {
+		if name := optionsOf(field).GetDecimalOf(); name != "" { // an amount is read in its currency
+			m.Set(fields.ByName(protoreflect.Name(name)), protoreflect.ValueOfString(rapid.SampledFrom([]string{"EUR", "JPY", "BHD", "CLF"}).Draw(t, "currency")))
+		}
+		if rapid.IntRange(0, 3).Draw(t, "absent") == 0 || depth == deepest || m.Has(field) {
 			continue
 		}
 		switch {
@@ -56,6 +62,12 @@ func text(t *rapid.T) string {
 }
 
 func value(t *rapid.T, field protoreflect.FieldDescriptor, empty func() protoreflect.Value, depth int) protoreflect.Value {
+	switch options := optionsOf(field); {
+	case options.GetDecimalOf() != "":
+		return protoreflect.ValueOfInt64(rapid.Int64Range(-money.Limit, money.Limit).Draw(t, "minor"))
+	case options.GetDecimal():
+		return protoreflect.ValueOfString(rapid.StringMatching(`(0|[1-9][0-9]{0,9})([.][0-9]{1,4})?`).Draw(t, "decimal"))
+	}
 	switch field.Kind() {
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(rapid.Bool().Draw(t, "bool"))
@@ -82,4 +94,34 @@ func value(t *rapid.T, field protoreflect.FieldDescriptor, empty func() protoref
 		t.Fatalf("a field of kind %v has no place in the contract", field.Kind())
 		return protoreflect.Value{}
 	}
+}
+
+func optionsOf(field protoreflect.FieldDescriptor) *optionsv1.FieldOptions {
+	options, _ := proto.GetExtension(field.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
+	return options
+}
+
+// beyondProtojson tells whether a message, or one inside it, is written in a way that protojson does not know.
+func beyondProtojson(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
+	if seen[m.FullName()] {
+		return false
+	}
+	if seen == nil {
+		seen = map[protoreflect.FullName]bool{}
+	}
+	seen[m.FullName()] = true
+	for i := range m.Fields().Len() {
+		field := m.Fields().Get(i)
+		if field.Enum() != nil {
+			options, _ := proto.GetExtension(field.Enum().Options(), optionsv1.E_Enum).(*optionsv1.EnumOptions)
+			if options.GetShortNames() {
+				return true
+			}
+		}
+		if options := optionsOf(field); options.GetDecimal() || options.GetDecimalOf() != "" ||
+			field.Message() != nil && beyondProtojson(field.Message(), seen) {
+			return true
+		}
+	}
+	return false
 }

@@ -33,6 +33,7 @@ const (
 	InvalidTime    = "INVALID_TIMESTAMP"
 	InvalidBase64  = "INVALID_BASE64"
 	Required       = "REQUIRED"
+	InvalidAmount  = "AMOUNT_INVALID"
 )
 
 // GivenTwice tells of a name that stands more than once where it may stand once.

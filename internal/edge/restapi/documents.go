@@ -10,6 +10,9 @@ import (
 //go:embed docs/index.html
 var docsPage []byte
 
+//go:embed docs/provider.html
+var providerPage []byte
+
 //go:embed docs/redoc.standalone.js
 var redoc []byte
 
@@ -29,7 +32,9 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inl
 
 var documents = map[string]document{
 	"/openapi.yaml":             {mediaType: "application/yaml; charset=utf-8", body: openapi.YAML},
+	"/provider/openapi.yaml":    {mediaType: "application/yaml; charset=utf-8", body: openapi.Provider},
 	"/docs":                     {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: docsPage},
+	"/provider/docs":            {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: providerPage},
 	"/docs/redoc.standalone.js": {mediaType: "text/javascript; charset=utf-8", body: redoc},
 	"/docs/redoc.LICENSE.txt":   {mediaType: "text/plain; charset=utf-8", body: redocLicense},
 }

@@ -155,7 +155,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, match *contract.
 	return ctx, call, nil
 }
 
-// request makes the request message, or the fault that tells everything that is wrong with it.
+// request makes the request message, and the fault that tells everything that could not be read of it.
 func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contract.Match, b *buffers) (proto.Message, *fault.Fault) {
 	route := match.Route
 	in := &b.in
@@ -172,7 +172,7 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contrac
 	request := route.Decode(in)
 	violations := append(in.Violations(), route.Method.CheckIDs(request)...)
 	if len(violations) > 0 {
-		return nil, contract.Invalid(violations)
+		return request, contract.Invalid(violations)
 	}
 	return request, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/gen/openapi"
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -30,6 +31,26 @@ func routes() []*contract.Route {
 		omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
 		omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}), omsv1.LedgerServiceRoutes(omsv1.UnimplementedLedgerServiceServer{}),
 	)
+}
+
+// providers are all routes of the dialect of providers.
+func providers() []*contract.Route {
+	return slices.Concat(
+		providerv1.PlayerServiceRoutes(providerv1.UnimplementedPlayerServiceServer{}),
+		providerv1.SessionServiceRoutes(providerv1.UnimplementedSessionServiceServer{}),
+		providerv1.BetServiceRoutes(providerv1.UnimplementedBetServiceServer{}),
+		providerv1.RoundServiceRoutes(providerv1.UnimplementedRoundServiceServer{}),
+	)
+}
+
+// documents are those that are published, with the routes that each is about.
+func documents() map[string]paper {
+	return map[string]paper{"openapi": {openapi.YAML, routes()}, "provider": {openapi.Provider, providers()}}
+}
+
+type paper struct {
+	text   []byte
+	routes []*contract.Route
 }
 
 // published is the document, as a client reads it.
@@ -65,10 +86,10 @@ type media struct {
 	Example any `yaml:"example"`
 }
 
-func document(t *testing.T) published {
+func document(t *testing.T, text []byte) published {
 	t.Helper()
 	var d published
-	if err := yaml.Unmarshal(openapi.YAML, &d); err != nil {
+	if err := yaml.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -76,7 +97,14 @@ func document(t *testing.T) published {
 
 // TestDocumentHasEveryRoute compares the routes that are served with the document, both ways.
 func TestDocumentHasEveryRoute(t *testing.T) {
-	d := document(t)
+	for name, paper := range documents() {
+		t.Run(name, func(t *testing.T) { hasEveryRoute(t, paper) })
+	}
+}
+
+func hasEveryRoute(t *testing.T, paper paper) {
+	t.Helper()
+	d := document(t, paper.text)
 	documented := map[string]bool{}
 	for path, item := range d.Paths {
 		for verb := range item {
@@ -84,7 +112,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 		}
 	}
 	ids := map[string]string{}
-	for _, route := range routes() {
+	for _, route := range paper.routes {
 		name := route.Verb + " " + route.Template
 		if !documented[name] {
 			t.Errorf("%s is served and not documented", name)
@@ -116,8 +144,11 @@ func checkOperation(t *testing.T, name string, route *contract.Route, o operatio
 		t.Fatal(err)
 	}
 	var params []string
-	key := false
+	key, required := false, 0
 	for _, p := range o.Parameters {
+		if p.Ref != "" {
+			required++
+		}
 		key = key || strings.HasSuffix(p.Ref, "/IdempotencyKey")
 		switch p.In {
 		case "path":
@@ -137,14 +168,19 @@ func checkOperation(t *testing.T, name string, route *contract.Route, o operatio
 	}
 	if key != route.Method.Mutation {
 		t.Errorf("%s: does it need an idempotency key?", name)
+	} else if key {
+		required--
+	}
+	if required != len(route.Method.Headers) {
+		t.Errorf("%s: %d required headers are documented, not %d", name, required, len(route.Method.Headers))
 	}
 }
 
 // schemaOf compiles the schema that a reference names.
-func schemaOf(t *testing.T, ref string) *jsonschema.Schema {
+func schemaOf(t *testing.T, text []byte, ref string) *jsonschema.Schema {
 	t.Helper()
 	var whole any
-	if err := yaml.Unmarshal(openapi.YAML, &whole); err != nil {
+	if err := yaml.Unmarshal(text, &whole); err != nil {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
@@ -175,18 +211,25 @@ func plain(t *testing.T, value any) any {
 // TestExamples holds every example to the schema beside it and to the code: requests are decoded and validated, answers are
 // decoded and written again.
 func TestExamples(t *testing.T) {
-	d := document(t)
+	for name, paper := range documents() {
+		t.Run(name, func(t *testing.T) { hasGoodExamples(t, paper) })
+	}
+}
+
+func hasGoodExamples(t *testing.T, paper paper) {
+	t.Helper()
+	d := document(t, paper.text)
 	validator, err := protovalidate.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, route := range routes() {
+	for _, route := range paper.routes {
 		o := d.Paths[route.Template][strings.ToLower(route.Verb)]
 		t.Run(o.OperationID, func(t *testing.T) {
 			if route.Body {
 				m := o.RequestBody.Content["application/json"]
-				checkSchema(t, m.Schema.Ref, m.Example)
-				in := contract.Input{Params: []string{"order:" + uuid}, Body: text(t, m.Example)}
+				checkSchema(t, paper.text, m.Schema.Ref, m.Example)
+				in := contract.Input{Params: []string{"order:" + uuid}, Body: text(t, m.Example)} // any id will do where there is no kind
 				request := route.Decode(&in)
 				if wrong := in.Violations(); len(wrong) > 0 {
 					t.Errorf("the example of the request is refused: %+v", wrong)
@@ -203,30 +246,30 @@ func TestExamples(t *testing.T) {
 				return
 			}
 			m := answer.Content["application/json"]
-			checkSchema(t, m.Schema.Ref, m.Example)
-			checkAnswer(t, route, m)
+			checkSchema(t, paper.text, m.Schema.Ref, m.Example)
+			checkAnswer(t, paper.text, route, m)
 		})
 	}
 	for name, r := range d.Components.Responses {
 		for mediaType, m := range r.Content {
-			t.Run(name+" "+mediaType, func(t *testing.T) { checkSchema(t, m.Schema.Ref, m.Example) })
+			t.Run(name+" "+mediaType, func(t *testing.T) { checkSchema(t, paper.text, m.Schema.Ref, m.Example) })
 		}
 	}
 }
 
-func checkSchema(t *testing.T, ref string, example any) {
+func checkSchema(t *testing.T, document []byte, ref string, example any) {
 	t.Helper()
 	if example == nil {
 		t.Error("has no example")
 		return
 	}
-	if err := schemaOf(t, ref).Validate(plain(t, example)); err != nil {
+	if err := schemaOf(t, document, ref).Validate(plain(t, example)); err != nil {
 		t.Errorf("the example does not satisfy %s: %v", ref, err)
 	}
 }
 
 // checkAnswer reads the example into the response message, and holds what the code writes of it to the schema.
-func checkAnswer(t *testing.T, route *contract.Route, m media) {
+func checkAnswer(t *testing.T, document []byte, route *contract.Route, m media) {
 	t.Helper()
 	message := route.Method.NewResponse()
 	inner := message.ProtoReflect()
@@ -246,7 +289,7 @@ func checkAnswer(t *testing.T, route *contract.Route, m media) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := schemaOf(t, m.Schema.Ref).Validate(v); err != nil {
+	if err := schemaOf(t, document, m.Schema.Ref).Validate(v); err != nil {
 		t.Errorf("what is answered does not satisfy the document: %v\n%s", err, written)
 	}
 }
@@ -269,7 +312,7 @@ func TestAnswersSatisfyTheDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err, string(body))
 		}
-		if err := schemaOf(t, "#/components/schemas/"+schema).Validate(v); err != nil {
+		if err := schemaOf(t, openapi.YAML, "#/components/schemas/"+schema).Validate(v); err != nil {
 			t.Errorf("%v\n%s", err, body)
 		}
 	}
@@ -287,7 +330,7 @@ func TestSchemasRefuseWhatTheCodeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := schemaOf(t, "#/components/schemas/CreateOrderRequest")
+	schema := schemaOf(t, openapi.YAML, "#/components/schemas/CreateOrderRequest")
 	const line = `{"sku":"a","qty":1,"price":{"currency":"EUR","amount_minor":1}}`
 	for body, valid := range map[string]bool{
 		`{"customer_id":"c","currency":"EUR","items":[` + line + `]}`:                                                                                  true,

@@ -44,6 +44,9 @@ func (w *writer) supports(field *protogen.Field) error {
 	if model.JSONRequired(field) && (field.Desc.HasPresence() || field.Desc.IsList() || field.Desc.IsMap()) {
 		return fmt.Errorf("json_required is for single fields without presence; declare others required")
 	}
+	if err := model.CheckDecimal(field); err != nil {
+		return err //nolint:wrapcheck // of this program
+	}
 	if field.Desc.IsMap() {
 		if key := field.Message.Fields[0]; key.Desc.Kind() != protoreflect.StringKind {
 			return fmt.Errorf("a map has strings for keys, as JSON has")
@@ -71,7 +74,11 @@ func (w *writer) supports(field *protogen.Field) error {
 // enum writes the table of an enum's names.
 func (w *writer) enum(enum *protogen.Enum) {
 	name := enum.GoIdent.GoName
-	w.P("var ", enumTable(enum), " = ", codecIdent("NewEnum"), "(", name, "_name, ", name, "_value)")
+	if prefix, short := model.ShortNames(enum); short {
+		w.P("var ", enumTable(enum), " = ", codecIdent("NewShortEnum"), `("`, prefix, `", `, name, "_name, ", name, "_value)")
+	} else {
+		w.P("var ", enumTable(enum), " = ", codecIdent("NewEnum"), "(", name, "_name, ", name, "_value)")
+	}
 	w.P()
 }
 
@@ -112,7 +119,7 @@ func (w *writer) name(field *protogen.Field, state before) {
 		comma = ","
 	case nothing:
 	}
-	w.P("b = append(b, `", comma, `"`, field.Desc.Name(), `":`, "`...)")
+	w.P("b = append(b, `", comma, `"`, model.JSONName(field), `":`, "`...)")
 }
 
 func (w *writer) encodeField(field *protogen.Field, state before) before {
@@ -151,6 +158,10 @@ func (w *writer) encodeField(field *protogen.Field, state before) before {
 		}
 		w.value(field, access)
 		w.P("}")
+	case model.DecimalOf(field) != "":
+		w.name(field, state)
+		w.P("b = ", codecIdent("AppendMinor"), "(b, ", access, ", x.", model.Field(field.Parent, model.DecimalOf(field)).GoName, ")")
+		return something
 	default:
 		w.name(field, state)
 		w.value(field, access)
@@ -165,6 +176,12 @@ func (w *writer) encodeField(field *protogen.Field, state before) before {
 // value writes the appending of one value.
 func (w *writer) value(field *protogen.Field, access string) {
 	switch kind := field.Desc.Kind(); kind {
+	case protoreflect.StringKind:
+		appends := kinds[kind].append
+		if model.IsDecimal(field) {
+			appends = "AppendDecimal"
+		}
+		w.P("b = ", codecIdent(appends), "(b, ", access, ")")
 	case protoreflect.MessageKind:
 		if model.IsTimestamp(field) {
 			w.P("b = ", codecIdent("AppendTimestamp"), "(b, ", access, ")")
@@ -200,8 +217,16 @@ func (w *writer) decoder(message *protogen.Message) {
 	w.P("func (x *", message.GoIdent, ") DecodeJSON(r *", codecIdent("Reader"), ") {")
 	w.P("var seen ", codecIdent("Seen"))
 	needed := slices.ContainsFunc(message.Fields, model.JSONRequired)
+	scaled := slices.ContainsFunc(message.Fields, func(f *protogen.Field) bool { return model.DecimalOf(f) != "" })
+	for _, field := range message.Fields {
+		if model.DecimalOf(field) != "" {
+			w.P("var decimal", field.GoName, " ", codecIdent("Decimal"))
+		}
+	}
 	if needed {
 		w.P("var found ", codecIdent("Seen"))
+	}
+	if needed || scaled {
 		w.P("o := r.Object()")
 		w.P("for r.Next(&o) {")
 	} else {
@@ -209,8 +234,8 @@ func (w *writer) decoder(message *protogen.Message) {
 	}
 	w.P("switch string(r.Key()) {")
 	for bit, field := range message.Fields {
-		w.P(`case "`, field.Desc.Name(), `":`)
-		w.P(`if r.Enter("`, field.Desc.Name(), `", &seen, `, bit, ") {")
+		w.P(`case "`, model.JSONName(field), `":`)
+		w.P(`if r.Enter("`, model.JSONName(field), `", &seen, `, bit, ") {")
 		if model.JSONRequired(field) {
 			w.P("found |= 1 << ", bit)
 		}
@@ -224,6 +249,10 @@ func (w *writer) decoder(message *protogen.Message) {
 	for bit, field := range message.Fields {
 		if model.JSONRequired(field) {
 			w.P(`r.Need(&o, "`, field.Desc.Name(), `", found&(1<<`, bit, ") != 0)")
+		}
+		if currency := model.DecimalOf(field); currency != "" {
+			w.P("x.", field.GoName, ` = r.Minor(&o, "`, model.JSONName(field), `", decimal`, field.GoName, ", x.",
+				model.Field(message, currency).GoName, ")")
 		}
 	}
 	if len(message.Fields) == 0 {
@@ -258,6 +287,8 @@ func (w *writer) decodeField(field *protogen.Field) {
 		w.read(field, "value", ":=")
 		w.P("x.", field.Oneof.GoName, " = &", field.GoIdent, "{", field.GoName, ": value}")
 		w.P("}")
+	case model.DecimalOf(field) != "":
+		w.P("decimal", field.GoName, " = r.Decimal()")
 	case field.Desc.HasPresence() && field.Message == nil && field.Desc.Kind() != protoreflect.BytesKind:
 		w.read(field, "value", ":=")
 		w.P(access, " = &value")
@@ -278,6 +309,12 @@ func (w *writer) read(field *protogen.Field, into, assign string) {
 		w.P(into, ".DecodeJSON(r)")
 	case protoreflect.EnumKind:
 		w.P(into, " ", assign, " ", codecIdent("ReadEnum"), "[", field.Enum.GoIdent, "](r, ", enumTable(field.Enum), ")")
+	case protoreflect.StringKind:
+		read := kinds[kind].read
+		if model.IsDecimal(field) {
+			read = "DecimalText"
+		}
+		w.P(into, " ", assign, " r.", read, "()")
 	default:
 		w.P(into, " ", assign, " r.", kinds[kind].read, "()")
 	}

@@ -12,6 +12,15 @@ import (
 
 // service writes the rules of a service's methods and its routes.
 func (w *writer) service(service *model.Service) {
+	if len(service.Headers) > 0 {
+		w.P("// headers", service.GoName, " are required of every call of ", service.GoName, ".")
+		w.P("var headers", service.GoName, " = []*", contractIdent("Header"), "{")
+		for _, header := range service.Headers {
+			w.P(contractIdent("FindHeader"), "(", strconv.Quote(header.Name), "),")
+		}
+		w.P("}")
+		w.P()
+	}
 	for _, method := range service.Methods {
 		w.rules(service, method)
 	}
@@ -66,6 +75,9 @@ func (w *writer) rules(service *model.Service, method *model.Method) {
 	w.P("SuccessStatus: ", status, ",")
 	w.P("Scopes: ", stringsLiteral(options.GetScopes()), ",")
 	w.P("Reasons: ", stringsLiteral(options.GetReasons()), ",")
+	if len(method.Headers) > 0 {
+		w.P("Headers: headers", service.GoName, ",")
+	}
 	if len(method.Kinds) > 0 {
 		w.P("IDs: []", contractIdent("ID"), "{")
 		for _, kind := range method.Kinds {

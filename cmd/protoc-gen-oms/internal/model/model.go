@@ -31,12 +31,14 @@ type Service struct {
 	*protogen.Service
 	File    *protogen.File
 	Methods []*Method
+	Headers []*contract.Header // required of every call
 }
 
 // Method is one method with its rules.
 type Method struct {
 	*protogen.Method
 	Options  *optionsv1.MethodOptions
+	Headers  []*contract.Header // those of its service
 	Kinds    []Kind
 	Bindings []*Binding
 }
@@ -71,18 +73,54 @@ func Read(plugin *protogen.Plugin) (*Contract, error) {
 		}
 		c.Files = append(c.Files, file)
 		for _, service := range file.Services {
-			s := &Service{Service: service, File: file}
-			for _, method := range service.Methods {
-				m, err := readMethod(method)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", method.Desc.FullName(), err)
-				}
-				s.Methods = append(s.Methods, m)
+			s, err := readService(file, service)
+			if err != nil {
+				return nil, err
 			}
 			c.Services = append(c.Services, s)
 		}
 	}
+	if err := c.checkRoutes(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+func readService(file *protogen.File, service *protogen.Service) (*Service, error) {
+	s := &Service{Service: service, File: file}
+	options, _ := proto.GetExtension(service.Desc.Options(), optionsv1.E_Service).(*optionsv1.ServiceOptions)
+	for _, name := range options.GetRequiredHeaders() {
+		header := contract.FindHeader(name)
+		if header == nil {
+			return nil, fmt.Errorf("%s: required header %q is not one of internal/contract/header.go", service.Desc.FullName(), name)
+		}
+		s.Headers = append(s.Headers, header)
+	}
+	for _, method := range service.Methods {
+		m, err := readMethod(method)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", method.Desc.FullName(), err)
+		}
+		m.Headers = s.Headers
+		s.Methods = append(s.Methods, m)
+	}
+	return s, nil
+}
+
+// checkRoutes refuses two bindings of one path: all packages are served on one listener.
+func (c *Contract) checkRoutes() error {
+	var routes []*contract.Route
+	for _, service := range c.Services {
+		for _, method := range service.Methods {
+			for _, binding := range method.Bindings {
+				routes = append(routes, &contract.Route{
+					Method: &contract.Method{FullName: string(method.Desc.FullName())}, Verb: binding.Verb, Template: binding.Template,
+				})
+			}
+		}
+	}
+	_, err := contract.NewRouter(routes)
+	return err //nolint:wrapcheck // names both methods
 }
 
 var reasonForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,61}[A-Z0-9]$`)
@@ -258,10 +296,50 @@ func (m *Method) KindOf(field *protogen.Field) string {
 	return ""
 }
 
-// JSONRequired tells whether JSON must hold a field even where it is 0.
-func JSONRequired(field *protogen.Field) bool {
+func optionsOf(field *protogen.Field) *optionsv1.FieldOptions {
 	options, _ := proto.GetExtension(field.Desc.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
-	return options.GetJsonRequired()
+	return options
+}
+
+// JSONRequired tells whether JSON must hold a field even where it is 0.
+func JSONRequired(field *protogen.Field) bool { return optionsOf(field).GetJsonRequired() }
+
+// JSONName is the name of a field in JSON.
+func JSONName(field *protogen.Field) string {
+	if name := optionsOf(field).GetJsonName(); name != "" {
+		return name
+	}
+	return string(field.Desc.Name())
+}
+
+// DecimalOf names the field with the currency of an amount that JSON writes in decimals; empty for every other field.
+func DecimalOf(field *protogen.Field) string { return optionsOf(field).GetDecimalOf() }
+
+// IsDecimal tells whether a field is a text that JSON writes as a number with decimals.
+func IsDecimal(field *protogen.Field) bool { return optionsOf(field).GetDecimal() }
+
+// CheckDecimal verifies the options of a field about decimals.
+func CheckDecimal(field *protogen.Field) error {
+	single := field.Desc.Cardinality() != protoreflect.Repeated && (field.Oneof == nil || field.Oneof.Desc.IsSynthetic())
+	if optionsOf(field).GetJsonName() != "" && DecimalOf(field) == "" {
+		return fmt.Errorf("json_name is for amounts in decimals, beside decimal_of")
+	}
+	if name := DecimalOf(field); name != "" {
+		currency := Field(field.Parent, name)
+		if !single || field.Desc.HasPresence() || field.Desc.Kind() != protoreflect.Int64Kind || currency == nil || !isText(currency) {
+			return fmt.Errorf("decimal_of is for a single int64 without presence beside a string field %q", name)
+		}
+	}
+	if IsDecimal(field) && (!single || !field.Desc.HasPresence() || field.Desc.Kind() != protoreflect.StringKind) {
+		return fmt.Errorf("decimal is for optional strings")
+	}
+	return nil
+}
+
+// ShortNames answers the prefix that JSON leaves out of an enum's names; false where it writes them in full.
+func ShortNames(enum *protogen.Enum) (prefix string, short bool) {
+	options, _ := proto.GetExtension(enum.Desc.Options(), optionsv1.E_Enum).(*optionsv1.EnumOptions)
+	return strings.TrimSuffix(string(enum.Desc.Values().Get(0).Name()), "UNSPECIFIED"), options.GetShortNames()
 }
 
 // IsTimestamp tells whether a field is a google.protobuf.Timestamp.

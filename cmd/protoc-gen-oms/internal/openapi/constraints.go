@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "github.com/seed-255eabaa/oms/gen/oms/options/v1"
 )
 
 func rulesOf(field protoreflect.FieldDescriptor) *validate.FieldRules {
@@ -49,6 +51,9 @@ func constrainString(o *object, r *validate.StringRules) {
 	if r.Pattern != nil {
 		o.set("pattern", r.GetPattern())
 	}
+	if is, _ := proto.GetExtension(r, optionsv1.E_Currency).(bool); is {
+		o.set("format", "iso-4217").set("pattern", "^[A-Z]{3}$") // the list is that of ISO 4217
+	}
 	if len(r.GetIn()) > 0 {
 		o.set("enum", r.GetIn())
 	}
@@ -79,6 +84,12 @@ func setCount(o *object, key string, value *uint64) {
 	}
 }
 
+// narrows tells whether the rules of an enum's field leave out some values, so that its schema stands there and is not shared.
+func narrows(field *protogen.Field) bool {
+	rules := rulesOf(field.Desc)
+	return len(rules.GetEnum().GetNotIn())+len(rules.GetRepeated().GetItems().GetEnum().GetNotIn()) > 0
+}
+
 // narrowed answers the schema of an enum whose rules leave out some values.
 func narrowed(enum *protogen.Enum, whole *object, rules *validate.FieldRules) *object {
 	not := rules.GetEnum().GetNotIn()
@@ -88,7 +99,7 @@ func narrowed(enum *protogen.Enum, whole *object, rules *validate.FieldRules) *o
 	var values []string
 	for _, value := range enum.Values {
 		if !slices.Contains(not, int32(value.Desc.Number())) {
-			values = append(values, string(value.Desc.Name()))
+			values = append(values, enumName(enum, value))
 		}
 	}
 	return newObject().set("type", "string").set("enum", values)

@@ -16,24 +16,28 @@ import (
 //go:embed introduction.md
 var introduction string
 
+//go:embed provider.md
+var providerIntroduction string
+
 // document is one OpenAPI document in the making.
 type document struct {
+	kind     *kind
 	services []*model.Service // those with a REST binding
 	schemas  *schemas
 	examples map[string]example
 }
 
-func newDocument(c *model.Contract) (*document, error) {
+func newDocument(c *model.Contract, k *kind) (*document, error) {
 	s, err := newSchemas()
 	if err != nil {
 		return nil, err
 	}
-	d := &document{schemas: s}
-	if d.examples, err = readExamples(); err != nil {
+	d := &document{kind: k, schemas: s}
+	if d.examples, err = readExamples(k.examples); err != nil {
 		return nil, err
 	}
 	for _, service := range c.Services {
-		if slices.ContainsFunc(service.Methods, func(m *model.Method) bool { return len(m.Bindings) > 0 }) {
+		if k.of(service) && slices.ContainsFunc(service.Methods, func(m *model.Method) bool { return len(m.Bindings) > 0 }) {
 			d.services = append(d.services, service)
 		}
 	}
@@ -62,10 +66,10 @@ func (d *document) root() (*object, error) {
 	root := newObject().
 		set("openapi", "3.1.0").
 		set("info", newObject().
-			set("title", "Order management").
+			set("title", d.kind.title).
 			set("version", "1.0.0").
-			set("summary", "Orders, their payments and the stock behind them.").
-			set("description", introduction).
+			set("summary", d.kind.summary).
+			set("description", d.kind.introduction).
 			set("license", newObject().set("name", "Apache License 2.0").set("identifier", "Apache-2.0"))).
 		set("servers", []*object{newObject().set("url", "/").set("description", "The server that this document came from.")}).
 		set("security", []*object{newObject().set("bearer", []string{})}).
@@ -76,8 +80,8 @@ func (d *document) root() (*object, error) {
 		set("securitySchemes", newObject().set("bearer", newObject().
 			set("type", "http").set("scheme", "bearer").
 			set("description", "An access token. The scopes that an operation needs stand beside its security requirement."))).
-		set("parameters", sharedParameters()).
-		set("headers", sharedHeaders()).
+		set("parameters", d.sharedParameters()).
+		set("headers", d.sharedHeaders()).
 		set("responses", sharedResponses()).
 		set("schemas", schemas)
 	return root.set("components", components), nil

@@ -1,7 +1,11 @@
 package openapi
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/seed-255eabaa/oms/cmd/protoc-gen-oms/internal/model"
+	"github.com/seed-255eabaa/oms/internal/contract"
 )
 
 // errorResponse is a response that operations share.
@@ -119,28 +123,62 @@ func sharedResponses() *object {
 	return responses
 }
 
-func sharedParameters() *object {
-	return newObject().set("IdempotencyKey", newObject().
-		set("name", "Idempotency-Key").set("in", "header").set("required", true).
+// component names a header among the shared parameters.
+func component(h *contract.Header) string {
+	return strings.ReplaceAll(strings.TrimPrefix(h.Name, "X-"), "-", "")
+}
+
+// sharedParameters are the key and the headers that the document's services require.
+func (d *document) sharedParameters() *object {
+	parameters := newObject()
+	for _, service := range d.services {
+		for _, h := range service.Headers {
+			if !parameters.has(component(h)) {
+				parameters.set(component(h), newObject().
+					set("name", h.Name).set("in", "header").set("required", true).set("description", h.Description).
+					set("schema", newObject().set("type", "string").set("pattern", h.Pattern)).set("example", h.Example))
+			}
+		}
+	}
+	other := "Idempotency-Key"
+	if d.kind.key == other {
+		other = "X-Idempotency-Key"
+	}
+	return parameters.set("IdempotencyKey", newObject().
+		set("name", d.kind.key).set("in", "header").set("required", true).
 		set("description", "Names this command: repeating it with the same key answers the first answer and changes nothing again. "+
-			"1 to 255 printable characters, kept for at least 24 hours. `\"a\"` in quotes equals `a`. `X-Idempotency-Key` is "+
+			"1 to 255 printable characters, kept for at least 24 hours. `\"a\"` in quotes equals `a`. `"+other+"` is "+
 			"accepted in its place; two that differ are refused.").
 		set("schema", newObject().set("type", "string").set("minLength", 1).set("maxLength", 257)).
 		set("example", "6d1f7a0c-2f0e-4a6b-9f52-0c1d2e3f4a5b"))
 }
 
-func sharedHeaders() *object {
-	return newObject().
+func (d *document) sharedHeaders() *object {
+	headers := newObject().
 		set("IdempotentReplayed", newObject().
 			set("description", "`true` when this is the answer to an earlier request with the same idempotency key.").
-			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
-		set("DryRun", newObject().
+			set("schema", newObject().set("type", "string").set("enum", []string{"true"})))
+	if d.hasDryRun() {
+		headers.set("DryRun", newObject().
 			set("description", "`true` when the request was decided only and nothing was stored, because of `dry_run`.").
-			set("schema", newObject().set("type", "string").set("enum", []string{"true"}))).
-		set("RetryAfter", newObject().
-			set("description", "Seconds after which it makes sense to try again.").
-			set("schema", newObject().set("type", "integer").set("minimum", 1)))
+			set("schema", newObject().set("type", "string").set("enum", []string{"true"})))
+	}
+	return headers.set("RetryAfter", newObject().
+		set("description", "Seconds after which it makes sense to try again.").
+		set("schema", newObject().set("type", "integer").set("minimum", 1)))
 }
+
+// hasDryRun tells whether anything of the document can be decided only.
+func (d *document) hasDryRun() bool {
+	for _, service := range d.services {
+		if slices.ContainsFunc(service.Methods, canDryRun) {
+			return true
+		}
+	}
+	return false
+}
+
+func canDryRun(method *model.Method) bool { return model.Field(method.Input, "dry_run") != nil }
 
 // errorSchemas are the two forms of an error (application/json and application/problem+json).
 func errorSchemas(into *object) {

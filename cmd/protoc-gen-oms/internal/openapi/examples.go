@@ -10,17 +10,20 @@ import (
 //go:embed examples.yaml
 var examplesFile []byte
 
+//go:embed provider.yaml
+var providerExamples []byte
+
 // example is what a method is shown with; either part may be absent.
 type example struct {
 	Request  yaml.Node `yaml:"request"`
 	Response yaml.Node `yaml:"response"`
 }
 
-// readExamples reads examples.yaml as plain nodes, without aliases and merges, by the names of the methods.
-func readExamples() (map[string]example, error) {
+// readExamples reads a file of examples as plain nodes, without aliases and merges, by the names of the methods.
+func readExamples(file []byte) (map[string]example, error) {
 	examples := map[string]example{}
-	if err := yaml.Unmarshal(examplesFile, &examples); err != nil {
-		return nil, fmt.Errorf("read examples.yaml: %w", err)
+	if err := yaml.Unmarshal(file, &examples); err != nil {
+		return nil, fmt.Errorf("read the examples: %w", err)
 	}
 	for name, e := range examples {
 		examples[name] = example{Request: *resolve(&e.Request), Response: *resolve(&e.Response)}

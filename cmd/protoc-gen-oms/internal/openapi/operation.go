@@ -82,6 +82,9 @@ func (d *document) parameters(method *model.Method, binding *model.Binding) ([]*
 		}
 		parameters = append(parameters, p)
 	}
+	for _, header := range method.Headers {
+		parameters = append(parameters, newObject().set("$ref", "#/components/parameters/"+component(header)))
+	}
 	if method.Options.GetMutation() {
 		parameters = append(parameters, newObject().set("$ref", "#/components/parameters/IdempotencyKey"))
 	}
@@ -145,7 +148,7 @@ func (d *document) responses(method *model.Method, binding *model.Binding) *obje
 		mediaType, media = "text/event-stream", d.events(method, message)
 	} else if method.Options.GetMutation() {
 		headers := newObject().set("Idempotent-Replayed", newObject().set("$ref", "#/components/headers/IdempotentReplayed"))
-		if method.Input.Desc.Fields().ByName("dry_run") != nil {
+		if canDryRun(method) {
 			headers.set("Oms-Dry-Run", newObject().set("$ref", "#/components/headers/DryRun"))
 		}
 		success.set("headers", headers)

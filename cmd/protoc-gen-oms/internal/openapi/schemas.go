@@ -75,7 +75,7 @@ func (s *schemas) useField(field *protogen.Field, used direction) {
 		s.useField(field.Message.Fields[1], used)
 	case field.Message != nil && !model.IsTimestamp(field):
 		s.use(field.Message, used, nil)
-	case field.Enum != nil && !slices.Contains(s.enums, field.Enum):
+	case field.Enum != nil && !narrows(field) && !slices.Contains(s.enums, field.Enum):
 		s.enums = append(s.enums, field.Enum)
 	}
 }
@@ -109,7 +109,7 @@ func (s *schemas) message(u *messageUse) *object {
 		if slices.Contains(u.omit, field) {
 			continue
 		}
-		name := string(field.Desc.Name())
+		name := model.JSONName(field)
 		schema, err := s.field(field)
 		if err != nil {
 			panic(err) // model.Read and the Go code refuse such fields before
@@ -119,7 +119,8 @@ func (s *schemas) message(u *messageUse) *object {
 		}
 		properties.set(name, schema)
 		// A request needs what an empty message is refused for; an answer always has every field without presence.
-		if slices.Contains(needed, name) || model.JSONRequired(field) || u.used == response && !field.Desc.HasPresence() {
+		named := model.JSONRequired(field) || model.DecimalOf(field) != ""
+		if named || slices.Contains(needed, string(field.Desc.Name())) || u.used == response && !field.Desc.HasPresence() {
 			required = append(required, name)
 		}
 	}
@@ -158,6 +159,9 @@ func (s *schemas) needsBody(message *protogen.Message) bool { return len(s.neede
 func (s *schemas) field(field *protogen.Field) (*object, error) {
 	rules := rulesOf(field.Desc)
 	switch {
+	case model.DecimalOf(field) != "" || model.IsDecimal(field):
+		// The rules are about minor units or text; and no count of decimals is right for every currency.
+		return newObject().set("type", "number").set("format", "decimal").set("minimum", 0), nil
 	case field.Desc.IsMap():
 		value, err := s.value(field.Message.Fields[1])
 		if err != nil {
@@ -214,7 +218,7 @@ func (s *schemas) value(field *protogen.Field) (*object, error) {
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return integer.set("minimum", 0), nil
 	case protoreflect.EnumKind:
-		if !slices.Contains(s.enums, field.Enum) {
+		if !narrows(field) && !slices.Contains(s.enums, field.Enum) {
 			s.enums = append(s.enums, field.Enum)
 		}
 		return reference(field.Enum.GoIdent.GoName), nil
@@ -232,8 +236,21 @@ func enumSchema(enum *protogen.Enum) *object {
 	var values []string
 	lines := []string{prose(enum.Comments.Leading), ""}
 	for _, value := range enum.Values {
-		values = append(values, string(value.Desc.Name()))
-		lines = append(lines, fmt.Sprintf("- %#q: %s", value.Desc.Name(), prose(value.Comments.Leading)))
+		values = append(values, enumName(enum, value))
+		lines = append(lines, fmt.Sprintf("- %#q: %s", enumName(enum, value), prose(value.Comments.Leading)))
 	}
 	return newObject().set("type", "string").set("description", strings.Join(lines, "\n")).set("enum", values)
+}
+
+// enumName is how JSON writes a value.
+func enumName(enum *protogen.Enum, value *protogen.EnumValue) string {
+	prefix, short := model.ShortNames(enum)
+	switch {
+	case !short:
+		return string(value.Desc.Name())
+	case value.Desc.Number() == 0:
+		return "unknown"
+	default:
+		return strings.ToLower(strings.TrimPrefix(string(value.Desc.Name()), prefix))
+	}
 }

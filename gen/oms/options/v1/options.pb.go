@@ -185,7 +185,15 @@ type FieldOptions struct {
 	// JSON must hold the field even where it is 0, because a forgotten one would do harm. It is for fields without presence in
 	// messages that stand inside a request: on the wire of protobuf such a field is absent when it is 0, so that gRPC cannot ask
 	// for it. New fields are better declared optional and required, which holds for every dialect.
-	JsonRequired  bool `protobuf:"varint,1,opt,name=json_required,json=jsonRequired,proto3" json:"json_required,omitempty"`
+	JsonRequired bool `protobuf:"varint,1,opt,name=json_required,json=jsonRequired,proto3" json:"json_required,omitempty"`
+	// The field is an int64 of minor units that JSON writes as a decimal number in the scale of a currency: 1460 in EUR is 14.60. This
+	// names the field of the same message that holds the currency. JSON must hold the field.
+	DecimalOf string `protobuf:"bytes,2,opt,name=decimal_of,json=decimalOf,proto3" json:"decimal_of,omitempty"`
+	// The field is a text that JSON writes as a decimal number, digit by digit: "5.00" is 5.00. Its currency stands elsewhere.
+	Decimal bool `protobuf:"varint,3,opt,name=decimal,proto3" json:"decimal,omitempty"`
+	// The name of the field in JSON where that is not its own: a field that means minor units must not be called amount_minor where it
+	// is written in decimals, nor amount where it is not.
+	JsonName      string `protobuf:"bytes,4,opt,name=json_name,json=jsonName,proto3" json:"json_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,6 +235,121 @@ func (x *FieldOptions) GetJsonRequired() bool {
 	return false
 }
 
+func (x *FieldOptions) GetDecimalOf() string {
+	if x != nil {
+		return x.DecimalOf
+	}
+	return ""
+}
+
+func (x *FieldOptions) GetDecimal() bool {
+	if x != nil {
+		return x.Decimal
+	}
+	return false
+}
+
+func (x *FieldOptions) GetJsonName() string {
+	if x != nil {
+		return x.JsonName
+	}
+	return ""
+}
+
+// EnumOptions says how JSON writes an enum.
+type EnumOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON writes the values without the name of the enum and in lower case: BET_STATUS_SETTLED is "settled"; the value 0, and any that
+	// the writer does not know, is "unknown".
+	ShortNames    bool `protobuf:"varint,1,opt,name=short_names,json=shortNames,proto3" json:"short_names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnumOptions) Reset() {
+	*x = EnumOptions{}
+	mi := &file_oms_options_v1_options_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnumOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnumOptions) ProtoMessage() {}
+
+func (x *EnumOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_options_v1_options_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnumOptions.ProtoReflect.Descriptor instead.
+func (*EnumOptions) Descriptor() ([]byte, []int) {
+	return file_oms_options_v1_options_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EnumOptions) GetShortNames() bool {
+	if x != nil {
+		return x.ShortNames
+	}
+	return false
+}
+
+// ServiceOptions says what all methods of a service have in common.
+type ServiceOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Headers that every call must have, such as "X-Brand-Id" (requirements P-7): over gRPC they are metadata of that name. The
+	// contract compiler knows what each of them holds.
+	RequiredHeaders []string `protobuf:"bytes,1,rep,name=required_headers,json=requiredHeaders,proto3" json:"required_headers,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ServiceOptions) Reset() {
+	*x = ServiceOptions{}
+	mi := &file_oms_options_v1_options_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceOptions) ProtoMessage() {}
+
+func (x *ServiceOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_options_v1_options_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceOptions.ProtoReflect.Descriptor instead.
+func (*ServiceOptions) Descriptor() ([]byte, []int) {
+	return file_oms_options_v1_options_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ServiceOptions) GetRequiredHeaders() []string {
+	if x != nil {
+		return x.RequiredHeaders
+	}
+	return nil
+}
+
 var file_oms_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
@@ -234,6 +357,22 @@ var file_oms_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         50502,
 		Name:          "oms.options.v1.field",
 		Tag:           "bytes,50502,opt,name=field",
+		Filename:      "oms/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumOptions)(nil),
+		ExtensionType: (*EnumOptions)(nil),
+		Field:         50503,
+		Name:          "oms.options.v1.enum",
+		Tag:           "bytes,50503,opt,name=enum",
+		Filename:      "oms/options/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
+		ExtensionType: (*ServiceOptions)(nil),
+		Field:         50504,
+		Name:          "oms.options.v1.service",
+		Tag:           "bytes,50504,opt,name=service",
 		Filename:      "oms/options/v1/options.proto",
 	},
 	{
@@ -254,12 +393,28 @@ var (
 	E_Field = &file_oms_options_v1_options_proto_extTypes[0]
 )
 
+// Extension fields to descriptorpb.EnumOptions.
+var (
+	// What the contract compiler reads of an enum.
+	//
+	// optional oms.options.v1.EnumOptions enum = 50503;
+	E_Enum = &file_oms_options_v1_options_proto_extTypes[1]
+)
+
+// Extension fields to descriptorpb.ServiceOptions.
+var (
+	// What the contract compiler reads of a service.
+	//
+	// optional oms.options.v1.ServiceOptions service = 50504;
+	E_Service = &file_oms_options_v1_options_proto_extTypes[2]
+)
+
 // Extension fields to descriptorpb.MethodOptions.
 var (
 	// What the contract compiler reads of a method.
 	//
 	// optional oms.options.v1.MethodOptions method = 50501;
-	E_Method = &file_oms_options_v1_options_proto_extTypes[1]
+	E_Method = &file_oms_options_v1_options_proto_extTypes[3]
 )
 
 var File_oms_options_v1_options_proto protoreflect.FileDescriptor
@@ -278,10 +433,21 @@ const file_oms_options_v1_options_proto_rawDesc = "" +
 	"\vEventStream\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x19\n" +
 	"\bid_field\x18\x02 \x01(\tR\aidField\x12!\n" +
-	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"3\n" +
+	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"\x89\x01\n" +
 	"\fFieldOptions\x12#\n" +
-	"\rjson_required\x18\x01 \x01(\bR\fjsonRequired:S\n" +
-	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18Ɗ\x03 \x01(\v2\x1c.oms.options.v1.FieldOptionsR\x05field:W\n" +
+	"\rjson_required\x18\x01 \x01(\bR\fjsonRequired\x12\x1d\n" +
+	"\n" +
+	"decimal_of\x18\x02 \x01(\tR\tdecimalOf\x12\x18\n" +
+	"\adecimal\x18\x03 \x01(\bR\adecimal\x12\x1b\n" +
+	"\tjson_name\x18\x04 \x01(\tR\bjsonName\".\n" +
+	"\vEnumOptions\x12\x1f\n" +
+	"\vshort_names\x18\x01 \x01(\bR\n" +
+	"shortNames\";\n" +
+	"\x0eServiceOptions\x12)\n" +
+	"\x10required_headers\x18\x01 \x03(\tR\x0frequiredHeaders:S\n" +
+	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18Ɗ\x03 \x01(\v2\x1c.oms.options.v1.FieldOptionsR\x05field:O\n" +
+	"\x04enum\x12\x1c.google.protobuf.EnumOptions\x18Ǌ\x03 \x01(\v2\x1b.oms.options.v1.EnumOptionsR\x04enum:[\n" +
+	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18Ȋ\x03 \x01(\v2\x1e.oms.options.v1.ServiceOptionsR\aservice:W\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18Ŋ\x03 \x01(\v2\x1d.oms.options.v1.MethodOptionsR\x06methodB;Z9github.com/seed-255eabaa/oms/gen/oms/options/v1;optionsv1b\x06proto3"
 
 var (
@@ -296,24 +462,32 @@ func file_oms_options_v1_options_proto_rawDescGZIP() []byte {
 	return file_oms_options_v1_options_proto_rawDescData
 }
 
-var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_oms_options_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_oms_options_v1_options_proto_goTypes = []any{
-	(*MethodOptions)(nil),              // 0: oms.options.v1.MethodOptions
-	(*EventStream)(nil),                // 1: oms.options.v1.EventStream
-	(*FieldOptions)(nil),               // 2: oms.options.v1.FieldOptions
-	(*descriptorpb.FieldOptions)(nil),  // 3: google.protobuf.FieldOptions
-	(*descriptorpb.MethodOptions)(nil), // 4: google.protobuf.MethodOptions
+	(*MethodOptions)(nil),               // 0: oms.options.v1.MethodOptions
+	(*EventStream)(nil),                 // 1: oms.options.v1.EventStream
+	(*FieldOptions)(nil),                // 2: oms.options.v1.FieldOptions
+	(*EnumOptions)(nil),                 // 3: oms.options.v1.EnumOptions
+	(*ServiceOptions)(nil),              // 4: oms.options.v1.ServiceOptions
+	(*descriptorpb.FieldOptions)(nil),   // 5: google.protobuf.FieldOptions
+	(*descriptorpb.EnumOptions)(nil),    // 6: google.protobuf.EnumOptions
+	(*descriptorpb.ServiceOptions)(nil), // 7: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 8: google.protobuf.MethodOptions
 }
 var file_oms_options_v1_options_proto_depIdxs = []int32{
 	1, // 0: oms.options.v1.MethodOptions.events:type_name -> oms.options.v1.EventStream
-	3, // 1: oms.options.v1.field:extendee -> google.protobuf.FieldOptions
-	4, // 2: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
-	2, // 3: oms.options.v1.field:type_name -> oms.options.v1.FieldOptions
-	0, // 4: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	3, // [3:5] is the sub-list for extension type_name
-	1, // [1:3] is the sub-list for extension extendee
+	5, // 1: oms.options.v1.field:extendee -> google.protobuf.FieldOptions
+	6, // 2: oms.options.v1.enum:extendee -> google.protobuf.EnumOptions
+	7, // 3: oms.options.v1.service:extendee -> google.protobuf.ServiceOptions
+	8, // 4: oms.options.v1.method:extendee -> google.protobuf.MethodOptions
+	2, // 5: oms.options.v1.field:type_name -> oms.options.v1.FieldOptions
+	3, // 6: oms.options.v1.enum:type_name -> oms.options.v1.EnumOptions
+	4, // 7: oms.options.v1.service:type_name -> oms.options.v1.ServiceOptions
+	0, // 8: oms.options.v1.method:type_name -> oms.options.v1.MethodOptions
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	5, // [5:9] is the sub-list for extension type_name
+	1, // [1:5] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -328,8 +502,8 @@ func file_oms_options_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_options_v1_options_proto_rawDesc), len(file_oms_options_v1_options_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
-			NumExtensions: 2,
+			NumMessages:   5,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_oms_options_v1_options_proto_goTypes,

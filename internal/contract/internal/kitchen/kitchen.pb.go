@@ -27,6 +27,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Taste has short names in JSON.
+type Taste int32
+
+const (
+	Taste_TASTE_UNSPECIFIED Taste = 0
+	Taste_TASTE_SWEET       Taste = 1
+	Taste_TASTE_VERY_SOUR   Taste = 2
+)
+
+// Enum value maps for Taste.
+var (
+	Taste_name = map[int32]string{
+		0: "TASTE_UNSPECIFIED",
+		1: "TASTE_SWEET",
+		2: "TASTE_VERY_SOUR",
+	}
+	Taste_value = map[string]int32{
+		"TASTE_UNSPECIFIED": 0,
+		"TASTE_SWEET":       1,
+		"TASTE_VERY_SOUR":   2,
+	}
+)
+
+func (x Taste) Enum() *Taste {
+	p := new(Taste)
+	*p = x
+	return p
+}
+
+func (x Taste) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Taste) Descriptor() protoreflect.EnumDescriptor {
+	return file_kitchen_proto_enumTypes[0].Descriptor()
+}
+
+func (Taste) Type() protoreflect.EnumType {
+	return &file_kitchen_proto_enumTypes[0]
+}
+
+func (x Taste) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Taste.Descriptor instead.
+func (Taste) EnumDescriptor() ([]byte, []int) {
+	return file_kitchen_proto_rawDescGZIP(), []int{0}
+}
+
 // Colour is inside.
 type Sink_Colour int32
 
@@ -61,11 +111,11 @@ func (x Sink_Colour) String() string {
 }
 
 func (Sink_Colour) Descriptor() protoreflect.EnumDescriptor {
-	return file_kitchen_proto_enumTypes[0].Descriptor()
+	return file_kitchen_proto_enumTypes[1].Descriptor()
 }
 
 func (Sink_Colour) Type() protoreflect.EnumType {
-	return &file_kitchen_proto_enumTypes[0]
+	return &file_kitchen_proto_enumTypes[1]
 }
 
 func (x Sink_Colour) Number() protoreflect.EnumNumber {
@@ -534,6 +584,75 @@ func (*Sink_At) isSink_Choice() {}
 
 func (*Sink_Count) isSink_Choice() {}
 
+// Priced has amounts that JSON writes in decimals.
+type Priced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PriceMinor    int64                  `protobuf:"varint,1,opt,name=price_minor,json=priceMinor,proto3" json:"price_minor,omitempty"`
+	Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	Most          *string                `protobuf:"bytes,3,opt,name=most,proto3,oneof" json:"most,omitempty"`
+	Taste         Taste                  `protobuf:"varint,4,opt,name=taste,proto3,enum=kitchen.v1.Taste" json:"taste,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Priced) Reset() {
+	*x = Priced{}
+	mi := &file_kitchen_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Priced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Priced) ProtoMessage() {}
+
+func (x *Priced) ProtoReflect() protoreflect.Message {
+	mi := &file_kitchen_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Priced.ProtoReflect.Descriptor instead.
+func (*Priced) Descriptor() ([]byte, []int) {
+	return file_kitchen_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Priced) GetPriceMinor() int64 {
+	if x != nil {
+		return x.PriceMinor
+	}
+	return 0
+}
+
+func (x *Priced) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Priced) GetMost() string {
+	if x != nil && x.Most != nil {
+		return *x.Most
+	}
+	return ""
+}
+
+func (x *Priced) GetTaste() Taste {
+	if x != nil {
+		return x.Taste
+	}
+	return Taste_TASTE_UNSPECIFIED
+}
+
 // Part is inside, and holds itself.
 type Sink_Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -546,7 +665,7 @@ type Sink_Part struct {
 
 func (x *Sink_Part) Reset() {
 	*x = Sink_Part{}
-	mi := &file_kitchen_proto_msgTypes[2]
+	mi := &file_kitchen_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +677,7 @@ func (x *Sink_Part) String() string {
 func (*Sink_Part) ProtoMessage() {}
 
 func (x *Sink_Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[2]
+	mi := &file_kitchen_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +724,7 @@ type Sink_Weighed struct {
 
 func (x *Sink_Weighed) Reset() {
 	*x = Sink_Weighed{}
-	mi := &file_kitchen_proto_msgTypes[3]
+	mi := &file_kitchen_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +736,7 @@ func (x *Sink_Weighed) String() string {
 func (*Sink_Weighed) ProtoMessage() {}
 
 func (x *Sink_Weighed) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[3]
+	mi := &file_kitchen_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +768,7 @@ type Sink_Part_Empty struct {
 
 func (x *Sink_Part_Empty) Reset() {
 	*x = Sink_Part_Empty{}
-	mi := &file_kitchen_proto_msgTypes[11]
+	mi := &file_kitchen_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +780,7 @@ func (x *Sink_Part_Empty) String() string {
 func (*Sink_Part_Empty) ProtoMessage() {}
 
 func (x *Sink_Part_Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_kitchen_proto_msgTypes[11]
+	mi := &file_kitchen_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,9 +890,25 @@ const file_kitchen_proto_rawDesc = "" +
 	"_maybe_intB\r\n" +
 	"\v_maybe_boolB\x0e\n" +
 	"\f_maybe_bytesB\x0f\n" +
-	"\r_maybe_colour2\x83\x01\n" +
+	"\r_maybe_colour\"\xaf\x01\n" +
+	"\x06Priced\x126\n" +
+	"\vprice_minor\x18\x01 \x01(\x03B\x15\xb2\xd4\x18\x11\x12\bcurrency\"\x05priceR\n" +
+	"priceMinor\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x1f\n" +
+	"\x04most\x18\x03 \x01(\tB\x06\xb2\xd4\x18\x02\x18\x01H\x00R\x04most\x88\x01\x01\x12'\n" +
+	"\x05taste\x18\x04 \x01(\x0e2\x11.kitchen.v1.TasteR\x05tasteB\a\n" +
+	"\x05_most*L\n" +
+	"\x05Taste\x12\x15\n" +
+	"\x11TASTE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vTASTE_SWEET\x10\x01\x12\x13\n" +
+	"\x0fTASTE_VERY_SOUR\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xed\x01\n" +
 	"\aKitchen\x12x\n" +
-	"\x03Put\x12\x16.kitchen.v1.PutRequest\x1a\x10.kitchen.v1.Sink\"G\xaa\xd4\x18\x1d\x10\x01\x1a\vsinks:write*\fsink_id=sink\x82\xd3\xe4\x93\x02 :\x04part\x1a\x18/v1/sinks/{sink_id}/partBIZGgithub.com/seed-255eabaa/oms/internal/contract/internal/kitchen;kitchenb\x06proto3"
+	"\x03Put\x12\x16.kitchen.v1.PutRequest\x1a\x10.kitchen.v1.Sink\"G\xaa\xd4\x18\x1d\x10\x01\x1a\vsinks:write*\fsink_id=sink\x82\xd3\xe4\x93\x02 :\x04part\x1a\x18/v1/sinks/{sink_id}/part\x12L\n" +
+	"\x05Price\x12\x12.kitchen.v1.Priced\x1a\x12.kitchen.v1.Priced\"\x1b\xaa\xd4\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"/v1/prices\x1a\x1a\xc2\xd4\x18\x16\n" +
+	"\n" +
+	"X-Trace-Id\n" +
+	"\bX-RegionBIZGgithub.com/seed-255eabaa/oms/internal/contract/internal/kitchen;kitchenb\x06proto3"
 
 var (
 	file_kitchen_proto_rawDescOnce sync.Once
@@ -787,55 +922,60 @@ func file_kitchen_proto_rawDescGZIP() []byte {
 	return file_kitchen_proto_rawDescData
 }
 
-var file_kitchen_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kitchen_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_kitchen_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_kitchen_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kitchen_proto_goTypes = []any{
-	(Sink_Colour)(0),              // 0: kitchen.v1.Sink.Colour
-	(*PutRequest)(nil),            // 1: kitchen.v1.PutRequest
-	(*Sink)(nil),                  // 2: kitchen.v1.Sink
-	(*Sink_Part)(nil),             // 3: kitchen.v1.Sink.Part
-	(*Sink_Weighed)(nil),          // 4: kitchen.v1.Sink.Weighed
-	nil,                           // 5: kitchen.v1.Sink.PartsEntry
-	nil,                           // 6: kitchen.v1.Sink.ByColourEntry
-	nil,                           // 7: kitchen.v1.Sink.CountsEntry
-	nil,                           // 8: kitchen.v1.Sink.FilesEntry
-	nil,                           // 9: kitchen.v1.Sink.DatesEntry
-	nil,                           // 10: kitchen.v1.Sink.SwitchesEntry
-	nil,                           // 11: kitchen.v1.Sink.SumsEntry
-	(*Sink_Part_Empty)(nil),       // 12: kitchen.v1.Sink.Part.Empty
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Taste)(0),                    // 0: kitchen.v1.Taste
+	(Sink_Colour)(0),              // 1: kitchen.v1.Sink.Colour
+	(*PutRequest)(nil),            // 2: kitchen.v1.PutRequest
+	(*Sink)(nil),                  // 3: kitchen.v1.Sink
+	(*Priced)(nil),                // 4: kitchen.v1.Priced
+	(*Sink_Part)(nil),             // 5: kitchen.v1.Sink.Part
+	(*Sink_Weighed)(nil),          // 6: kitchen.v1.Sink.Weighed
+	nil,                           // 7: kitchen.v1.Sink.PartsEntry
+	nil,                           // 8: kitchen.v1.Sink.ByColourEntry
+	nil,                           // 9: kitchen.v1.Sink.CountsEntry
+	nil,                           // 10: kitchen.v1.Sink.FilesEntry
+	nil,                           // 11: kitchen.v1.Sink.DatesEntry
+	nil,                           // 12: kitchen.v1.Sink.SwitchesEntry
+	nil,                           // 13: kitchen.v1.Sink.SumsEntry
+	(*Sink_Part_Empty)(nil),       // 14: kitchen.v1.Sink.Part.Empty
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_kitchen_proto_depIdxs = []int32{
-	3,  // 0: kitchen.v1.PutRequest.part:type_name -> kitchen.v1.Sink.Part
-	0,  // 1: kitchen.v1.PutRequest.colour:type_name -> kitchen.v1.Sink.Colour
-	13, // 2: kitchen.v1.PutRequest.times:type_name -> google.protobuf.Timestamp
-	3,  // 3: kitchen.v1.Sink.first:type_name -> kitchen.v1.Sink.Part
-	0,  // 4: kitchen.v1.Sink.maybe_colour:type_name -> kitchen.v1.Sink.Colour
-	3,  // 5: kitchen.v1.Sink.part:type_name -> kitchen.v1.Sink.Part
-	0,  // 6: kitchen.v1.Sink.colour:type_name -> kitchen.v1.Sink.Colour
-	13, // 7: kitchen.v1.Sink.at:type_name -> google.protobuf.Timestamp
-	0,  // 8: kitchen.v1.Sink.colours:type_name -> kitchen.v1.Sink.Colour
-	13, // 9: kitchen.v1.Sink.times:type_name -> google.protobuf.Timestamp
-	5,  // 10: kitchen.v1.Sink.parts:type_name -> kitchen.v1.Sink.PartsEntry
-	6,  // 11: kitchen.v1.Sink.by_colour:type_name -> kitchen.v1.Sink.ByColourEntry
-	7,  // 12: kitchen.v1.Sink.counts:type_name -> kitchen.v1.Sink.CountsEntry
-	8,  // 13: kitchen.v1.Sink.files:type_name -> kitchen.v1.Sink.FilesEntry
-	9,  // 14: kitchen.v1.Sink.dates:type_name -> kitchen.v1.Sink.DatesEntry
-	10, // 15: kitchen.v1.Sink.switches:type_name -> kitchen.v1.Sink.SwitchesEntry
-	11, // 16: kitchen.v1.Sink.sums:type_name -> kitchen.v1.Sink.SumsEntry
-	4,  // 17: kitchen.v1.Sink.weighed:type_name -> kitchen.v1.Sink.Weighed
-	3,  // 18: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
-	12, // 19: kitchen.v1.Sink.Part.empty:type_name -> kitchen.v1.Sink.Part.Empty
-	3,  // 20: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
-	0,  // 21: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
-	13, // 22: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
-	1,  // 23: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
-	2,  // 24: kitchen.v1.Kitchen.Put:output_type -> kitchen.v1.Sink
-	24, // [24:25] is the sub-list for method output_type
-	23, // [23:24] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	5,  // 0: kitchen.v1.PutRequest.part:type_name -> kitchen.v1.Sink.Part
+	1,  // 1: kitchen.v1.PutRequest.colour:type_name -> kitchen.v1.Sink.Colour
+	15, // 2: kitchen.v1.PutRequest.times:type_name -> google.protobuf.Timestamp
+	5,  // 3: kitchen.v1.Sink.first:type_name -> kitchen.v1.Sink.Part
+	1,  // 4: kitchen.v1.Sink.maybe_colour:type_name -> kitchen.v1.Sink.Colour
+	5,  // 5: kitchen.v1.Sink.part:type_name -> kitchen.v1.Sink.Part
+	1,  // 6: kitchen.v1.Sink.colour:type_name -> kitchen.v1.Sink.Colour
+	15, // 7: kitchen.v1.Sink.at:type_name -> google.protobuf.Timestamp
+	1,  // 8: kitchen.v1.Sink.colours:type_name -> kitchen.v1.Sink.Colour
+	15, // 9: kitchen.v1.Sink.times:type_name -> google.protobuf.Timestamp
+	7,  // 10: kitchen.v1.Sink.parts:type_name -> kitchen.v1.Sink.PartsEntry
+	8,  // 11: kitchen.v1.Sink.by_colour:type_name -> kitchen.v1.Sink.ByColourEntry
+	9,  // 12: kitchen.v1.Sink.counts:type_name -> kitchen.v1.Sink.CountsEntry
+	10, // 13: kitchen.v1.Sink.files:type_name -> kitchen.v1.Sink.FilesEntry
+	11, // 14: kitchen.v1.Sink.dates:type_name -> kitchen.v1.Sink.DatesEntry
+	12, // 15: kitchen.v1.Sink.switches:type_name -> kitchen.v1.Sink.SwitchesEntry
+	13, // 16: kitchen.v1.Sink.sums:type_name -> kitchen.v1.Sink.SumsEntry
+	6,  // 17: kitchen.v1.Sink.weighed:type_name -> kitchen.v1.Sink.Weighed
+	0,  // 18: kitchen.v1.Priced.taste:type_name -> kitchen.v1.Taste
+	5,  // 19: kitchen.v1.Sink.Part.part:type_name -> kitchen.v1.Sink.Part
+	14, // 20: kitchen.v1.Sink.Part.empty:type_name -> kitchen.v1.Sink.Part.Empty
+	5,  // 21: kitchen.v1.Sink.PartsEntry.value:type_name -> kitchen.v1.Sink.Part
+	1,  // 22: kitchen.v1.Sink.ByColourEntry.value:type_name -> kitchen.v1.Sink.Colour
+	15, // 23: kitchen.v1.Sink.DatesEntry.value:type_name -> google.protobuf.Timestamp
+	2,  // 24: kitchen.v1.Kitchen.Put:input_type -> kitchen.v1.PutRequest
+	4,  // 25: kitchen.v1.Kitchen.Price:input_type -> kitchen.v1.Priced
+	3,  // 26: kitchen.v1.Kitchen.Put:output_type -> kitchen.v1.Sink
+	4,  // 27: kitchen.v1.Kitchen.Price:output_type -> kitchen.v1.Priced
+	26, // [26:28] is the sub-list for method output_type
+	24, // [24:26] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_kitchen_proto_init() }
@@ -852,13 +992,14 @@ func file_kitchen_proto_init() {
 		(*Sink_Count)(nil),
 	}
 	file_kitchen_proto_msgTypes[2].OneofWrappers = []any{}
+	file_kitchen_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kitchen_proto_rawDesc), len(file_kitchen_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   12,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -641,6 +641,64 @@ func (x *Sink_Weighed) DecodeJSON(r *codec.Reader) {
 	r.Need(&o, "grams", found&(1<<0) != 0)
 }
 
+// AppendJSON appends the message as a JSON object.
+func (x *Priced) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"price":`...)
+	b = codec.AppendMinor(b, x.PriceMinor, x.Currency)
+	b = append(b, `,"currency":`...)
+	b = codec.AppendString(b, x.Currency)
+	if x.Most != nil {
+		b = append(b, `,"most":`...)
+		b = codec.AppendDecimal(b, *x.Most)
+	}
+	b = append(b, `,"taste":`...)
+	b = codec.AppendEnum(b, x.Taste, namesTaste)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *Priced) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	var decimalPriceMinor codec.Decimal
+	o := r.Object()
+	for r.Next(&o) {
+		switch string(r.Key()) {
+		case "price":
+			if r.Enter("price", &seen, 0) {
+				decimalPriceMinor = r.Decimal()
+			}
+		case "currency":
+			if r.Enter("currency", &seen, 1) {
+				x.Currency = r.Text()
+			}
+		case "most":
+			if r.Enter("most", &seen, 2) {
+				value := r.DecimalText()
+				x.Most = &value
+			}
+		case "taste":
+			if r.Enter("taste", &seen, 3) {
+				x.Taste = codec.ReadEnum[Taste](r, namesTaste)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+	x.PriceMinor = r.Minor(&o, "price", decimalPriceMinor, x.Currency)
+}
+
+var namesTaste = codec.NewShortEnum("TASTE_", Taste_name, Taste_value)
+
+// headersKitchen are required of every call of Kitchen.
+var headersKitchen = []*contract.Header{
+	contract.FindHeader("X-Trace-Id"),
+	contract.FindHeader("X-Region"),
+}
+
 // MethodKitchenPut are the rules of Kitchen.Put.
 var MethodKitchenPut = &contract.Method{
 	FullName:      "/kitchen.v1.Kitchen/Put",
@@ -651,6 +709,7 @@ var MethodKitchenPut = &contract.Method{
 	SuccessStatus: 200,
 	Scopes:        []string{"sinks:write"},
 	Reasons:       nil,
+	Headers:       headersKitchen,
 	IDs: []contract.ID{
 		{
 			Field: "sink_id", Kind: "sink",
@@ -661,9 +720,25 @@ var MethodKitchenPut = &contract.Method{
 	NewResponse: func() proto.Message { return new(Sink) },
 }
 
+// MethodKitchenPrice are the rules of Kitchen.Price.
+var MethodKitchenPrice = &contract.Method{
+	FullName:      "/kitchen.v1.Kitchen/Price",
+	Service:       "kitchen.v1.Kitchen",
+	Name:          "Price",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        nil,
+	Reasons:       nil,
+	Headers:       headersKitchen,
+	NewRequest:    func() proto.Message { return new(Priced) },
+	NewResponse:   func() proto.Message { return new(Priced) },
+}
+
 // KitchenMethods are the rules of the methods of Kitchen.
 var KitchenMethods = []*contract.Method{
 	MethodKitchenPut,
+	MethodKitchenPrice,
 }
 
 // KitchenRoutes are the REST routes of Kitchen, bound to an implementation in this process.
@@ -677,6 +752,20 @@ func KitchenRoutes(service KitchenServer) []*contract.Route {
 			Encode: func(b []byte, response proto.Message) []byte { return response.(*Sink).AppendJSON(b) },
 			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
 				response, err := service.Put(ctx, request.(*PutRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodKitchenPrice,
+			Verb:   "POST", Template: "/v1/prices",
+			Body:   true,
+			Decode: readKitchenPrice0,
+			Encode: func(b []byte, response proto.Message) []byte { return response.(*Priced).AppendJSON(b) },
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.Price(ctx, request.(*Priced))
 				if err != nil {
 					return nil, err
 				}
@@ -716,6 +805,16 @@ func readKitchenPut0(in *contract.Input) proto.Message {
 		default:
 			in.UnknownQuery()
 		}
+	}
+	return m
+}
+
+// readKitchenPrice0 makes the request of POST /v1/prices.
+func readKitchenPrice0(in *contract.Input) proto.Message {
+	m := new(Priced)
+	in.ReadBody("", m)
+	for in.NextQuery() {
+		in.UnknownQuery()
 	}
 	return m
 }

@@ -7,4 +7,5 @@ import "context"
 // KitchenServer is what protoc-gen-go-grpc would write.
 type KitchenServer interface {
 	Put(ctx context.Context, request *PutRequest) (*Sink, error)
+	Price(ctx context.Context, request *Priced) (*Priced, error)
 }

@@ -1,0 +1,21 @@
+package app
+
+import (
+	"slices"
+
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/edge/grpcapi"
+	"github.com/seed-255eabaa/oms/internal/edge/service"
+)
+
+// providerRoutes serves the dialect of providers on the public listeners: over gRPC by registering it, over REST by its routes.
+func providerRoutes(public *grpcapi.Server) []*contract.Route {
+	players, sessions, bets, rounds := &service.Players{}, &service.Sessions{}, &service.Bets{}, &service.Rounds{}
+	providerv1.RegisterPlayerServiceServer(public, players)
+	providerv1.RegisterSessionServiceServer(public, sessions)
+	providerv1.RegisterBetServiceServer(public, bets)
+	providerv1.RegisterRoundServiceServer(public, rounds)
+	return slices.Concat(providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
+		providerv1.RoundServiceRoutes(rounds))
+}

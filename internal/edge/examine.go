@@ -1,0 +1,163 @@
+package edge
+
+import (
+	"errors"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "github.com/seed-255eabaa/oms/gen/oms/options/v1"
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// examine tells at once everything that is wrong with a call: headers that the contract asks for, fields that could not be read, and
+// fields that break the rules. A body that is no JSON at all, or no message, says nothing of its fields.
+func (c *chain) examine(call *Call, scope *Scope) error {
+	unread := call.Unreadable
+	if unread != nil && !ofRequest(unread) {
+		return unread
+	}
+	violations := c.checkHeaders(call, scope)
+	if unread != nil {
+		violations = append(violations, unread.Violations...)
+	}
+	if call.Request != nil && (unread == nil || unread.Reason == contract.ValidationFailed) {
+		scope.tellDryRun()
+		found, err := c.violations(call, call.Request)
+		if err != nil {
+			return err
+		}
+		violations = join(violations, found)
+	}
+	switch {
+	case len(violations) > 0:
+		return contract.Invalid(violations)
+	case unread != nil:
+		return unread
+	default:
+		return nil
+	}
+}
+
+// ofRequest tells whether a fault is about what the request says, and not about its bytes or their type.
+func ofRequest(f *fault.Fault) bool {
+	entry := fault.Find(f.Reason)
+	return entry != nil && entry.Stage == fault.Request
+}
+
+// checkHeaders verifies the headers that the contract asks for, the idempotency key among them, and keeps what they say.
+func (c *chain) checkHeaders(call *Call, scope *Scope) []fault.Violation {
+	if len(call.Method.Headers) == 0 {
+		return nil
+	}
+	violations := call.Method.CheckHeaders(call.Header)
+	if call.Method.Mutation {
+		if _, refusal := readKey(call); refusal != nil {
+			violations = append(violations, refusal.Violations...)
+		}
+	}
+	if len(violations) == 0 {
+		first := func(name string) string { return call.Header(name)[0] }
+		scope.Origin = Origin{
+			Brand: first(contract.HeaderBrand), Region: first(contract.HeaderRegion), Provider: first(contract.HeaderProvider),
+		}
+	}
+	return violations
+}
+
+// join adds what the rules say of a request to what was found when it was read. A field that could not be read is empty, and so is
+// what it stands in; what the rules say of those is not the caller's mistake.
+func join(read, rules []fault.Violation) []fault.Violation {
+	known := len(read)
+	for _, rule := range rules {
+		told := false
+		for i := range known {
+			told = told || within(read[i].Field, rule.Field) || within(rule.Field, read[i].Field)
+		}
+		if !told {
+			read = append(read, rule)
+		}
+	}
+	return read
+}
+
+// within tells whether a field is another one or stands in it; everything stands in the message, which has no name.
+func within(field, other string) bool {
+	rest, found := strings.CutPrefix(field, other)
+	return found && (other == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// check validates a request by the rules in the contract; all violations are answered at once.
+func (c *chain) check(call *Call, request proto.Message) error {
+	violations, err := c.violations(call, request)
+	switch {
+	case err != nil:
+		return err
+	case len(violations) > 0:
+		return contract.Invalid(violations)
+	}
+	return nil
+}
+
+func (c *chain) violations(call *Call, request proto.Message) ([]fault.Violation, error) {
+	violations := call.Method.CheckIDs(request)
+	err := c.validator.Validate(request)
+	var invalid *protovalidate.ValidationError
+	switch {
+	case errors.As(err, &invalid):
+		for _, violation := range invalid.Violations {
+			violations = append(violations, translate(violation, call.Dialect))
+		}
+	case err != nil:
+		return nil, fault.From(err)
+	}
+	return violations, nil
+}
+
+// patterns says in words what the patterns of the contract ask for.
+var patterns = map[string]string{
+	"^[A-Z]{3}$": "must be an ISO 4217 code of three capital letters",
+	`^[^\x00]*$`: "must not hold the character NUL",
+	"^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$": "must be 1 to 128 characters " +
+		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
+}
+
+// translate writes a violation of a rule as the field, what is wrong and what would be right.
+func translate(violation *protovalidate.Violation, dialect string) fault.Violation {
+	description := violation.Proto.GetMessage()
+	switch {
+	case violation.Proto.GetRuleId() == "required":
+		description = "is required"
+		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
+			description = codec.RequiredEvenZero
+		}
+	case violation.RuleValue.IsValid() && violation.Proto.GetRuleId() == "string.pattern":
+		if words, found := patterns[violation.RuleValue.String()]; found {
+			description = words
+		}
+	}
+	return fault.Violation{
+		Field:       fieldName(violation, dialect),
+		Description: description,
+		Reason:      strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(violation.Proto.GetRuleId())),
+	}
+}
+
+// Check validates a request whose reading the chain did not see.
+func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call, request) }
+
+// fieldName is the path of a field as the dialect writes it: some have another name in JSON.
+func fieldName(violation *protovalidate.Violation, dialect string) string {
+	path := protovalidate.FieldPathString(violation.Proto.GetField())
+	if field := violation.FieldDescriptor; dialect == REST && field != nil {
+		options, _ := proto.GetExtension(field.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
+		if before, found := strings.CutSuffix(path, string(field.Name())); found && options.GetJsonName() != "" {
+			return before + options.GetJsonName()
+		}
+	}
+	return path
+}

@@ -1,0 +1,34 @@
+package fault
+
+// wagering lists what the dialect of providers is refused with (requirement P-5).
+var wagering = []Entry{
+	{
+		Reason: "NOT_IMPLEMENTED", Code: Unimplemented, Stage: Meaning, Final: true,
+		Cause: "The method stands in the contract and is not built yet. The request was checked, and nothing was done.",
+		Cure:  "None: wait for a version that has it.",
+	},
+	{
+		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true, Announced: true,
+		Cause: "There is such a bet, result, session or player already, with another amount or content.",
+		Cure:  "Read it. Use a new id for a new one.",
+	},
+	{
+		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Cause: "The bet, round or session is in a state that does not allow it; `status` names the state.",
+		Cure:  "Read it and decide anew.",
+	},
+	{
+		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Cause: "The player has excluded themselves, pauses, or may not play for another reason of responsible gambling.",
+		Cure:  "Let the player go; do not try again.",
+	},
+	{
+		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition, Announced: true,
+		Cause: "The bet passes a limit of the player or the session; `limit` names which.", Cure: "Bet less, or later.",
+		Raises: []string{"INSUFFICIENT_FUNDS"},
+	},
+	{
+		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Announced: true,
+		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
+	},
+}
