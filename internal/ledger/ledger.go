@@ -15,6 +15,12 @@ const (
 	GatewayClearing = "gateway:clearing"
 	// OrderRevenue is what orders have brought in. It is credited by captures and debited by refunds.
 	OrderRevenue = "orders:revenue"
+	// Disputes is money that the gateway has withdrawn for as long as a dispute is open. It is debited when one opens.
+	Disputes = "disputes"
+	// Chargebacks is what lost disputes have cost. It is debited when one is lost.
+	Chargebacks = "orders:chargebacks"
+	// GatewayFees is what the gateway charges for disputes.
+	GatewayFees = "gateway:fees"
 )
 
 // Entry moves an amount on one account: above zero is a credit, below zero a debit.
@@ -27,8 +33,8 @@ type Entry struct {
 // done again would be refused by the store rather than booked twice.
 type Transfer struct {
 	Tenant   string
-	ID       string // "transfer:<uuid of the payment>/capture" or ".../refund/1"
-	Kind     string // "payment.capture", "payment.refund"
+	ID       string // "transfer:<uuid of the payment>/capture", ".../refund/1", ".../refund/1/returned" or ".../dispute/1/2"
+	Kind     string // "payment.capture", "payment.refund", "payment.refund_returned", "payment.dispute", "payment.dispute_fee"
 	OrderID  string
 	Currency string
 	At       time.Time

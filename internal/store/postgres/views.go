@@ -233,7 +233,7 @@ func firstID(at time.Time) string {
 	return "order:" + least.String()
 }
 
-// Levels implements view.Store. Both counts go by indexes that hold what is open only.
+// Levels implements view.Store. All counts go by indexes that hold what is open only.
 func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	effects, err := read(ctx, s, "open effects", func(f *fields) (state.OpenEffects, error) {
 		return state.OpenEffects{Kind: f.text(), Count: f.int64(), Oldest: time.Duration(f.int64()) * time.Microsecond}, nil
@@ -244,5 +244,10 @@ func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	}
 	letters, err := only(read(ctx, s, "open dead letters", func(f *fields) (int64, error) { return f.int64(), nil },
 		"SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL"))
-	return state.Levels{DeadLetters: letters, Effects: effects}, err
+	if err != nil {
+		return state.Levels{}, err
+	}
+	disputed, err := only(read(ctx, s, "disputed payments", func(f *fields) (int64, error) { return f.int64(), nil },
+		"SELECT count(*) FROM payments WHERE disputed_minor > 0"))
+	return state.Levels{DeadLetters: letters, Disputed: disputed, Effects: effects}, err
 }

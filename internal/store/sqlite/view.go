@@ -249,12 +249,19 @@ func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([
 	}, scanDeadLetter)
 }
 
-// Levels implements view.Store. Both counts go by indexes that hold what is open only.
+// Levels implements view.Store. All counts go by indexes that hold what is open only.
 func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	var levels state.Levels
 	err := s.readLong(ctx, "levels", func(reader *session) error {
 		err := reader.query("SELECT count(*) FROM dead_letters WHERE replayed_at_us IS NULL", nil, func(c *columns) bool {
 			levels.DeadLetters = c.integer()
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		err = reader.query("SELECT count(*) FROM payments WHERE disputed_minor > 0", nil, func(c *columns) bool {
+			levels.Disputed = c.integer()
 			return false
 		})
 		if err != nil {
