@@ -201,12 +201,16 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "REFUND_EXCEEDS_CAPTURED", Code: FailedPrecondition, Stage: Condition,
-		Cause: "More is asked back than is left; pending refunds count. `refundable_minor` names the rest.",
+		Cause: "More is asked back than is left; pending refunds and disputed amounts count. `refundable_minor` names the rest.",
 		Cure:  "Ask for at most the rest.", Raises: []string{"TOO_MANY_REFUNDS"},
 	},
 	{
 		Reason: "TOO_MANY_REFUNDS", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The payment has as many refunds as it may have.", Cure: "Give the rest back in another way.",
+	},
+	{
+		Reason: "TOO_MANY_DISPUTES", Code: FailedPrecondition, Stage: Condition, Final: true,
+		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: no caller gets to see it; the log has it.",
 	},
 	{
 		Reason: "DEMAND_MISMATCH", Code: InvalidArgument, Stage: Condition, Cause: "What is to be reserved are not the order's lines.",

@@ -24,6 +24,7 @@ const DisputeLimit = 100
 // booked, and one that is told in the wrong order is not.
 type Disputed struct {
 	Name
+	Provider    string // the gateway that says so; only the payment's own counts
 	ExternalID  string // the gateway's number of the dispute
 	State       state.DisputeState
 	Currency    string
@@ -40,6 +41,12 @@ func (c Disputed) Decide(states domain.States, now time.Time) (domain.Decision, 
 	p, refusal := c.find(states)
 	if refusal != nil {
 		return domain.Decision{}, refusal
+	}
+	if c.Provider != p.Provider {
+		return domain.Decision{}, fault.NotFoundf("payment at "+c.Provider+" of order", c.OrderID)
+	}
+	if c.AmountMinor <= 0 {
+		return domain.Decision{}, fault.Invalid("amount.amount_minor", "NOT_POSITIVE", "must be above 0, is %d", c.AmountMinor)
 	}
 	at := slices.IndexFunc(p.Disputes, func(d state.Dispute) bool { return d.ExternalID == c.ExternalID })
 	after := next(p, now)
