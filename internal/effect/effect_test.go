@@ -63,6 +63,7 @@ func (s *shop) start(wrap func(gateway.Gateway) map[string]gateway.Gateway, adju
 		Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 			return workers.Callback(ctx, tenant, key, answer)
 		},
+		Dispute: func(ctx context.Context, d gateway.Dispute) error { return workers.Dispute(ctx, d) },
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -235,6 +236,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 				}
 				group.Wait()
 				time.Sleep(2 * time.Minute)
+				s.replayReturned()
 				s.wantSound()
 			})
 		})
@@ -263,10 +265,21 @@ func TestKilledAtAnyMoment(t *testing.T) {
 					}
 				}
 				time.Sleep(3 * time.Minute)
+				s.replayReturned()
 				s.wantSound()
 			})
 		})
 	}
+}
+
+// replayReturned has an operator see to the refunds that came back.
+func (s *shop) replayReturned() {
+	for _, letter := range s.open() {
+		if strings.Contains(letter.Error, "came back") {
+			s.must(flow.Replay(letter))
+		}
+	}
+	time.Sleep(time.Minute)
 }
 
 // TestManyAtOnce has real goroutines and the real clock: it is for the race detector.
