@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -28,7 +29,7 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 	for _, g := range configured {
 		switch g.Kind {
 		case config.GatewaySimulator:
-			simulator, err := a.openSimulator()
+			simulator, err := a.openSimulator(g.Name)
 			if err != nil {
 				return nil, err
 			}
@@ -44,13 +45,17 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 	return gateways, nil
 }
 
-func (a *App) openSimulator() (*gateway.Simulator, error) {
+func (a *App) openSimulator(name string) (*gateway.Simulator, error) {
 	journal := a.config.JournalPath()
 	if err := os.MkdirAll(filepath.Dir(journal), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the gateway's journal: %w", err)
 	}
 	simulator, err := gateway.OpenSimulator(gateway.SimulatorOptions{
 		Journal: journal, Exclusive: a.config.EmbeddedBus() && a.config.GatewayJournal == "", Callback: plantedCallback(a.callback),
+		Dispute: func(ctx context.Context, d gateway.Dispute) error {
+			d.Provider = name
+			return a.dispute(ctx, d)
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway simulator: %w", err)
@@ -82,12 +87,22 @@ func (a *App) callback(ctx context.Context, tenant, key string, answer gateway.A
 	return a.effects.Callback(ctx, tenant, key, answer)
 }
 
+// dispute stores what a gateway says of a dispute.
+func (a *App) dispute(ctx context.Context, d gateway.Dispute) error {
+	if a.effects == nil { // not yet
+		return errNoEffects
+	}
+	return a.effects.Dispute(ctx, d)
+}
+
+var errNoEffects = errors.New("this process calls no gateways")
+
 // withWebhooks has callbacks of gateways answered beside the API. They have no part in its contract: each gateway has its own words,
 // and their senders no credentials.
 func (a *App) withWebhooks(api http.Handler) http.Handler {
 	options := webhook.Options{Receivers: a.receivers, ReadTimeout: a.config.BodyTimeout, Log: a.logger}
 	if a.effects != nil {
-		options.Take = a.callback
+		options.Take, options.Dispute = a.callback, a.dispute
 	}
 	callbacks := webhook.New(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -54,6 +54,7 @@ func (l *levels) sample(ctx context.Context) error {
 		return err //nolint:wrapcheck // the same
 	}
 	l.metrics.DeadLetters(found.DeadLetters)
+	l.metrics.Disputed(found.Disputed)
 	l.metrics.Reactor(reactorName, cursor.Position, last-cursor.Position)
 	open := map[string]state.OpenEffects{}
 	for _, effects := range found.Effects {

@@ -142,7 +142,7 @@ func (a *App) watch() {
 		stats := a.relay.Stats()
 		return stats.Leader, stats.Numbered - stats.Published, stats.Oldest
 	})
-	a.metrics.Watch("levels_age_seconds", "Age of the numbers that are read from the database: effects_open, dead_letters_open, "+
+	a.metrics.Watch("levels_age_seconds", "Age of the numbers that are read from the database: effects_open, dead_letters_open, payments_disputed, "+
 		"reactor_lag_events; -1 before there are any.", a.levels.age)
 }
 

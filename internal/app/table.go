@@ -127,16 +127,27 @@ func park(e state.Event, cause error, attempts int) command.Command {
 	}
 }
 
+// unreadable is the refusal of a replay whose order cannot be read.
+func unreadable(err error) *fault.Fault {
+	return fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the order cannot be read at the moment; try again").Because(err)
+}
+
 // replay answers the steps that carry out again what a dead letter tells of, and close it.
 func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command.Step, error) {
 	end := command.Do(deadletter.Close{Tenant: letter.Tenant, ID: letter.ID})
 	switch letter.Kind {
 	case deadletter.KindEffect:
 		return flow.Replay(letter), nil
+	case deadletter.KindDispute:
+		skus, err := t.skus.find(ctx, letter.Tenant, string(letter.Payload))
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		return flow.ReplayDispute(flow.Subject{Tenant: letter.Tenant, OrderID: string(letter.Payload), SKUs: skus}, letter), nil
 	case deadletter.KindTimer: // there is one kind of timer
 		c, err := t.expire(ctx, state.Timer{TimerKey: state.TimerKey{Tenant: letter.Tenant, AggregateID: letter.AggregateID}})
 		if err != nil {
-			return nil, fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the order cannot be read at the moment; try again").Because(err)
+			return nil, unreadable(err)
 		}
 		return append([]command.Step{end}, c.Steps...), nil
 	}

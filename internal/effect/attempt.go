@@ -156,12 +156,13 @@ func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, afte
 }
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
-// Each try after the first reads the effect again: it may have been given up while its answer was on the way.
-func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer, did state.EffectAttempt) {
+// Each try after the first reads the effect again: it may have been given up while its answer was on the way. False says that the process
+// is ending and nothing may be stored.
+func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer, did state.EffectAttempt) bool {
 	if problem := mismatch(e, answer); problem != "" {
 		did.Result, did.Reason = state.ResultUnusable, problem
 		w.abandon(ctx, e, did)
-		return
+		return true
 	}
 	outcome := Outcome{
 		Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID), By: did.By, Asked: did.Asked,
@@ -193,11 +194,13 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 			hook(e.Provider, e.Kind, outcome.Succeeded)
 		}
 	case errors.Is(refused, context.Canceled):
+		return false
 	default:
 		did.Result = state.ResultUnusable
 		did.Reason = clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused))
 		w.abandon(ctx, e, did)
 	}
+	return true
 }
 
 // mismatch tells what is wrong with a success: the gateway did something else than it was asked for. A void moves no money.

@@ -14,6 +14,8 @@ import (
 // keeps it until it is stored, and waits when too many are. If the process dies before, the gateway will be asked when the
 // claim ends. An outcome that is known already changes nothing.
 //
+// A refusal is stored before the answer, for it may be about a refund that had succeeded, of which the gateway would not be asked again.
+//
 // An error says that the outcome was not taken: it is none, or the workers have stopped.
 func (w *Workers) Callback(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 	if !answer.Final() {
@@ -26,34 +28,55 @@ func (w *Workers) Callback(ctx context.Context, tenant, key string, answer gatew
 		w.settling.Release(1)
 		return fmt.Errorf("effect: the workers have stopped: %w", err)
 	}
+	taken := make(chan error, 1)
 	go func() {
 		defer w.settling.Release(1)
-		w.take(w.hard, tenant, key, answer)
+		taken <- w.take(w.hard, tenant, key, answer)
 	}()
-	return nil
+	if answer.Status == gateway.Succeeded {
+		return nil
+	}
+	select {
+	case err := <-taken:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("effect: callback: %w", ctx.Err())
+	}
 }
 
-// take settles an effect by a callback.
-func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.Answer) {
+// errNotStored says that an outcome has to be told again.
+var errNotStored = errors.New("effect: the outcome could not be stored")
+
+// take settles an effect by a callback. The error says that the process is ending.
+func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 	e, found := w.open.get(tenant, key)
 	for try := int32(1); !found; try++ {
 		var err error
 		e, err = w.o.Store.Effect(ctx, tenant, key)
 		switch {
-		case err == nil && e.State == state.EffectDone:
-			return
+		case err == nil && e.State == state.EffectDone && !returned(e, answer):
+			return nil
 		case err == nil:
 			found = true
 		case errors.Is(err, state.ErrNotFound):
 			w.o.Logger.Warn("a gateway called back about an effect that does not exist", "tenant", tenant, "effect", key)
-			return
+			return nil
 		case !w.wait(ctx, jittered(try, persistFirst, persistLimit)):
-			return
+			return errNotStored
 		}
 	}
 	ctx, end := w.begin(ctx, e, "callback")
-	w.settle(ctx, e, answer, state.EffectAttempt{By: state.PartyCallback})
+	stored := w.settle(ctx, e, answer, state.EffectAttempt{By: state.PartyCallback})
 	end(answer.Status.String(), nil)
+	if !stored {
+		return errNotStored
+	}
+	return nil
+}
+
+// returned tells whether an answer says of a refund that had succeeded that it has failed after all.
+func returned(e *state.Effect, answer gateway.Answer) bool {
+	return e.Kind == gateway.KindRefund && e.LastError == "" && answer.Status == gateway.Declined
 }
 
 // recentLimit is how many open effects are remembered.

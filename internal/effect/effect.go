@@ -61,6 +61,8 @@ type Flow struct {
 	NeedsStock func(e *state.Effect, outcome Outcome) bool
 	// Settle ends the effect with its outcome.
 	Settle func(e *state.Effect, skus []string, outcome Outcome) []command.Step
+	// Dispute takes what a gateway says of a dispute.
+	Dispute func(d gateway.Dispute, skus []string) []command.Step
 }
 
 // Observe holds the functions that count what happens. Each may be nil.

@@ -2,11 +2,11 @@ package effect
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -60,7 +60,7 @@ func (w *world) problems(totals []gateway.Total) []string {
 
 // checkLetter: a dead letter is written about a call that was given up or refused, never about one that is well.
 func (w *world) checkLetter(d *state.DeadLetter) {
-	if d.Kind != deadletter.KindEffect {
+	if d.Kind != deadletter.KindEffect { // that of disputes comes and goes with them
 		return
 	}
 	e := w.rows[state.Ref{Kind: state.KindEffect, Tenant: d.Tenant, ID: string(d.Payload)}].(*state.Effect)
@@ -118,22 +118,43 @@ func (w *world) checkMoney(o *state.Order, wrong func(string, ...any)) {
 		wrong("%s has %d-%d-%d, its payment %d-%d-%d", o.ID, o.CapturedMinor, o.RefundedMinor, o.RefundPendingMinor,
 			p.CapturedMinor, p.RefundedMinor, p.RefundPendingMinor)
 	}
-	if p.RefundedMinor+p.RefundPendingMinor > p.CapturedMinor || p.CapturedMinor > p.AmountMinor || p.RefundPendingMinor < 0 {
+	if p.RefundedMinor+p.RefundPendingMinor+p.DisputedMinor+p.ChargedBackMinor > p.CapturedMinor || p.CapturedMinor > p.AmountMinor ||
+		p.RefundPendingMinor < 0 || p.RefundedMinor < 0 || p.DisputedMinor < 0 || p.ChargedBackMinor < 0 {
 		wrong("payment %+v gives back more than it took", *p)
 	}
-	captured, refunded := int64(0), int64(0)
-	for _, t := range w.transfers {
-		switch amount := t.Entries[1].AmountMinor; {
-		case t.OrderID != o.ID:
-		case strings.HasSuffix(t.ID, "/capture"):
-			captured += amount
-		default:
-			refunded += amount
+	if o.DisputedMinor != p.DisputedMinor || o.ChargedBackMinor != p.ChargedBackMinor {
+		wrong("%s: disputed %d, lost %d, its payment %d and %d", o.ID, o.DisputedMinor, o.ChargedBackMinor, p.DisputedMinor, p.ChargedBackMinor)
+	}
+	if order.OwesAll(o) && o.RefundPendingMinor != o.CapturedMinor-o.RefundedMinor-o.ChargedBackMinor {
+		wrong("%s owes %d of %d captured, %d refunded, %d lost", o.ID, o.RefundPendingMinor, o.CapturedMinor, o.RefundedMinor, o.ChargedBackMinor)
+	}
+	books, fees := w.books(o.ID), int64(0)
+	for _, d := range p.Disputes {
+		fees += d.FeeMinor
+	}
+	want := map[string]int64{
+		ledger.OrderRevenue: p.CapturedMinor - p.RefundedMinor, ledger.Disputes: -p.DisputedMinor, ledger.Chargebacks: -p.ChargedBackMinor,
+		ledger.GatewayFees: -fees, ledger.GatewayClearing: p.RefundedMinor + p.DisputedMinor + p.ChargedBackMinor + fees - p.CapturedMinor,
+	}
+	for account, balance := range want {
+		if books[account] != balance {
+			wrong("%s: %s has %d, by the payment %d: %+v", o.ID, account, books[account], balance, *p)
 		}
 	}
-	if captured != p.CapturedMinor || refunded != p.RefundedMinor {
-		wrong("%s: the ledger has %d-%d, the payment %d-%d", o.ID, captured, refunded, p.CapturedMinor, p.RefundedMinor)
+}
+
+// books are the balances of an order's transfers.
+func (w *world) books(orderID string) map[string]int64 {
+	balances := map[string]int64{}
+	for _, t := range w.transfers {
+		for _, entry := range t.Entries {
+			if t.OrderID == orderID {
+				account, _ := ledger.Parse(entry.Account)
+				balances[string(account.Kind)] += entry.AmountMinor
+			}
+		}
 	}
+	return balances
 }
 
 // checkGateway compares a payment with what the gateway did. The gateway may be ahead, never behind; it may never have been asked
@@ -144,7 +165,7 @@ func checkGateway(p *state.Payment, total gateway.Total, wrong func(string, ...a
 		wrong("%s: the gateway was asked %d times for what it may not do", p.ID, total.Refused)
 	case total.Captures > 1 || total.CapturedMinor > p.AmountMinor:
 		wrong("%s: captured %d times, %d of %d", p.ID, total.Captures, total.CapturedMinor, p.AmountMinor)
-	case total.CapturedMinor < p.CapturedMinor || total.RefundedMinor < p.RefundedMinor:
+	case total.CapturedMinor < p.CapturedMinor || total.RefundedMinor+total.ReturnedMinor < p.RefundedMinor:
 		wrong("%s: booked %d-%d, the gateway did %d-%d", p.ID, p.CapturedMinor, p.RefundedMinor, total.CapturedMinor, total.RefundedMinor)
 	case total.RefundedMinor > p.RefundedMinor+p.RefundPendingMinor:
 		wrong("%s: the gateway gave %d back, asked was %d", p.ID, total.RefundedMinor, p.RefundedMinor+p.RefundPendingMinor)
@@ -168,10 +189,15 @@ func (w *world) unfinished(totals []gateway.Total) []string {
 	}
 	for _, total := range totals {
 		o, p := w.order(total.OrderID), w.payment(total.OrderID)
-		if total.CapturedMinor != p.CapturedMinor || total.RefundedMinor != p.RefundedMinor {
-			wrong("%s: booked %d-%d, the gateway did %d-%d", p.ID, p.CapturedMinor, p.RefundedMinor, total.CapturedMinor, total.RefundedMinor)
+		if total.CapturedMinor != p.CapturedMinor || total.RefundedMinor != p.RefundedMinor || total.DisputedMinor != p.DisputedMinor ||
+			total.LostMinor != p.ChargedBackMinor {
+			wrong("%s: booked %d-%d-%d-%d, the gateway did %d-%d-%d-%d", p.ID, p.CapturedMinor, p.RefundedMinor, p.DisputedMinor,
+				p.ChargedBackMinor, total.CapturedMinor, total.RefundedMinor, total.DisputedMinor, total.LostMinor)
 		}
-		if o.Status.Terminal() && total.CapturedMinor != total.RefundedMinor {
+		if fees := -w.books(total.OrderID)[ledger.GatewayFees]; fees != total.FeesMinor {
+			wrong("%s: fees of %d are booked, the gateway took %d", p.ID, fees, total.FeesMinor)
+		}
+		if o.Status.Terminal() && total.CapturedMinor != total.RefundedMinor+total.LostMinor {
 			wrong("%s is %s and %d are left at the gateway", o.ID, o.Status, total.CapturedMinor-total.RefundedMinor)
 		}
 		if total.LeftMinor() != 0 {

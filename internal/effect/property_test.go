@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
@@ -95,9 +96,9 @@ func (m *machine) start(i int) {
 	p.sim, err = gateway.OpenSimulator(gateway.SimulatorOptions{
 		Journal: m.journal, Clock: func() time.Time { return m.now },
 		Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
-			m.receiver.workers.take(ctx, tenant, key, answer)
-			return nil
+			return m.receiver.workers.take(ctx, tenant, key, answer)
 		},
+		Dispute: func(ctx context.Context, d gateway.Dispute) error { return m.receiver.workers.Dispute(ctx, d) },
 		Schedule: func(wait time.Duration, deliver func(context.Context)) {
 			m.mail = append(m.mail, delivery{m.now.Add(wait), deliver})
 		},
@@ -435,7 +436,13 @@ func (m *machine) replay() {
 	}
 }
 
-func (m *machine) replayOne(p *process, letter *state.DeadLetter) { p.submit(flow.Replay(letter)) }
+func (m *machine) replayOne(p *process, letter *state.DeadLetter) {
+	if letter.Kind == deadletter.KindDispute {
+		p.submit(flow.ReplayDispute(m.subject(tenant, string(letter.Payload)), letter))
+		return
+	}
+	p.submit(flow.Replay(letter))
+}
 
 // --- the property ---
 
@@ -485,6 +492,9 @@ func (m *machine) totals() []gateway.Total {
 // settle lets everything come to its end: no faults any more, all events and timers delivered, everything due polled.
 func (m *machine) settle() {
 	m.world.refuse, m.unreadable = nil, 0
+	for i := range m.processes {
+		m.start(i) // what was lost on the way is told again
+	}
 	for _, p := range m.processes {
 		p.flaky.mishap, p.flaky.during = "", nil
 	}
@@ -503,6 +513,7 @@ func (m *machine) settle() {
 			for m.workOne(i) { // until nothing waits
 			}
 		}
+		m.deliverDue()
 		if round > 10 {
 			for _, letter := range all(m.world, func(d *state.DeadLetter) bool { return d.ReplayedAt.IsZero() }) {
 				m.replayOne(m.processes[0], letter)
@@ -512,6 +523,20 @@ func (m *machine) settle() {
 			return
 		}
 		m.now = m.now.Add(lease + time.Second)
+	}
+}
+
+// deliverDue delivers each message that is due, once.
+func (m *machine) deliverDue() {
+	m.receiver = m.processes[0]
+	due := m.mail
+	m.mail = nil
+	for _, d := range due {
+		if d.at.After(m.now) {
+			m.mail = append(m.mail, d)
+		} else {
+			d.deliver(m.t.Context())
+		}
 	}
 }
 

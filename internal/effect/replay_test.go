@@ -97,7 +97,23 @@ func TestEveryLetterHasAnEnd(t *testing.T) {
 		time.Sleep(time.Second)
 		s.must(flow.Refund(subject, order.Refund{Name: name(subject)}, "sent back"))
 	}
+	returned := func(s *shop, subject flow.Subject) {
+		s.pay(subject, gateway.TokenRefundReturned)
+		time.Sleep(time.Second)
+		s.must(flow.Refund(subject, order.Refund{Name: name(subject)}, "sent back"))
+	}
 	for what, test := range map[string]scenario{
+		"a refund comes back to an order that is refunded": {
+			refuses: map[string]int{}, act: returned, letters: 1, end: state.OrderRefunded, payment: state.PaymentRefunded,
+		},
+		"and the gateway refuses the next one": {
+			refuses: map[string]int{}, letters: 2, end: state.OrderRefunded, payment: state.PaymentRefunded,
+			act: func(s *shop, subject flow.Subject) {
+				returned(s, subject)
+				time.Sleep(time.Second)
+				s.refuseNext(gateway.KindRefund)
+			},
+		},
 		"hold given up":    {fails: map[string]int{gateway.KindHold: 1}, act: buy, letters: 1, end: state.OrderConfirmed, payment: state.PaymentCaptured},
 		"capture given up": {fails: map[string]int{gateway.KindCapture: 1}, act: buy, letters: 1, end: state.OrderConfirmed, payment: state.PaymentCaptured},
 		"capture refused":  {refuses: map[string]int{gateway.KindCapture: 1}, act: buy, end: state.OrderCanceled, payment: state.PaymentDeclined},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -334,6 +335,12 @@ func testFlow() Flow {
 		NeedsStock: func(e *state.Effect, outcome Outcome) bool { return flow.NeedsStock(e, flow.Outcome(outcome)) },
 		Settle: func(e *state.Effect, skus []string, outcome Outcome) []command.Step {
 			return flow.Settle(subject(e, skus), e, flow.Outcome(outcome))
+		},
+		Dispute: func(d gateway.Dispute, skus []string) []command.Step {
+			return flow.Disputed(flow.Subject{Tenant: d.Tenant, OrderID: d.OrderID, SKUs: skus}, flow.Dispute{
+				Provider: d.Provider, ExternalID: d.ID, State: d.State, Currency: d.Currency, AmountMinor: d.AmountMinor,
+				FeeMinor: d.FeeMinor, FeeTold: d.FeeTold, Reason: d.Reason, DueBy: d.DueBy, AsOf: d.AsOf,
+			})
 		},
 	}
 }

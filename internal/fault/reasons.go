@@ -197,12 +197,16 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "REFUND_EXCEEDS_CAPTURED", Code: FailedPrecondition, Stage: Condition,
-		Cause: "More is asked back than is left; pending refunds count. `refundable_minor` names the rest.",
+		Cause: "More is asked back than is left; pending refunds and disputed amounts count. `refundable_minor` names the rest.",
 		Cure:  "Ask for at most the rest.", Raises: []string{"TOO_MANY_REFUNDS"},
 	},
 	{
 		Reason: "TOO_MANY_REFUNDS", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The payment has as many refunds as it may have.", Cure: "Give the rest back in another way.",
+	},
+	{
+		Reason: "TOO_MANY_DISPUTES", Code: FailedPrecondition, Stage: Condition, Final: true,
+		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: no caller gets to see it; the log has it.",
 	},
 	{
 		Reason: "DEMAND_MISMATCH", Code: InvalidArgument, Stage: Condition, Cause: "What is to be reserved are not the order's lines.",
@@ -246,18 +250,6 @@ var within = []Entry{
 	{
 		Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's or hold's time is not over.",
 		Cure: "The timer fires again.",
-	},
-	{
-		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Internal: true,
-		Cause: "Less is available on the account than is asked for; `available_minor` names it.", Cure: "Whoever asks decides what follows.",
-	},
-	{
-		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Internal: true,
-		Cause: "The hold has ended, or holds less; `hold_status` names where it stands.", Cure: "Whoever asks decides what follows.",
-	},
-	{
-		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Internal: true,
-		Cause: "A hold or capture of this id exists with other terms.", Cure: "Whoever asks decides what follows.",
 	},
 	{
 		Reason: "STALE_DEMAND", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's lines were not the ones named.",

@@ -8,12 +8,12 @@ var wagering = []Entry{
 		Cure:  "None: wait for a version that has it.",
 	},
 	{
-		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true, Announced: true,
+		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
 		Cause: "There is such a bet, result, session or player already, with another amount or content.",
 		Cure:  "Read it. Use a new id for a new one.",
 	},
 	{
-		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The bet, round or session is in a state that does not allow it; `status` names the state.",
 		Cure:  "Read it and decide anew.",
 	},
@@ -28,7 +28,7 @@ var wagering = []Entry{
 		Raises: []string{"INSUFFICIENT_FUNDS"},
 	},
 	{
-		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Announced: true,
+		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition,
 		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
 	},
 }

@@ -29,7 +29,7 @@ func ForceCompensation(s Subject, operate order.Operate, wait string) []command.
 			switch {
 			case !v.is(state.OrderConfirmed):
 				return cancel
-			case v.order.CapturedMinor > v.order.RefundedMinor+v.order.RefundPendingMinor:
+			case order.Refundable(v.order) > 0:
 				return refund
 			default:
 				return nil // free, or on its way back

@@ -27,7 +27,7 @@ type Outcome struct {
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
-// answer counts; of an effect that is done the group changes nothing. One that was given up is settled all the same and its dead
+// answer counts; of an effect that is done the group changes nothing, unless it is a refund that failed after it had succeeded. One that was given up is settled all the same and its dead
 // letter closed. The letter is named when e says that it was given up; when it was given up since e was read, the group is refused as
 // ABORTED, to be made anew from the row as it is. Only groups that release or sell need the subject's SKUs.
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
@@ -55,7 +55,11 @@ func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 		steps = append([]command.Step{closeLetter(e)}, steps...) // first, since a refusal may open it again
 	}
 	steps = append(steps, command.Do(finish))
-	return when(e, func(found *state.Effect) bool { return found.State != state.EffectDone }, steps)
+	steps = when(e, func(found *state.Effect) bool { return found.State != state.EffectDone }, steps)
+	if e.Kind == payment.KindRefund && !outcome.Succeeded {
+		steps = append(s.refundReturned(e, outcome), steps...) // first: the steps of an open effect end with one that is refused
+	}
+	return steps
 }
 
 // when makes steps that are skipped unless the effect admits them. The step that changes the effect comes last.
@@ -118,7 +122,7 @@ func (s Subject) holdSettled(e *state.Effect, outcome Outcome) []command.Step {
 
 func (s Subject) captureSettled(outcome Outcome) []command.Step {
 	if !outcome.Succeeded {
-		return []command.Step{
+		steps := []command.Step{
 			command.Do(payment.CaptureFailed{Name: s.payment(), Reason: outcome.Reason}),
 			s.step(func(v view) domain.Command {
 				if v.payment == nil || v.payment.Status != state.PaymentDeclined {
@@ -128,8 +132,9 @@ func (s Subject) captureSettled(outcome Outcome) []command.Step {
 			}, s.payment().Refs()),
 			s.release(state.OrderCanceled),
 		}
+		return append(steps, s.disputesBooked()...)
 	}
-	return []command.Step{
+	steps := []command.Step{
 		s.step(func(v view) domain.Command {
 			if v.payment == nil {
 				return nil
@@ -152,18 +157,33 @@ func (s Subject) captureSettled(outcome Outcome) []command.Step {
 				return order.Confirm{Name: s.order(), CapturedMinor: v.payment.CapturedMinor}
 			}
 		}, s.payment().Refs()),
-		s.refundOwed(),
 	}
+	return append(append(steps, s.disputesNoted()...), s.refundOwed())
 }
 
-// refundOwed asks for what a canceled PAID order owes and nobody gives back yet.
+// refundOwed asks for what an order owes that has to give all back, and nobody gives back yet.
 func (s Subject) refundOwed() command.Step {
 	return s.step(func(v view) domain.Command {
-		if !captured(v) || !v.order.CancelRequested || v.order.RefundPendingMinor <= v.payment.RefundPendingMinor {
+		amount := owed(v)
+		if amount <= 0 {
 			return nil
 		}
-		return payment.Refund{Name: s.payment(), Rest: true, Reason: "order canceled"}
+		reason := "order canceled"
+		if !v.order.CancelRequested {
+			reason = "an earlier refund came back"
+		}
+		return payment.Refund{Name: s.payment(), AmountMinor: amount, Reason: reason}
 	}, s.payment().Refs())
+}
+
+// owed is what an order has to give back, nobody gives back yet, and the payment has: what is disputed may come back to the payer by
+// his bank.
+func owed(v view) int64 {
+	if v.payment == nil || !order.OwesAll(v.order) ||
+		v.payment.Status != state.PaymentCaptured && v.payment.Status != state.PaymentPartiallyRefunded {
+		return 0
+	}
+	return min(v.order.RefundPendingMinor-v.payment.RefundPendingMinor, payment.Refundable(v.payment))
 }
 
 // captured tells whether the order waits for nothing but the consequences of its capture.
@@ -191,15 +211,15 @@ func (s Subject) voidSettled(e *state.Effect, outcome Outcome) []command.Step {
 	}
 }
 
-// refundSettled ends a refund. That of a canceled order cannot fail and be forgotten: when the gateway refuses it, the order goes
+// refundSettled ends a refund. That of an order that owes all cannot fail and be forgotten: when the gateway refuses it, the order goes
 // on owing the money, and a dead letter tells (requirement O-9); Replay asks for it again.
 func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step {
 	number := Number(e.ID)
-	owed := func(v view) bool { return !outcome.Succeeded && v.is(state.OrderPaid) && v.order.CancelRequested }
-	return []command.Step{
+	stays := func(v view) bool { return !outcome.Succeeded && order.OwesAll(v.order) }
+	steps := []command.Step{
 		s.step(func(v view) domain.Command {
 			refund, pending := payment.Pending(v.payment, number)
-			if !pending || owed(v) {
+			if !pending || stays(v) {
 				return nil
 			}
 			return order.RefundSettled{
@@ -207,14 +227,11 @@ func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step 
 			}
 		}, s.payment().Refs()),
 		command.Do(payment.RefundSettled{Name: s.payment(), Number: number, Succeeded: outcome.Succeeded, Reason: outcome.Reason}),
-		s.step(func(v view) domain.Command {
-			if !v.is(state.OrderRefunded) || !v.order.CancelRequested {
-				return nil
-			}
-			return inventory.Release{Order: s.stock()}
-		}, s.stock().Refs()),
-		s.writeLetter(e, "the gateway refused to refund a canceled order: "+outcome.Reason, owed),
 	}
+	return append(append(steps, s.disputesBooked()...),
+		s.writeLetter(e, "the gateway refused a refund that the order owes: "+outcome.Reason, func(v view) bool {
+			return stays(v) && owed(v) > 0
+		}))
 }
 
 // Claim gives an effect that is due to one process for a time.

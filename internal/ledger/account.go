@@ -23,12 +23,18 @@ const (
 	GatewayClearing = "gateway_clearing"
 	// OrderRevenue is what orders have brought in. It is credited by captures and debited by refunds.
 	OrderRevenue = "order_revenue"
+	// Disputes is money that the gateway has withdrawn for as long as a dispute is open. It is debited when one opens.
+	Disputes = "disputes"
+	// Chargebacks is what lost disputes have cost. It is debited when one is lost.
+	Chargebacks = "order_chargebacks"
+	// GatewayFees is what the gateway charges for disputes.
+	GatewayFees = "gateway_fees"
 )
 
 // guarded and summed are the two classes, in byte order.
 var (
 	guarded = []Kind{JackpotPool, PlayerBonus, PlayerCash}
-	summed  = []Kind{GatewayClearing, House, OrderRevenue}
+	summed  = []Kind{Disputes, GatewayClearing, GatewayFees, House, Chargebacks, OrderRevenue}
 )
 
 // Guarded tells whether accounts of the kind must not go below zero: they have a row, which is locked.

@@ -25,8 +25,8 @@ type Entry struct {
 // done again would be refused by the store rather than booked twice.
 type Transfer struct {
 	Tenant   string
-	ID       string // "transfer:<uuid of the payment>/capture" or ".../refund/1"
-	Kind     string // "payment.capture", "payment.refund"
+	ID       string // "transfer:<uuid of the payment>/capture", ".../refund/1", ".../refund/1/returned" or ".../dispute/1/2"
+	Kind     string // "payment.capture", "payment.refund", "payment.refund_returned", "payment.dispute", "payment.dispute_fee"
 	OrderID  string
 	Currency string
 	At       time.Time

@@ -43,6 +43,7 @@ type Cursor struct {
 // Levels are what waits in the database, whichever process is to see to it.
 type Levels struct {
 	DeadLetters int64         // that nobody has replayed
+	Disputed    int64         // payments of which money is withdrawn by a dispute that is open
 	Effects     []OpenEffects // by kind; a kind of which none is open is absent
 }
 

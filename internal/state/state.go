@@ -156,6 +156,8 @@ type Order struct {
 	CapturedMinor      int64
 	RefundedMinor      int64
 	RefundPendingMinor int64
+	DisputedMinor      int64 // as the payment's
+	ChargedBackMinor   int64 // as the payment's
 	CancelRequested    bool
 
 	ExpiresAt time.Time // when it ends unpaid; an accepted payment suspends that (see Expires)
@@ -245,6 +247,41 @@ type Refund struct {
 	CreatedAt   time.Time   `json:"created_at"`
 }
 
+// DisputeState has the numbers of oms.v1.DisputeState.
+type DisputeState int16
+
+// The states of a dispute. Money is withdrawn while it is open and when it was lost.
+const (
+	DisputeNone          DisputeState = iota
+	DisputeInquiry                    // a warning: no money moves
+	DisputeInquiryClosed              // the warning came to nothing
+	DisputeOpen                       // the gateway has withdrawn the money
+	DisputeWon                        // it has given it back
+	DisputeLost                       // it keeps it
+)
+
+// Withdrawn tells whether the gateway has the money of a dispute in the state.
+func (s DisputeState) Withdrawn() bool { return s == DisputeOpen || s == DisputeLost }
+
+// Dispute is a payer's complaint at the bank about a payment; Number counts from 1 in its payment.
+type Dispute struct {
+	Number      int          `json:"number"`
+	ExternalID  string       `json:"external_id"` // the gateway's
+	State       DisputeState `json:"state"`
+	AmountMinor int64        `json:"amount_minor"`
+	Currency    string       `json:"currency,omitempty"` // when it is not the payment's, so that it cannot be booked
+	FeeMinor    int64        `json:"fee_minor,omitempty"`
+	Reason      string       `json:"reason,omitempty"`
+	DueBy       time.Time    `json:"due_by,omitzero"` // evidence is to be there by then
+	AsOf        time.Time    `json:"as_of"`           // when the gateway says that it came to be so
+	CreatedAt   time.Time    `json:"created_at"`
+	UpdatedAt   time.Time    `json:"updated_at"`
+	// What the ledger has of it: Booked is DisputeOpen, DisputeLost or none. It follows State as soon as the payment has the money.
+	Booked      DisputeState `json:"booked,omitempty"`
+	BookedMinor int64        `json:"booked_minor,omitempty"`
+	Bookings    int          `json:"bookings,omitempty"` // transfers so far; the next one's name has the next number
+}
+
 // Payment is the payment of one order with all its attempts; its id derives from the order's, so that
 // (order_id, event_type, seq) stays unique however often the client pays again. OrderID, Currency and CreatedAt never change.
 type Payment struct {
@@ -262,6 +299,9 @@ type Payment struct {
 	RefundPendingMinor  int64
 	DeclineReason       string
 	Refunds             []Refund
+	DisputedMinor       int64 // withdrawn by disputes that are open, as the ledger has it
+	ChargedBackMinor    int64 // withdrawn by disputes that were lost, as the ledger has it
+	Disputes            []Dispute
 	Version             int64
 	CreatedAt           time.Time
 	UpdatedAt           time.Time

@@ -151,6 +151,9 @@ func (m *Metrics) EffectsOpen(kind string, count int64, oldest time.Duration) {
 // Confirmed tells how long an order took from its creation.
 func (m *Metrics) Confirmed(took time.Duration) { m.confirmed.Observe(max(took.Seconds(), 0)) }
 
+// Disputed tells how many payments have money withdrawn by a dispute that is open.
+func (m *Metrics) Disputed(open int64) { m.disputed.Set(float64(open)) }
+
 // DeadLetters tells how many dead letters are open.
 func (m *Metrics) DeadLetters(open int64) { m.deadLetters.Set(float64(open)) }
 

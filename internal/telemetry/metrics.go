@@ -53,6 +53,7 @@ type Metrics struct {
 	effectsAge  *prometheus.GaugeVec
 	confirmed   prometheus.Histogram
 	deadLetters prometheus.Gauge
+	disputed    prometheus.Gauge
 }
 
 // Buckets, in seconds: commits and requests begin at a quarter of a millisecond, whole orders end with their timer.
@@ -131,6 +132,7 @@ func (m *Metrics) addFlow() {
 	m.effectsOpen = m.gaugeVec("effects_open", "Calls of all processes that have no known outcome.", "kind")
 	m.effectsAge = m.gaugeVec("effects_open_oldest_seconds", "Age of the oldest call that has no known outcome.", "kind")
 	m.confirmed = m.histogram("order_confirmed_seconds", "Time from an order's creation to CONFIRMED.", slow)
+	m.disputed = m.gauge("payments_disputed", "Payments of which the gateway has withdrawn money for a dispute that is not decided.")
 	m.deadLetters = m.gauge("dead_letters_open", "Dead letters that wait for an operator; each parks its aggregate.")
 }
 

@@ -45,6 +45,8 @@ func payloadOf(eventType string) (document, error) {
 		return &omsv1.OrderUpdated{}, nil
 	case payment.EventStatusChanged:
 		return &omsv1.PaymentStatusChanged{}, nil
+	case payment.EventDisputed:
+		return &omsv1.PaymentDisputed{}, nil
 	case inventory.EventStockChanged:
 		return &omsv1.StockChanged{}, nil
 	default:

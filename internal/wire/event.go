@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -11,6 +12,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -51,6 +53,9 @@ func orderEvent(change domain.Change, after *state.Order, at time.Time) []byte {
 }
 
 func paymentEvent(change domain.Change, after *state.Payment, at time.Time) []byte {
+	if change.Event == payment.EventDisputed {
+		return disputeEvent(change, after, at)
+	}
 	message := &omsv1.PaymentStatusChanged{
 		OrderId: after.OrderID, PaymentId: after.ID, NewStatus: omsv1.PaymentStatus(after.Status), Provider: after.Provider,
 		ExternalId: after.ExternalID, Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion,
@@ -60,6 +65,15 @@ func paymentEvent(change domain.Change, after *state.Payment, at time.Time) []by
 		message.PrevStatus = omsv1.PaymentStatus(before.Status)
 	}
 	return marshal(message)
+}
+
+// disputeEvent tells of the dispute that the change is about: the one that it touched last.
+func disputeEvent(change domain.Change, after *state.Payment, at time.Time) []byte {
+	last := slices.MaxFunc(after.Disputes, func(a, b state.Dispute) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	return marshal(&omsv1.PaymentDisputed{
+		OrderId: after.OrderID, PaymentId: after.ID, Reason: change.Reason, Dispute: dispute(after, last), Provider: after.Provider,
+		Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion, Payment: Payment(after),
+	})
 }
 
 func stockEvent(change domain.Change, after *state.Item, at time.Time) []byte {

@@ -42,6 +42,11 @@ func (t teller) event(e *state.Event) ([]*omsv1.TimelineEntry, error) {
 		if err = proto.Unmarshal(e.Payload, &message); err == nil {
 			t.becamePayment(entry, &message)
 		}
+	case payment.EventDisputed:
+		var message omsv1.PaymentDisputed
+		if err = proto.Unmarshal(e.Payload, &message); err == nil {
+			disputed(entry, &message)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", e.Type, err)
@@ -94,10 +99,20 @@ func updatedOrder(entry *omsv1.TimelineEntry, message *omsv1.OrderUpdated) {
 		entry.Detail = message.Order.GetStatusDetail()
 	case reasonDeclined:
 		entry.Detail = message.Order.GetPayment().GetDeclineReason()
+	case reasonDisputeOpened, reasonDisputeWon, reasonDisputeLost, reasonDisputeUpdated:
+		entry.By = omsv1.TimelineParty_TIMELINE_PARTY_CALLBACK
 	case order.OperatorRetry, order.OperatorCompensation:
 		entry.Detail, entry.By = message.Order.GetStatusDetail(), omsv1.TimelineParty_TIMELINE_PARTY_OPERATOR
 	}
 	entry.Message = updateWords(message.Reason)
+}
+
+// disputed tells of a dispute. It comes by the gateway's callback always: nobody asks about disputes.
+func disputed(entry *omsv1.TimelineEntry, message *omsv1.PaymentDisputed) {
+	d := message.Dispute
+	entry.To, entry.Reason, entry.Detail, entry.Amount = disputeName(d.GetState()), message.Reason, d.GetReason(), d.GetAmount()
+	entry.By = omsv1.TimelineParty_TIMELINE_PARTY_CALLBACK
+	entry.Message = disputeWords(message.Reason, d)
 }
 
 func (t teller) becamePayment(entry *omsv1.TimelineEntry, message *omsv1.PaymentStatusChanged) {

@@ -26,6 +26,11 @@ const (
 	reasonLate         = "LATE_SUCCESS"
 	reasonVoid         = "VOID_REQUESTED"
 	reasonDeadLetter   = "GIVEN_UP"
+
+	reasonDisputeOpened  = "DISPUTE_OPENED"
+	reasonDisputeWon     = "DISPUTE_WON"
+	reasonDisputeLost    = "DISPUTE_LOST"
+	reasonDisputeUpdated = "DISPUTE_UPDATED"
 )
 
 // because says in a clause why an order is undone.
@@ -99,7 +104,15 @@ func updateWords(reason string) string {
 	case "REFUND_SUCCEEDED":
 		return "A refund was carried out."
 	case reasonRefundFailed:
-		return "The gateway refused a refund."
+		return "The gateway refused a refund, or gave its money back to the shop."
+	case reasonDisputeOpened:
+		return "A part of the captured money is withdrawn: the payer disputes it."
+	case reasonDisputeWon:
+		return "Money that had been withdrawn for a dispute is back."
+	case reasonDisputeLost:
+		return "A dispute is lost; its money stays with the payer."
+	case reasonDisputeUpdated:
+		return "The amount that is disputed has changed."
 	case order.OperatorRetry:
 		return "An operator has the step tried again that the order waits for."
 	case order.OperatorCompensation:
@@ -112,6 +125,10 @@ func updateWords(reason string) string {
 // paymentWords tells of a change of a payment.
 func paymentWords(from, to state.PaymentStatus, reason string) string {
 	switch {
+	case reason == payment.ReasonReturned:
+		return "A refund that had succeeded came back: the shop has the money again."
+	case reason == reasonDisputeUpdated:
+		return "A dispute that was told of before is booked now."
 	case reason == reasonRefund:
 		return "Captured money is to be given back."
 	case reason == reasonCancel:

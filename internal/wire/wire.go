@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -58,7 +59,7 @@ func OrderHead(o *state.Order) *omsv1.Order {
 		message.Payment = &omsv1.OrderPayment{
 			PaymentId: id.Derive("payment", o.ID), Status: omsv1.PaymentStatus(o.PaymentStatus),
 			CapturedMinor: o.CapturedMinor, RefundedMinor: o.RefundedMinor, RefundPendingMinor: o.RefundPendingMinor,
-			DeclineReason: o.DeclineReason,
+			DeclineReason: o.DeclineReason, DisputedMinor: o.DisputedMinor, ChargedBackMinor: o.ChargedBackMinor,
 		}
 		message.Refunded = &omsv1.Money{Currency: o.Currency, AmountMinor: o.RefundedMinor}
 	}
@@ -91,6 +92,7 @@ func Payment(p *state.Payment) *omsv1.Payment {
 		Amount:   &omsv1.Money{Currency: p.Currency, AmountMinor: p.AmountMinor},
 		Provider: p.Provider, ExternalId: p.ExternalID, CapturedMinor: p.CapturedMinor, RefundedMinor: p.RefundedMinor,
 		RefundPendingMinor: p.RefundPendingMinor, Attempt: p.Attempt, DeclineReason: p.DeclineReason, Version: p.Version,
+		DisputedMinor: p.DisputedMinor, ChargedBackMinor: p.ChargedBackMinor,
 	}
 	for _, refund := range p.Refunds {
 		message.Refunds = append(message.Refunds, &omsv1.PaymentRefund{
@@ -98,7 +100,20 @@ func Payment(p *state.Payment) *omsv1.Payment {
 			State: omsv1.RefundState(refund.State), Reason: refund.Reason, CreatedAt: stamp(refund.CreatedAt),
 		})
 	}
+	for _, d := range p.Disputes {
+		message.Disputes = append(message.Disputes, dispute(p, d))
+	}
 	return message
+}
+
+// dispute writes one dispute of a payment.
+func dispute(p *state.Payment, d state.Dispute) *omsv1.PaymentDispute {
+	return &omsv1.PaymentDispute{
+		Id: id.Derive("dispute", p.ID) + "/" + strconv.Itoa(d.Number), ExternalId: d.ExternalID, State: omsv1.DisputeState(d.State),
+		Amount:   &omsv1.Money{Currency: cmp.Or(d.Currency, p.Currency), AmountMinor: d.AmountMinor},
+		FeeMinor: d.FeeMinor, Reason: d.Reason, DueBy: stamp(d.DueBy), CreatedAt: stamp(d.CreatedAt), UpdatedAt: stamp(d.UpdatedAt),
+		BookedMinor: d.BookedMinor,
+	}
 }
 
 // DeadLetter writes a dead letter.

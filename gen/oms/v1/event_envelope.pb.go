@@ -595,6 +595,151 @@ func (x *PaymentStatusChangedEvent) GetSeq() int64 {
 	return 0
 }
 
+// PaymentDisputedEvent is the envelope of "payment.disputed".
+type PaymentDisputedEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event, "event:<uuid>"; the same however often the event is published.
+	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// "payment.disputed".
+	EventType string `protobuf:"bytes,2,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
+	// When it happened.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Whose it is.
+	TenantId string `protobuf:"bytes,4,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
+	// Region of the database that it happened in.
+	Region string `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
+	// Empty: the event concerns no player.
+	PlayerId string `protobuf:"bytes,6,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
+	// Trace in whose course it happened.
+	TraceId string `protobuf:"bytes,7,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// What happened, in full.
+	Payload *PaymentDisputed `protobuf:"bytes,8,opt,name=payload,proto3" json:"payload,omitempty"`
+	// Idempotency key of the command that caused it; empty where the system went on by itself.
+	IdempotencyKey string `protobuf:"bytes,9,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// SemVer of the payload.
+	SchemaVersion string `protobuf:"bytes,10,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	// The payment.
+	AggregateId string `protobuf:"bytes,11,opt,name=aggregate_id,json=aggregateId,proto3" json:"aggregate_id,omitempty"`
+	// Number of the event in its aggregate, from 1 without gaps.
+	Seq           int64 `protobuf:"varint,12,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentDisputedEvent) Reset() {
+	*x = PaymentDisputedEvent{}
+	mi := &file_oms_v1_event_envelope_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentDisputedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentDisputedEvent) ProtoMessage() {}
+
+func (x *PaymentDisputedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_event_envelope_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentDisputedEvent.ProtoReflect.Descriptor instead.
+func (*PaymentDisputedEvent) Descriptor() ([]byte, []int) {
+	return file_oms_v1_event_envelope_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PaymentDisputedEvent) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetEventType() string {
+	if x != nil {
+		return x.EventType
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *PaymentDisputedEvent) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetPlayerId() string {
+	if x != nil {
+		return x.PlayerId
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetPayload() *PaymentDisputed {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *PaymentDisputedEvent) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetSchemaVersion() string {
+	if x != nil {
+		return x.SchemaVersion
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetAggregateId() string {
+	if x != nil {
+		return x.AggregateId
+	}
+	return ""
+}
+
+func (x *PaymentDisputedEvent) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 // StockChangedEvent is the envelope of "stock.changed".
 type StockChangedEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -628,7 +773,7 @@ type StockChangedEvent struct {
 
 func (x *StockChangedEvent) Reset() {
 	*x = StockChangedEvent{}
-	mi := &file_oms_v1_event_envelope_proto_msgTypes[4]
+	mi := &file_oms_v1_event_envelope_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +785,7 @@ func (x *StockChangedEvent) String() string {
 func (*StockChangedEvent) ProtoMessage() {}
 
 func (x *StockChangedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_event_envelope_proto_msgTypes[4]
+	mi := &file_oms_v1_event_envelope_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +798,7 @@ func (x *StockChangedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockChangedEvent.ProtoReflect.Descriptor instead.
 func (*StockChangedEvent) Descriptor() ([]byte, []int) {
-	return file_oms_v1_event_envelope_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_event_envelope_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StockChangedEvent) GetEventId() string {
@@ -807,6 +952,22 @@ const file_oms_v1_event_envelope_proto_rawDesc = "" +
 	"\x0eschema_version\x18\n" +
 	" \x01(\tR\rschemaVersion\x12!\n" +
 	"\faggregate_id\x18\v \x01(\tR\vaggregateId\x12\x10\n" +
+	"\x03seq\x18\f \x01(\x03R\x03seq\"\xb2\x03\n" +
+	"\x14PaymentDisputedEvent\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1d\n" +
+	"\n" +
+	"event_type\x18\x02 \x01(\tR\teventType\x12;\n" +
+	"\voccurred_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12\x1b\n" +
+	"\ttenant_id\x18\x04 \x01(\tR\btenantId\x12\x16\n" +
+	"\x06region\x18\x05 \x01(\tR\x06region\x12\x1b\n" +
+	"\tplayer_id\x18\x06 \x01(\tR\bplayerId\x12\x19\n" +
+	"\btrace_id\x18\a \x01(\tR\atraceId\x121\n" +
+	"\apayload\x18\b \x01(\v2\x17.oms.v1.PaymentDisputedR\apayload\x12'\n" +
+	"\x0fidempotency_key\x18\t \x01(\tR\x0eidempotencyKey\x12%\n" +
+	"\x0eschema_version\x18\n" +
+	" \x01(\tR\rschemaVersion\x12!\n" +
+	"\faggregate_id\x18\v \x01(\tR\vaggregateId\x12\x10\n" +
 	"\x03seq\x18\f \x01(\x03R\x03seq\"\xac\x03\n" +
 	"\x11StockChangedEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1d\n" +
@@ -837,34 +998,38 @@ func file_oms_v1_event_envelope_proto_rawDescGZIP() []byte {
 	return file_oms_v1_event_envelope_proto_rawDescData
 }
 
-var file_oms_v1_event_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_oms_v1_event_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_oms_v1_event_envelope_proto_goTypes = []any{
 	(*EventEnvelope)(nil),             // 0: oms.v1.EventEnvelope
 	(*OrderStatusChangedEvent)(nil),   // 1: oms.v1.OrderStatusChangedEvent
 	(*OrderUpdatedEvent)(nil),         // 2: oms.v1.OrderUpdatedEvent
 	(*PaymentStatusChangedEvent)(nil), // 3: oms.v1.PaymentStatusChangedEvent
-	(*StockChangedEvent)(nil),         // 4: oms.v1.StockChangedEvent
-	(*timestamppb.Timestamp)(nil),     // 5: google.protobuf.Timestamp
-	(*OrderStatusChanged)(nil),        // 6: oms.v1.OrderStatusChanged
-	(*OrderUpdated)(nil),              // 7: oms.v1.OrderUpdated
-	(*PaymentStatusChanged)(nil),      // 8: oms.v1.PaymentStatusChanged
-	(*StockChanged)(nil),              // 9: oms.v1.StockChanged
+	(*PaymentDisputedEvent)(nil),      // 4: oms.v1.PaymentDisputedEvent
+	(*StockChangedEvent)(nil),         // 5: oms.v1.StockChangedEvent
+	(*timestamppb.Timestamp)(nil),     // 6: google.protobuf.Timestamp
+	(*OrderStatusChanged)(nil),        // 7: oms.v1.OrderStatusChanged
+	(*OrderUpdated)(nil),              // 8: oms.v1.OrderUpdated
+	(*PaymentStatusChanged)(nil),      // 9: oms.v1.PaymentStatusChanged
+	(*PaymentDisputed)(nil),           // 10: oms.v1.PaymentDisputed
+	(*StockChanged)(nil),              // 11: oms.v1.StockChanged
 }
 var file_oms_v1_event_envelope_proto_depIdxs = []int32{
-	5, // 0: oms.v1.EventEnvelope.occurred_at:type_name -> google.protobuf.Timestamp
-	5, // 1: oms.v1.OrderStatusChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	6, // 2: oms.v1.OrderStatusChangedEvent.payload:type_name -> oms.v1.OrderStatusChanged
-	5, // 3: oms.v1.OrderUpdatedEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	7, // 4: oms.v1.OrderUpdatedEvent.payload:type_name -> oms.v1.OrderUpdated
-	5, // 5: oms.v1.PaymentStatusChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	8, // 6: oms.v1.PaymentStatusChangedEvent.payload:type_name -> oms.v1.PaymentStatusChanged
-	5, // 7: oms.v1.StockChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	9, // 8: oms.v1.StockChangedEvent.payload:type_name -> oms.v1.StockChanged
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	6,  // 0: oms.v1.EventEnvelope.occurred_at:type_name -> google.protobuf.Timestamp
+	6,  // 1: oms.v1.OrderStatusChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	7,  // 2: oms.v1.OrderStatusChangedEvent.payload:type_name -> oms.v1.OrderStatusChanged
+	6,  // 3: oms.v1.OrderUpdatedEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	8,  // 4: oms.v1.OrderUpdatedEvent.payload:type_name -> oms.v1.OrderUpdated
+	6,  // 5: oms.v1.PaymentStatusChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: oms.v1.PaymentStatusChangedEvent.payload:type_name -> oms.v1.PaymentStatusChanged
+	6,  // 7: oms.v1.PaymentDisputedEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	10, // 8: oms.v1.PaymentDisputedEvent.payload:type_name -> oms.v1.PaymentDisputed
+	6,  // 9: oms.v1.StockChangedEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	11, // 10: oms.v1.StockChangedEvent.payload:type_name -> oms.v1.StockChanged
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_event_envelope_proto_init() }
@@ -879,7 +1044,7 @@ func file_oms_v1_event_envelope_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_event_envelope_proto_rawDesc), len(file_oms_v1_event_envelope_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

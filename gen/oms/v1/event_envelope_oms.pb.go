@@ -387,6 +387,103 @@ func (x *PaymentStatusChangedEvent) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *PaymentDisputedEvent) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"event_id":`...)
+	b = codec.AppendString(b, x.EventId)
+	b = append(b, `,"event_type":`...)
+	b = codec.AppendString(b, x.EventType)
+	if x.OccurredAt != nil {
+		b = append(b, `,"occurred_at":`...)
+		b = codec.AppendTimestamp(b, x.OccurredAt)
+	}
+	b = append(b, `,"tenant_id":`...)
+	b = codec.AppendString(b, x.TenantId)
+	b = append(b, `,"region":`...)
+	b = codec.AppendString(b, x.Region)
+	b = append(b, `,"player_id":`...)
+	b = codec.AppendString(b, x.PlayerId)
+	b = append(b, `,"trace_id":`...)
+	b = codec.AppendString(b, x.TraceId)
+	if x.Payload != nil {
+		b = append(b, `,"payload":`...)
+		b = x.Payload.AppendJSON(b)
+	}
+	b = append(b, `,"idempotency_key":`...)
+	b = codec.AppendString(b, x.IdempotencyKey)
+	b = append(b, `,"schema_version":`...)
+	b = codec.AppendString(b, x.SchemaVersion)
+	b = append(b, `,"aggregate_id":`...)
+	b = codec.AppendString(b, x.AggregateId)
+	b = append(b, `,"seq":`...)
+	b = codec.AppendInt(b, x.Seq)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PaymentDisputedEvent) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "event_id":
+			if r.Enter("event_id", &seen, 0) {
+				x.EventId = r.Text()
+			}
+		case "event_type":
+			if r.Enter("event_type", &seen, 1) {
+				x.EventType = r.Text()
+			}
+		case "occurred_at":
+			if r.Enter("occurred_at", &seen, 2) {
+				x.OccurredAt = r.Timestamp()
+			}
+		case "tenant_id":
+			if r.Enter("tenant_id", &seen, 3) {
+				x.TenantId = r.Text()
+			}
+		case "region":
+			if r.Enter("region", &seen, 4) {
+				x.Region = r.Text()
+			}
+		case "player_id":
+			if r.Enter("player_id", &seen, 5) {
+				x.PlayerId = r.Text()
+			}
+		case "trace_id":
+			if r.Enter("trace_id", &seen, 6) {
+				x.TraceId = r.Text()
+			}
+		case "payload":
+			if r.Enter("payload", &seen, 7) {
+				x.Payload = new(PaymentDisputed)
+				x.Payload.DecodeJSON(r)
+			}
+		case "idempotency_key":
+			if r.Enter("idempotency_key", &seen, 8) {
+				x.IdempotencyKey = r.Text()
+			}
+		case "schema_version":
+			if r.Enter("schema_version", &seen, 9) {
+				x.SchemaVersion = r.Text()
+			}
+		case "aggregate_id":
+			if r.Enter("aggregate_id", &seen, 10) {
+				x.AggregateId = r.Text()
+			}
+		case "seq":
+			if r.Enter("seq", &seen, 11) {
+				x.Seq = r.Int64()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *StockChangedEvent) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)

@@ -377,6 +377,124 @@ func (x *PaymentStatusChanged) GetPayment() *Payment {
 	return nil
 }
 
+// PaymentDisputed tells of a dispute of a payment, without a change of the payment's status; event type "payment.disputed" (requirement S-5).
+type PaymentDisputed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The payment.
+	PaymentId string `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// What came of it: DISPUTE_INQUIRY, DISPUTE_INQUIRY_CLOSED, DISPUTE_OPENED, DISPUTE_WON, DISPUTE_LOST or DISPUTE_UPDATED.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The dispute as of this event.
+	Dispute *PaymentDispute `protobuf:"bytes,4,opt,name=dispute,proto3" json:"dispute,omitempty"`
+	// Name of the gateway.
+	Provider string `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Number of the event in its payment; it counts on with payment.status_changed.
+	Seq int64 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`
+	// When it happened.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// SemVer of this message.
+	SchemaVersion string `protobuf:"bytes,8,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	// The payment as of this event.
+	Payment       *Payment `protobuf:"bytes,9,opt,name=payment,proto3" json:"payment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentDisputed) Reset() {
+	*x = PaymentDisputed{}
+	mi := &file_oms_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentDisputed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentDisputed) ProtoMessage() {}
+
+func (x *PaymentDisputed) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentDisputed.ProtoReflect.Descriptor instead.
+func (*PaymentDisputed) Descriptor() ([]byte, []int) {
+	return file_oms_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PaymentDisputed) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PaymentDisputed) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *PaymentDisputed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PaymentDisputed) GetDispute() *PaymentDispute {
+	if x != nil {
+		return x.Dispute
+	}
+	return nil
+}
+
+func (x *PaymentDisputed) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *PaymentDisputed) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *PaymentDisputed) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *PaymentDisputed) GetSchemaVersion() string {
+	if x != nil {
+		return x.SchemaVersion
+	}
+	return ""
+}
+
+func (x *PaymentDisputed) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
 // StockChanged tells that a SKU's stock was set or adjusted; event type "stock.changed".
 // Reserving, releasing and selling are told by the events of the order.
 type StockChanged struct {
@@ -399,7 +517,7 @@ type StockChanged struct {
 
 func (x *StockChanged) Reset() {
 	*x = StockChanged{}
-	mi := &file_oms_v1_events_proto_msgTypes[3]
+	mi := &file_oms_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -411,7 +529,7 @@ func (x *StockChanged) String() string {
 func (*StockChanged) ProtoMessage() {}
 
 func (x *StockChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_events_proto_msgTypes[3]
+	mi := &file_oms_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -424,7 +542,7 @@ func (x *StockChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StockChanged.ProtoReflect.Descriptor instead.
 func (*StockChanged) Descriptor() ([]byte, []int) {
-	return file_oms_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_oms_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StockChanged) GetSku() string {
@@ -515,7 +633,19 @@ const file_oms_v1_events_proto_rawDesc = "" +
 	"\x0eschema_version\x18\t \x01(\tR\rschemaVersion\x12\x16\n" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12)\n" +
-	"\apayment\x18\v \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\xd8\x01\n" +
+	"\apayment\x18\v \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\xd2\x02\n" +
+	"\x0fPaymentDisputed\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x02 \x01(\tR\tpaymentId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x120\n" +
+	"\adispute\x18\x04 \x01(\v2\x16.oms.v1.PaymentDisputeR\adispute\x12\x1a\n" +
+	"\bprovider\x18\x05 \x01(\tR\bprovider\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x03R\x03seq\x12;\n" +
+	"\voccurred_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12%\n" +
+	"\x0eschema_version\x18\b \x01(\tR\rschemaVersion\x12)\n" +
+	"\apayment\x18\t \x01(\v2\x0f.oms.v1.PaymentR\apayment\"\xd8\x01\n" +
 	"\fStockChanged\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12 \n" +
 	"\fprev_on_hand\x18\x02 \x01(\x03R\n" +
@@ -538,35 +668,40 @@ func file_oms_v1_events_proto_rawDescGZIP() []byte {
 	return file_oms_v1_events_proto_rawDescData
 }
 
-var file_oms_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_oms_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_oms_v1_events_proto_goTypes = []any{
 	(*OrderStatusChanged)(nil),    // 0: oms.v1.OrderStatusChanged
 	(*OrderUpdated)(nil),          // 1: oms.v1.OrderUpdated
 	(*PaymentStatusChanged)(nil),  // 2: oms.v1.PaymentStatusChanged
-	(*StockChanged)(nil),          // 3: oms.v1.StockChanged
-	(OrderStatus)(0),              // 4: oms.v1.OrderStatus
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*Order)(nil),                 // 6: oms.v1.Order
-	(PaymentStatus)(0),            // 7: oms.v1.PaymentStatus
-	(*Payment)(nil),               // 8: oms.v1.Payment
+	(*PaymentDisputed)(nil),       // 3: oms.v1.PaymentDisputed
+	(*StockChanged)(nil),          // 4: oms.v1.StockChanged
+	(OrderStatus)(0),              // 5: oms.v1.OrderStatus
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Order)(nil),                 // 7: oms.v1.Order
+	(PaymentStatus)(0),            // 8: oms.v1.PaymentStatus
+	(*Payment)(nil),               // 9: oms.v1.Payment
+	(*PaymentDispute)(nil),        // 10: oms.v1.PaymentDispute
 }
 var file_oms_v1_events_proto_depIdxs = []int32{
-	4,  // 0: oms.v1.OrderStatusChanged.prev_status:type_name -> oms.v1.OrderStatus
-	4,  // 1: oms.v1.OrderStatusChanged.new_status:type_name -> oms.v1.OrderStatus
-	5,  // 2: oms.v1.OrderStatusChanged.occurred_at:type_name -> google.protobuf.Timestamp
-	6,  // 3: oms.v1.OrderStatusChanged.order:type_name -> oms.v1.Order
-	5,  // 4: oms.v1.OrderUpdated.occurred_at:type_name -> google.protobuf.Timestamp
-	6,  // 5: oms.v1.OrderUpdated.order:type_name -> oms.v1.Order
-	7,  // 6: oms.v1.PaymentStatusChanged.prev_status:type_name -> oms.v1.PaymentStatus
-	7,  // 7: oms.v1.PaymentStatusChanged.new_status:type_name -> oms.v1.PaymentStatus
-	5,  // 8: oms.v1.PaymentStatusChanged.occurred_at:type_name -> google.protobuf.Timestamp
-	8,  // 9: oms.v1.PaymentStatusChanged.payment:type_name -> oms.v1.Payment
-	5,  // 10: oms.v1.StockChanged.occurred_at:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	5,  // 0: oms.v1.OrderStatusChanged.prev_status:type_name -> oms.v1.OrderStatus
+	5,  // 1: oms.v1.OrderStatusChanged.new_status:type_name -> oms.v1.OrderStatus
+	6,  // 2: oms.v1.OrderStatusChanged.occurred_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: oms.v1.OrderStatusChanged.order:type_name -> oms.v1.Order
+	6,  // 4: oms.v1.OrderUpdated.occurred_at:type_name -> google.protobuf.Timestamp
+	7,  // 5: oms.v1.OrderUpdated.order:type_name -> oms.v1.Order
+	8,  // 6: oms.v1.PaymentStatusChanged.prev_status:type_name -> oms.v1.PaymentStatus
+	8,  // 7: oms.v1.PaymentStatusChanged.new_status:type_name -> oms.v1.PaymentStatus
+	6,  // 8: oms.v1.PaymentStatusChanged.occurred_at:type_name -> google.protobuf.Timestamp
+	9,  // 9: oms.v1.PaymentStatusChanged.payment:type_name -> oms.v1.Payment
+	10, // 10: oms.v1.PaymentDisputed.dispute:type_name -> oms.v1.PaymentDispute
+	6,  // 11: oms.v1.PaymentDisputed.occurred_at:type_name -> google.protobuf.Timestamp
+	9,  // 12: oms.v1.PaymentDisputed.payment:type_name -> oms.v1.Payment
+	6,  // 13: oms.v1.StockChanged.occurred_at:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_events_proto_init() }
@@ -582,7 +717,7 @@ func file_oms_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_events_proto_rawDesc), len(file_oms_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -245,6 +245,88 @@ func (x *PaymentStatusChanged) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *PaymentDisputed) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"payment_id":`...)
+	b = codec.AppendString(b, x.PaymentId)
+	b = append(b, `,"reason":`...)
+	b = codec.AppendString(b, x.Reason)
+	if x.Dispute != nil {
+		b = append(b, `,"dispute":`...)
+		b = x.Dispute.AppendJSON(b)
+	}
+	b = append(b, `,"provider":`...)
+	b = codec.AppendString(b, x.Provider)
+	b = append(b, `,"seq":`...)
+	b = codec.AppendInt(b, x.Seq)
+	if x.OccurredAt != nil {
+		b = append(b, `,"occurred_at":`...)
+		b = codec.AppendTimestamp(b, x.OccurredAt)
+	}
+	b = append(b, `,"schema_version":`...)
+	b = codec.AppendString(b, x.SchemaVersion)
+	if x.Payment != nil {
+		b = append(b, `,"payment":`...)
+		b = x.Payment.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PaymentDisputed) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		case "payment_id":
+			if r.Enter("payment_id", &seen, 1) {
+				x.PaymentId = r.Text()
+			}
+		case "reason":
+			if r.Enter("reason", &seen, 2) {
+				x.Reason = r.Text()
+			}
+		case "dispute":
+			if r.Enter("dispute", &seen, 3) {
+				x.Dispute = new(PaymentDispute)
+				x.Dispute.DecodeJSON(r)
+			}
+		case "provider":
+			if r.Enter("provider", &seen, 4) {
+				x.Provider = r.Text()
+			}
+		case "seq":
+			if r.Enter("seq", &seen, 5) {
+				x.Seq = r.Int64()
+			}
+		case "occurred_at":
+			if r.Enter("occurred_at", &seen, 6) {
+				x.OccurredAt = r.Timestamp()
+			}
+		case "schema_version":
+			if r.Enter("schema_version", &seen, 7) {
+				x.SchemaVersion = r.Text()
+			}
+		case "payment":
+			if r.Enter("payment", &seen, 8) {
+				x.Payment = new(Payment)
+				x.Payment.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *StockChanged) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)

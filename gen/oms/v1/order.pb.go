@@ -451,8 +451,12 @@ type OrderPayment struct {
 	RefundPendingMinor int64 `protobuf:"varint,5,opt,name=refund_pending_minor,json=refundPendingMinor,proto3" json:"refund_pending_minor,omitempty"`
 	// Why the gateway declined, for instance "insufficient_funds"; empty otherwise.
 	DeclineReason string `protobuf:"bytes,6,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Amount that the gateway has withdrawn for disputes that are open; it cannot be refunded.
+	DisputedMinor int64 `protobuf:"varint,20,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
+	// Amount that was lost by disputes; it cannot be refunded either.
+	ChargedBackMinor int64 `protobuf:"varint,21,opt,name=charged_back_minor,json=chargedBackMinor,proto3" json:"charged_back_minor,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *OrderPayment) Reset() {
@@ -525,6 +529,20 @@ func (x *OrderPayment) GetDeclineReason() string {
 		return x.DeclineReason
 	}
 	return ""
+}
+
+func (x *OrderPayment) GetDisputedMinor() int64 {
+	if x != nil {
+		return x.DisputedMinor
+	}
+	return 0
+}
+
+func (x *OrderPayment) GetChargedBackMinor() int64 {
+	if x != nil {
+		return x.ChargedBackMinor
+	}
+	return 0
 }
 
 // Order is an order with its lines and its state.
@@ -973,7 +991,7 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"Adjustment\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
 	"^[^\\x00]*$R\x04name\x12-\n" +
-	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\"\x83\x02\n" +
+	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\"\xd8\x02\n" +
 	"\fOrderPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12-\n" +
@@ -981,7 +999,9 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\x0ecaptured_minor\x18\x03 \x01(\x03R\rcapturedMinor\x12%\n" +
 	"\x0erefunded_minor\x18\x04 \x01(\x03R\rrefundedMinor\x120\n" +
 	"\x14refund_pending_minor\x18\x05 \x01(\x03R\x12refundPendingMinor\x12%\n" +
-	"\x0edecline_reason\x18\x06 \x01(\tR\rdeclineReason\"\xad\x06\n" +
+	"\x0edecline_reason\x18\x06 \x01(\tR\rdeclineReason\x12%\n" +
+	"\x0edisputed_minor\x18\x14 \x01(\x03R\rdisputedMinor\x12,\n" +
+	"\x12charged_back_minor\x18\x15 \x01(\x03R\x10chargedBackMinor\"\xad\x06\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +

@@ -101,6 +101,10 @@ func (x *OrderPayment) AppendJSON(b []byte) []byte {
 	b = codec.AppendInt(b, x.RefundPendingMinor)
 	b = append(b, `,"decline_reason":`...)
 	b = codec.AppendString(b, x.DeclineReason)
+	b = append(b, `,"disputed_minor":`...)
+	b = codec.AppendInt(b, x.DisputedMinor)
+	b = append(b, `,"charged_back_minor":`...)
+	b = codec.AppendInt(b, x.ChargedBackMinor)
 	return append(b, '}')
 }
 
@@ -132,6 +136,14 @@ func (x *OrderPayment) DecodeJSON(r *codec.Reader) {
 		case "decline_reason":
 			if r.Enter("decline_reason", &seen, 5) {
 				x.DeclineReason = r.Text()
+			}
+		case "disputed_minor":
+			if r.Enter("disputed_minor", &seen, 6) {
+				x.DisputedMinor = r.Int64()
+			}
+		case "charged_back_minor":
+			if r.Enter("charged_back_minor", &seen, 7) {
+				x.ChargedBackMinor = r.Int64()
 			}
 		default:
 			r.Unknown()

@@ -34,7 +34,7 @@ const (
 	RefundState_REFUND_STATE_PENDING RefundState = 1
 	// The money is back.
 	RefundState_REFUND_STATE_SUCCEEDED RefundState = 2
-	// The gateway refused.
+	// The gateway refused, or gave the money back to the shop after it had succeeded.
 	RefundState_REFUND_STATE_FAILED RefundState = 3
 )
 
@@ -79,6 +79,71 @@ func (x RefundState) Number() protoreflect.EnumNumber {
 // Deprecated: Use RefundState.Descriptor instead.
 func (RefundState) EnumDescriptor() ([]byte, []int) {
 	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{0}
+}
+
+// DisputeState is the state of a dispute.
+type DisputeState int32
+
+const (
+	// Unknown to this client.
+	DisputeState_DISPUTE_STATE_UNSPECIFIED DisputeState = 0
+	// A warning of the payer's bank: no money moves.
+	DisputeState_DISPUTE_STATE_INQUIRY DisputeState = 1
+	// The warning came to nothing.
+	DisputeState_DISPUTE_STATE_INQUIRY_CLOSED DisputeState = 2
+	// The gateway has withdrawn the money until it is decided.
+	DisputeState_DISPUTE_STATE_OPEN DisputeState = 3
+	// The money is back with the shop.
+	DisputeState_DISPUTE_STATE_WON DisputeState = 4
+	// The money is lost to the shop.
+	DisputeState_DISPUTE_STATE_LOST DisputeState = 5
+)
+
+// Enum value maps for DisputeState.
+var (
+	DisputeState_name = map[int32]string{
+		0: "DISPUTE_STATE_UNSPECIFIED",
+		1: "DISPUTE_STATE_INQUIRY",
+		2: "DISPUTE_STATE_INQUIRY_CLOSED",
+		3: "DISPUTE_STATE_OPEN",
+		4: "DISPUTE_STATE_WON",
+		5: "DISPUTE_STATE_LOST",
+	}
+	DisputeState_value = map[string]int32{
+		"DISPUTE_STATE_UNSPECIFIED":    0,
+		"DISPUTE_STATE_INQUIRY":        1,
+		"DISPUTE_STATE_INQUIRY_CLOSED": 2,
+		"DISPUTE_STATE_OPEN":           3,
+		"DISPUTE_STATE_WON":            4,
+		"DISPUTE_STATE_LOST":           5,
+	}
+)
+
+func (x DisputeState) Enum() *DisputeState {
+	p := new(DisputeState)
+	*p = x
+	return p
+}
+
+func (x DisputeState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DisputeState) Descriptor() protoreflect.EnumDescriptor {
+	return file_oms_v1_payment_service_proto_enumTypes[1].Descriptor()
+}
+
+func (DisputeState) Type() protoreflect.EnumType {
+	return &file_oms_v1_payment_service_proto_enumTypes[1]
+}
+
+func (x DisputeState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DisputeState.Descriptor instead.
+func (DisputeState) EnumDescriptor() ([]byte, []int) {
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{1}
 }
 
 // PaymentRefund is one refund of a payment.
@@ -163,6 +228,133 @@ func (x *PaymentRefund) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// PaymentDispute is a payer's complaint at the bank about a payment.
+type PaymentDispute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "dispute:<uuid of the payment>/<number>".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The gateway's own number of the dispute.
+	ExternalId string `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	// Where it stands.
+	State DisputeState `protobuf:"varint,3,opt,name=state,proto3,enum=oms.v1.DisputeState" json:"state,omitempty"`
+	// The disputed amount.
+	Amount *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	// What the gateway charges for it, in minor units of the payment's currency.
+	FeeMinor int64 `protobuf:"varint,5,opt,name=fee_minor,json=feeMinor,proto3" json:"fee_minor,omitempty"`
+	// The gateway's reason, such as "fraudulent".
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Evidence has to be with the gateway by then; absent where it takes none.
+	DueBy *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=due_by,json=dueBy,proto3" json:"due_by,omitempty"`
+	// When it was first heard of.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// When it last changed.
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// The part of the amount that the ledger has as withdrawn; less than the amount while the payment does not have the money.
+	BookedMinor   int64 `protobuf:"varint,10,opt,name=booked_minor,json=bookedMinor,proto3" json:"booked_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentDispute) Reset() {
+	*x = PaymentDispute{}
+	mi := &file_oms_v1_payment_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentDispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentDispute) ProtoMessage() {}
+
+func (x *PaymentDispute) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_payment_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentDispute.ProtoReflect.Descriptor instead.
+func (*PaymentDispute) Descriptor() ([]byte, []int) {
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PaymentDispute) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PaymentDispute) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *PaymentDispute) GetState() DisputeState {
+	if x != nil {
+		return x.State
+	}
+	return DisputeState_DISPUTE_STATE_UNSPECIFIED
+}
+
+func (x *PaymentDispute) GetAmount() *Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *PaymentDispute) GetFeeMinor() int64 {
+	if x != nil {
+		return x.FeeMinor
+	}
+	return 0
+}
+
+func (x *PaymentDispute) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PaymentDispute) GetDueBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueBy
+	}
+	return nil
+}
+
+func (x *PaymentDispute) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *PaymentDispute) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *PaymentDispute) GetBookedMinor() int64 {
+	if x != nil {
+		return x.BookedMinor
+	}
+	return 0
+}
+
 // Payment is the payment of one order, with all its attempts.
 type Payment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -191,14 +383,20 @@ type Payment struct {
 	// The refunds, oldest first.
 	Refunds []*PaymentRefund `protobuf:"bytes,12,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	// Grows by one with every change.
-	Version       int64 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	// Amount that the gateway has withdrawn for disputes that are open.
+	DisputedMinor int64 `protobuf:"varint,18,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
+	// Amount that was lost by disputes.
+	ChargedBackMinor int64 `protobuf:"varint,19,opt,name=charged_back_minor,json=chargedBackMinor,proto3" json:"charged_back_minor,omitempty"`
+	// The disputes, oldest first.
+	Disputes      []*PaymentDispute `protobuf:"bytes,20,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
 	*x = Payment{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[1]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +408,7 @@ func (x *Payment) String() string {
 func (*Payment) ProtoMessage() {}
 
 func (x *Payment) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[1]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +421,7 @@ func (x *Payment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payment.ProtoReflect.Descriptor instead.
 func (*Payment) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{1}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Payment) GetId() string {
@@ -317,6 +515,27 @@ func (x *Payment) GetVersion() int64 {
 	return 0
 }
 
+func (x *Payment) GetDisputedMinor() int64 {
+	if x != nil {
+		return x.DisputedMinor
+	}
+	return 0
+}
+
+func (x *Payment) GetChargedBackMinor() int64 {
+	if x != nil {
+		return x.ChargedBackMinor
+	}
+	return 0
+}
+
+func (x *Payment) GetDisputes() []*PaymentDispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
 // HoldRequest asks for a hold.
 type HoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -333,7 +552,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[2]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +564,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[2]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +577,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{2}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *HoldRequest) GetOrderId() string {
@@ -393,7 +612,7 @@ type HoldResponse struct {
 
 func (x *HoldResponse) Reset() {
 	*x = HoldResponse{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[3]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +624,7 @@ func (x *HoldResponse) String() string {
 func (*HoldResponse) ProtoMessage() {}
 
 func (x *HoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[3]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +637,7 @@ func (x *HoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldResponse.ProtoReflect.Descriptor instead.
 func (*HoldResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{3}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HoldResponse) GetPayment() *Payment {
@@ -442,7 +661,7 @@ type CaptureRequest struct {
 
 func (x *CaptureRequest) Reset() {
 	*x = CaptureRequest{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[4]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +673,7 @@ func (x *CaptureRequest) String() string {
 func (*CaptureRequest) ProtoMessage() {}
 
 func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[4]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +686,7 @@ func (x *CaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureRequest.ProtoReflect.Descriptor instead.
 func (*CaptureRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CaptureRequest) GetOrderId() string {
@@ -495,7 +714,7 @@ type CaptureResponse struct {
 
 func (x *CaptureResponse) Reset() {
 	*x = CaptureResponse{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[5]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +726,7 @@ func (x *CaptureResponse) String() string {
 func (*CaptureResponse) ProtoMessage() {}
 
 func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[5]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +739,7 @@ func (x *CaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaptureResponse.ProtoReflect.Descriptor instead.
 func (*CaptureResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{5}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CaptureResponse) GetPayment() *Payment {
@@ -548,7 +767,7 @@ type RefundRequest struct {
 
 func (x *RefundRequest) Reset() {
 	*x = RefundRequest{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[6]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +779,7 @@ func (x *RefundRequest) String() string {
 func (*RefundRequest) ProtoMessage() {}
 
 func (x *RefundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[6]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +792,7 @@ func (x *RefundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundRequest.ProtoReflect.Descriptor instead.
 func (*RefundRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{6}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RefundRequest) GetOrderId() string {
@@ -615,7 +834,7 @@ type RefundResponse struct {
 
 func (x *RefundResponse) Reset() {
 	*x = RefundResponse{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[7]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -627,7 +846,7 @@ func (x *RefundResponse) String() string {
 func (*RefundResponse) ProtoMessage() {}
 
 func (x *RefundResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[7]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -640,7 +859,7 @@ func (x *RefundResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundResponse.ProtoReflect.Descriptor instead.
 func (*RefundResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{7}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RefundResponse) GetPayment() *Payment {
@@ -664,7 +883,7 @@ type VoidRequest struct {
 
 func (x *VoidRequest) Reset() {
 	*x = VoidRequest{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[8]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +895,7 @@ func (x *VoidRequest) String() string {
 func (*VoidRequest) ProtoMessage() {}
 
 func (x *VoidRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[8]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +908,7 @@ func (x *VoidRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidRequest.ProtoReflect.Descriptor instead.
 func (*VoidRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{8}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VoidRequest) GetOrderId() string {
@@ -717,7 +936,7 @@ type VoidResponse struct {
 
 func (x *VoidResponse) Reset() {
 	*x = VoidResponse{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[9]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +948,7 @@ func (x *VoidResponse) String() string {
 func (*VoidResponse) ProtoMessage() {}
 
 func (x *VoidResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[9]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +961,7 @@ func (x *VoidResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidResponse.ProtoReflect.Descriptor instead.
 func (*VoidResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{9}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *VoidResponse) GetPayment() *Payment {
@@ -763,7 +982,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[10]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +994,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[10]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1007,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{10}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetPaymentRequest) GetOrderId() string {
@@ -809,7 +1028,7 @@ type GetPaymentResponse struct {
 
 func (x *GetPaymentResponse) Reset() {
 	*x = GetPaymentResponse{}
-	mi := &file_oms_v1_payment_service_proto_msgTypes[11]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +1040,7 @@ func (x *GetPaymentResponse) String() string {
 func (*GetPaymentResponse) ProtoMessage() {}
 
 func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_payment_service_proto_msgTypes[11]
+	mi := &file_oms_v1_payment_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +1053,7 @@ func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentResponse.ProtoReflect.Descriptor instead.
 func (*GetPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{11}
+	return file_oms_v1_payment_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetPaymentResponse) GetPayment() *Payment {
@@ -855,7 +1074,22 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\x0e2\x13.oms.v1.RefundStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x129\n" +
 	"\n" +
-	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xd3\x03\n" +
+	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\x95\x03\n" +
+	"\x0ePaymentDispute\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\x12*\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x14.oms.v1.DisputeStateR\x05state\x12%\n" +
+	"\x06amount\x18\x04 \x01(\v2\r.oms.v1.MoneyR\x06amount\x12\x1b\n" +
+	"\tfee_minor\x18\x05 \x01(\x03R\bfeeMinor\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x121\n" +
+	"\x06due_by\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05dueBy\x129\n" +
+	"\n" +
+	"created_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"updated_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12!\n" +
+	"\fbooked_minor\x18\n" +
+	" \x01(\x03R\vbookedMinor\"\xdc\x04\n" +
 	"\aPayment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12-\n" +
@@ -871,7 +1105,10 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	" \x01(\x05R\aattempt\x12%\n" +
 	"\x0edecline_reason\x18\v \x01(\tR\rdeclineReason\x12/\n" +
 	"\arefunds\x18\f \x03(\v2\x15.oms.v1.PaymentRefundR\arefunds\x12\x18\n" +
-	"\aversion\x18\r \x01(\x03R\aversion\"\x85\x01\n" +
+	"\aversion\x18\r \x01(\x03R\aversion\x12%\n" +
+	"\x0edisputed_minor\x18\x12 \x01(\x03R\rdisputedMinor\x12,\n" +
+	"\x12charged_back_minor\x18\x13 \x01(\x03R\x10chargedBackMinor\x122\n" +
+	"\bdisputes\x18\x14 \x03(\v2\x16.oms.v1.PaymentDisputeR\bdisputes\"\x85\x01\n" +
 	"\vHoldRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x129\n" +
 	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
@@ -905,7 +1142,14 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x18REFUND_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFUND_STATE_PENDING\x10\x01\x12\x1a\n" +
 	"\x16REFUND_STATE_SUCCEEDED\x10\x02\x12\x17\n" +
-	"\x13REFUND_STATE_FAILED\x10\x032\xf5\x04\n" +
+	"\x13REFUND_STATE_FAILED\x10\x03*\xb1\x01\n" +
+	"\fDisputeState\x12\x1d\n" +
+	"\x19DISPUTE_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DISPUTE_STATE_INQUIRY\x10\x01\x12 \n" +
+	"\x1cDISPUTE_STATE_INQUIRY_CLOSED\x10\x02\x12\x16\n" +
+	"\x12DISPUTE_STATE_OPEN\x10\x03\x12\x15\n" +
+	"\x11DISPUTE_STATE_WON\x10\x04\x12\x16\n" +
+	"\x12DISPUTE_STATE_LOST\x10\x052\xf5\x04\n" +
 	"\x0ePaymentService\x12\x82\x01\n" +
 	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"O\xaa\xd4\x18K\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12v\n" +
 	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\x8c\x01\n" +
@@ -926,53 +1170,61 @@ func file_oms_v1_payment_service_proto_rawDescGZIP() []byte {
 	return file_oms_v1_payment_service_proto_rawDescData
 }
 
-var file_oms_v1_payment_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_oms_v1_payment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_oms_v1_payment_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_oms_v1_payment_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_oms_v1_payment_service_proto_goTypes = []any{
 	(RefundState)(0),              // 0: oms.v1.RefundState
-	(*PaymentRefund)(nil),         // 1: oms.v1.PaymentRefund
-	(*Payment)(nil),               // 2: oms.v1.Payment
-	(*HoldRequest)(nil),           // 3: oms.v1.HoldRequest
-	(*HoldResponse)(nil),          // 4: oms.v1.HoldResponse
-	(*CaptureRequest)(nil),        // 5: oms.v1.CaptureRequest
-	(*CaptureResponse)(nil),       // 6: oms.v1.CaptureResponse
-	(*RefundRequest)(nil),         // 7: oms.v1.RefundRequest
-	(*RefundResponse)(nil),        // 8: oms.v1.RefundResponse
-	(*VoidRequest)(nil),           // 9: oms.v1.VoidRequest
-	(*VoidResponse)(nil),          // 10: oms.v1.VoidResponse
-	(*GetPaymentRequest)(nil),     // 11: oms.v1.GetPaymentRequest
-	(*GetPaymentResponse)(nil),    // 12: oms.v1.GetPaymentResponse
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(PaymentStatus)(0),            // 14: oms.v1.PaymentStatus
-	(*Money)(nil),                 // 15: oms.v1.Money
+	(DisputeState)(0),             // 1: oms.v1.DisputeState
+	(*PaymentRefund)(nil),         // 2: oms.v1.PaymentRefund
+	(*PaymentDispute)(nil),        // 3: oms.v1.PaymentDispute
+	(*Payment)(nil),               // 4: oms.v1.Payment
+	(*HoldRequest)(nil),           // 5: oms.v1.HoldRequest
+	(*HoldResponse)(nil),          // 6: oms.v1.HoldResponse
+	(*CaptureRequest)(nil),        // 7: oms.v1.CaptureRequest
+	(*CaptureResponse)(nil),       // 8: oms.v1.CaptureResponse
+	(*RefundRequest)(nil),         // 9: oms.v1.RefundRequest
+	(*RefundResponse)(nil),        // 10: oms.v1.RefundResponse
+	(*VoidRequest)(nil),           // 11: oms.v1.VoidRequest
+	(*VoidResponse)(nil),          // 12: oms.v1.VoidResponse
+	(*GetPaymentRequest)(nil),     // 13: oms.v1.GetPaymentRequest
+	(*GetPaymentResponse)(nil),    // 14: oms.v1.GetPaymentResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Money)(nil),                 // 16: oms.v1.Money
+	(PaymentStatus)(0),            // 17: oms.v1.PaymentStatus
 }
 var file_oms_v1_payment_service_proto_depIdxs = []int32{
 	0,  // 0: oms.v1.PaymentRefund.state:type_name -> oms.v1.RefundState
-	13, // 1: oms.v1.PaymentRefund.created_at:type_name -> google.protobuf.Timestamp
-	14, // 2: oms.v1.Payment.status:type_name -> oms.v1.PaymentStatus
-	15, // 3: oms.v1.Payment.amount:type_name -> oms.v1.Money
-	1,  // 4: oms.v1.Payment.refunds:type_name -> oms.v1.PaymentRefund
-	2,  // 5: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
-	2,  // 6: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
-	15, // 7: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
-	2,  // 8: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
-	2,  // 9: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
-	2,  // 10: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
-	3,  // 11: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
-	5,  // 12: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
-	7,  // 13: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
-	9,  // 14: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
-	11, // 15: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
-	4,  // 16: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
-	6,  // 17: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
-	8,  // 18: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
-	10, // 19: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
-	12, // 20: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	15, // 1: oms.v1.PaymentRefund.created_at:type_name -> google.protobuf.Timestamp
+	1,  // 2: oms.v1.PaymentDispute.state:type_name -> oms.v1.DisputeState
+	16, // 3: oms.v1.PaymentDispute.amount:type_name -> oms.v1.Money
+	15, // 4: oms.v1.PaymentDispute.due_by:type_name -> google.protobuf.Timestamp
+	15, // 5: oms.v1.PaymentDispute.created_at:type_name -> google.protobuf.Timestamp
+	15, // 6: oms.v1.PaymentDispute.updated_at:type_name -> google.protobuf.Timestamp
+	17, // 7: oms.v1.Payment.status:type_name -> oms.v1.PaymentStatus
+	16, // 8: oms.v1.Payment.amount:type_name -> oms.v1.Money
+	2,  // 9: oms.v1.Payment.refunds:type_name -> oms.v1.PaymentRefund
+	3,  // 10: oms.v1.Payment.disputes:type_name -> oms.v1.PaymentDispute
+	4,  // 11: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
+	4,  // 12: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
+	16, // 13: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
+	4,  // 14: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
+	4,  // 15: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
+	4,  // 16: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
+	5,  // 17: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
+	7,  // 18: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
+	9,  // 19: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
+	11, // 20: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
+	13, // 21: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
+	6,  // 22: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
+	8,  // 23: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
+	10, // 24: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
+	12, // 25: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
+	14, // 26: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_payment_service_proto_init() }
@@ -987,8 +1239,8 @@ func file_oms_v1_payment_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_payment_service_proto_rawDesc), len(file_oms_v1_payment_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   12,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -62,6 +62,95 @@ func (x *PaymentRefund) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *PaymentDispute) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"id":`...)
+	b = codec.AppendString(b, x.Id)
+	b = append(b, `,"external_id":`...)
+	b = codec.AppendString(b, x.ExternalId)
+	b = append(b, `,"state":`...)
+	b = codec.AppendEnum(b, x.State, namesDisputeState)
+	if x.Amount != nil {
+		b = append(b, `,"amount":`...)
+		b = x.Amount.AppendJSON(b)
+	}
+	b = append(b, `,"fee_minor":`...)
+	b = codec.AppendInt(b, x.FeeMinor)
+	b = append(b, `,"reason":`...)
+	b = codec.AppendString(b, x.Reason)
+	if x.DueBy != nil {
+		b = append(b, `,"due_by":`...)
+		b = codec.AppendTimestamp(b, x.DueBy)
+	}
+	if x.CreatedAt != nil {
+		b = append(b, `,"created_at":`...)
+		b = codec.AppendTimestamp(b, x.CreatedAt)
+	}
+	if x.UpdatedAt != nil {
+		b = append(b, `,"updated_at":`...)
+		b = codec.AppendTimestamp(b, x.UpdatedAt)
+	}
+	b = append(b, `,"booked_minor":`...)
+	b = codec.AppendInt(b, x.BookedMinor)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PaymentDispute) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "id":
+			if r.Enter("id", &seen, 0) {
+				x.Id = r.Text()
+			}
+		case "external_id":
+			if r.Enter("external_id", &seen, 1) {
+				x.ExternalId = r.Text()
+			}
+		case "state":
+			if r.Enter("state", &seen, 2) {
+				x.State = codec.ReadEnum[DisputeState](r, namesDisputeState)
+			}
+		case "amount":
+			if r.Enter("amount", &seen, 3) {
+				x.Amount = new(Money)
+				x.Amount.DecodeJSON(r)
+			}
+		case "fee_minor":
+			if r.Enter("fee_minor", &seen, 4) {
+				x.FeeMinor = r.Int64()
+			}
+		case "reason":
+			if r.Enter("reason", &seen, 5) {
+				x.Reason = r.Text()
+			}
+		case "due_by":
+			if r.Enter("due_by", &seen, 6) {
+				x.DueBy = r.Timestamp()
+			}
+		case "created_at":
+			if r.Enter("created_at", &seen, 7) {
+				x.CreatedAt = r.Timestamp()
+			}
+		case "updated_at":
+			if r.Enter("updated_at", &seen, 8) {
+				x.UpdatedAt = r.Timestamp()
+			}
+		case "booked_minor":
+			if r.Enter("booked_minor", &seen, 9) {
+				x.BookedMinor = r.Int64()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *Payment) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -102,6 +191,19 @@ func (x *Payment) AppendJSON(b []byte) []byte {
 	b = append(b, ']')
 	b = append(b, `,"version":`...)
 	b = codec.AppendInt(b, x.Version)
+	b = append(b, `,"disputed_minor":`...)
+	b = codec.AppendInt(b, x.DisputedMinor)
+	b = append(b, `,"charged_back_minor":`...)
+	b = codec.AppendInt(b, x.ChargedBackMinor)
+	b = append(b, `,"disputes":`...)
+	b = append(b, '[')
+	for i, element := range x.Disputes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }
 
@@ -166,6 +268,22 @@ func (x *Payment) DecodeJSON(r *codec.Reader) {
 		case "version":
 			if r.Enter("version", &seen, 12) {
 				x.Version = r.Int64()
+			}
+		case "disputed_minor":
+			if r.Enter("disputed_minor", &seen, 13) {
+				x.DisputedMinor = r.Int64()
+			}
+		case "charged_back_minor":
+			if r.Enter("charged_back_minor", &seen, 14) {
+				x.ChargedBackMinor = r.Int64()
+			}
+		case "disputes":
+			if r.Enter("disputes", &seen, 15) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(PaymentDispute)
+					value.DecodeJSON(r)
+					x.Disputes = append(x.Disputes, value)
+				}
 			}
 		default:
 			r.Unknown()
@@ -494,6 +612,8 @@ func (x *GetPaymentResponse) DecodeJSON(r *codec.Reader) {
 }
 
 var namesRefundState = codec.NewEnum(RefundState_name, RefundState_value)
+
+var namesDisputeState = codec.NewEnum(DisputeState_name, DisputeState_value)
 
 // MethodPaymentServiceHold are the rules of PaymentService.Hold.
 var MethodPaymentServiceHold = &contract.Method{

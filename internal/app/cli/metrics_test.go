@@ -28,7 +28,7 @@ var above = []string{
 
 // zero are metrics that must be there and are zero when all is well.
 var zero = []string{
-	`oms_queue_commands`, `oms_outbox_backlog_events`, `oms_outbox_oldest_seconds`, `oms_dead_letters_open`,
+	`oms_queue_commands`, `oms_outbox_backlog_events`, `oms_outbox_oldest_seconds`, `oms_dead_letters_open`, `oms_payments_disputed`,
 	`oms_reactor_lag_events{reactor="flow"}`, `oms_effects_open{kind="gateway.hold"}`, `oms_effects_open{kind="gateway.refund"}`,
 	`oms_effects_open_oldest_seconds{kind="gateway.capture"}`,
 }

@@ -12,8 +12,9 @@ import (
 // Kinds of letters that are not about events; those carry the event's type. They park nothing: the events of their order were
 // carried out.
 const (
-	KindEffect = "effect" // a call to the outside; the payload is the effect's id
-	KindTimer  = "timer"  // a timer whose command was refused for good; the payload is the timer's kind
+	KindEffect  = "effect"  // a call to the outside; the payload is the effect's id
+	KindTimer   = "timer"   // a timer whose command was refused for good; the payload is the timer's kind
+	KindDispute = "dispute" // disputes of a payment that cannot be booked; the payload is the order's id
 )
 
 // Write stores a letter. Its id derives from what failed, so a step is written down once.

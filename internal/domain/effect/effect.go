@@ -157,6 +157,28 @@ func (c Finish) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
 }
 
+// Return tells of an effect that had succeeded that it has failed after all.
+type Return struct {
+	Name
+	Reason string
+	By     state.EffectParty
+}
+
+// Decide implements domain.Command. The history gets the success too, which the row alone told before.
+func (c Return) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil || e.State != state.EffectDone || e.LastError != "" {
+		return domain.Decision{}, nil
+	}
+	after := *e
+	if len(e.History) == 0 {
+		remember(e, &after, state.EffectAttempt{Result: state.ResultSucceeded, By: e.SettledBy}, e.UpdatedAt)
+	}
+	remember(e, &after, state.EffectAttempt{Result: state.ResultRefused, By: c.By, Reason: c.Reason}, now)
+	after.LastError, after.UpdatedAt, after.SettledBy = c.Reason, now, c.By
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
+}
+
 // GiveUp closes an effect that could not be carried out; a dead letter of the same group tells.
 type GiveUp struct {
 	Name

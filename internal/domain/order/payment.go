@@ -184,7 +184,7 @@ type Refund struct {
 	Words           string // a person's; they take the place of why a refund failed before
 }
 
-// Decide implements domain.Command. Pending refunds count as given back.
+// Decide implements domain.Command. Pending refunds and disputed amounts count as given back.
 func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	o, refusal := c.find(states)
 	if refusal != nil {
@@ -193,7 +193,7 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if o.Status != state.OrderConfirmed {
 		return domain.Decision{}, illegal(o, "refunded", "CONFIRMED")
 	}
-	rest := o.CapturedMinor - o.RefundedMinor - o.RefundPendingMinor
+	rest := Refundable(o)
 	amount := rest
 	if c.Amount != nil {
 		if c.Amount.Currency != o.Currency {
@@ -206,7 +206,7 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	}
 	if amount > rest || rest == 0 {
 		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",
-			"%d minor units of %s can still be refunded; pending refunds count", rest, o.Currency).
+			"%d minor units of %s can still be refunded; pending refunds and disputes count", rest, o.Currency).
 			With("refundable_minor", strconv.FormatInt(rest, 10)).With("currency", o.Currency).
 			Needing("REFUNDABLE_AMOUNT", o.ID, "refundable "+strconv.FormatInt(rest, 10))
 	}
@@ -240,14 +240,12 @@ func (c RefundSettled) Decide(states domain.States, now time.Time) (domain.Decis
 		return updated(o, after, "REFUND_FAILED"), nil
 	}
 	after.RefundedMinor += c.AmountMinor
-	if after.RefundedMinor < after.CapturedMinor {
-		after.PaymentStatus = state.PaymentPartiallyRefunded
+	after.PaymentStatus = state.PaymentPartiallyRefunded
+	if after.RefundedMinor == after.CapturedMinor {
+		after.PaymentStatus = state.PaymentRefunded
+	}
+	if !givenBack(after) {
 		return updated(o, after, "REFUND_SUCCEEDED"), nil
 	}
-	after.Status, after.PaymentStatus = state.OrderRefunded, state.PaymentRefunded
-	after.StatusReason = "REFUNDED"
-	if o.CancelRequested {
-		after.StatusReason = "CANCELED_BY_CLIENT"
-	}
-	return became(o, after), nil
+	return endRefunded(o, after, "REFUND_SUCCEEDED"), nil
 }

@@ -227,8 +227,12 @@ func (c Captured) Decide(states domain.States, now time.Time) (domain.Decision, 
 	}
 	after := next(p, now)
 	after.Status, after.CapturedMinor, after.Token = state.PaymentCaptured, c.AmountMinor, ""
-	decision := became(p, after, "")
-	return book(decision, p, now, "payment.capture", "capture", ledger.GatewayClearing, ledger.OrderRevenue, c.AmountMinor)
+	decision, refusal := book(became(p, after, ""), p, now, "payment.capture", "capture",
+		ledger.GatewayClearing, ledger.OrderRevenue, c.AmountMinor)
+	if refusal != nil {
+		return decision, refusal
+	}
+	return withdraw(decision, after, now)
 }
 
 // CaptureFailed tells that the held money cannot be taken, for instance since the hold has expired. Whatever is still held is

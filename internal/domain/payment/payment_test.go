@@ -41,7 +41,7 @@ func (r rows) do(t *testing.T, c domain.Command) string {
 			if version := after.Version - 1; before == nil && version != 0 || before != nil && version != before.Version {
 				t.Errorf("version %d follows on %v", after.Version, before)
 			}
-			if change.Event != EventStatusChanged {
+			if change.Event != EventStatusChanged && change.Event != EventDisputed {
 				t.Errorf("a change without an event: %+v", change)
 			}
 			told = append(told, after.Status.String())

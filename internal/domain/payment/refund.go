@@ -22,7 +22,7 @@ type Refund struct {
 	Reason      string
 }
 
-// Decide implements domain.Command. Pending refunds count as given back.
+// Decide implements domain.Command. Pending refunds and disputed amounts count as given back.
 func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	p, refusal := c.find(states)
 	if refusal != nil {
@@ -31,7 +31,7 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if p.Status != state.PaymentCaptured && p.Status != state.PaymentPartiallyRefunded {
 		return domain.Decision{}, illegal(p, "refunded", "CAPTURED or PARTIALLY_REFUNDED")
 	}
-	rest := p.CapturedMinor - p.RefundedMinor - p.RefundPendingMinor
+	rest := Refundable(p)
 	amount := c.AmountMinor
 	if c.Rest {
 		amount = rest
@@ -40,7 +40,7 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	}
 	if amount > rest || rest == 0 {
 		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",
-			"%d minor units of %s can still be refunded; pending refunds count", rest, p.Currency).
+			"%d minor units of %s can still be refunded; pending refunds and disputes count", rest, p.Currency).
 			With("refundable_minor", strconv.FormatInt(rest, 10))
 	}
 	if len(p.Refunds) >= RefundLimit {
@@ -89,7 +89,7 @@ func (c RefundSettled) Decide(states domain.States, now time.Time) (domain.Decis
 	after.RefundPendingMinor -= refund.AmountMinor
 	if !c.Succeeded {
 		after.Refunds[c.Number-1].State = state.RefundFailed
-		return became(p, after, c.Reason), nil
+		return withdraw(became(p, after, c.Reason), after, now)
 	}
 	after.Refunds[c.Number-1].State = state.RefundSucceeded
 	after.RefundedMinor += refund.AmountMinor
@@ -100,4 +100,49 @@ func (c RefundSettled) Decide(states domain.States, now time.Time) (domain.Decis
 	decision := became(p, after, "")
 	return book(decision, p, now, "payment.refund", "refund/"+strconv.Itoa(c.Number),
 		ledger.OrderRevenue, ledger.GatewayClearing, refund.AmountMinor)
+}
+
+// ReasonReturned is the reason of the event of a refund that came back.
+const ReasonReturned = "REFUND_RETURNED"
+
+// Succeeded answers the refund when it has succeeded.
+func Succeeded(p *state.Payment, number int) (state.Refund, bool) {
+	if p == nil || number < 1 || number > len(p.Refunds) {
+		return state.Refund{}, false
+	}
+	refund := p.Refunds[number-1]
+	return refund, refund.State == state.RefundSucceeded
+}
+
+// RefundReturned tells that a refund failed after it had succeeded, for instance since the payer's bank sent the money back: the shop
+// has it again. Each refund comes back once.
+type RefundReturned struct {
+	Name
+	Number int
+}
+
+// Decide implements domain.Command.
+func (c RefundReturned) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	p, refusal := c.find(states)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	refund, succeeded := Succeeded(p, c.Number)
+	if !succeeded {
+		return domain.Decision{Answer: p.Ref()}, nil
+	}
+	after := next(p, now)
+	after.Refunds = slices.Clone(p.Refunds)
+	after.Refunds[c.Number-1].State = state.RefundFailed
+	after.RefundedMinor -= refund.AmountMinor
+	after.Status = state.PaymentPartiallyRefunded
+	if after.RefundedMinor == 0 {
+		after.Status = state.PaymentCaptured
+	}
+	decision, refusal := book(became(p, after, ReasonReturned), p, now, "payment.refund_returned",
+		"refund/"+strconv.Itoa(c.Number)+"/returned", ledger.GatewayClearing, ledger.OrderRevenue, refund.AmountMinor)
+	if refusal != nil {
+		return decision, refusal
+	}
+	return withdraw(decision, after, now)
 }

@@ -2,7 +2,8 @@
 // credentials: its signature is what counts (requirements S-5, X-6).
 //
 // A callback is answered with 2xx when its outcomes are in hands that keep them until they are stored. Should the process die before,
-// the gateway is asked about the call, so nothing is lost by the answer; with any other answer the gateway comes again. A callback
+// the gateway is asked about the call, so nothing is lost by the answer; with any other answer the gateway comes again. What nobody
+// would ask about, a dispute or a refund that comes back, is stored before the answer. A callback
 // that has been taken is known by its webhook-id for a while and has no effect then. That is a short cut: outcomes are decided by
 // state and take effect once, however often they are told.
 package webhook
@@ -35,6 +36,8 @@ type Options struct {
 	Receivers map[string]gateway.Receiver // by the gateway's name
 	// Take keeps an outcome; nil where this process calls no gateways, and callbacks must go to one that does.
 	Take gateway.Callback
+	// Dispute stores what is told of a dispute; nil as Take is.
+	Dispute gateway.DisputeTaker
 
 	Clock       clock.Clock   // for the age of signatures
 	BodyLimit   int64         // bytes; 64 KiB
@@ -138,7 +141,7 @@ func (h *Handler) take(ctx context.Context, m message, outcomes []gateway.Outcom
 		return nil
 	}
 	for _, outcome := range outcomes {
-		if err := h.options.Take(ctx, outcome.Tenant, outcome.Key, outcome.Answer); err != nil {
+		if err := h.takeOne(ctx, m.gateway, outcome); err != nil {
 			h.options.Log.Warn("a callback is not taken", "gateway", m.gateway, "effect", outcome.Key, "cause", err)
 			return &refusal{http.StatusServiceUnavailable, "UNAVAILABLE", "the outcome was not taken; send it again", true}
 		}
@@ -147,6 +150,15 @@ func (h *Handler) take(ctx context.Context, m message, outcomes []gateway.Outcom
 		h.taken.Add(m, struct{}{})
 	}
 	return nil
+}
+
+func (h *Handler) takeOne(ctx context.Context, name string, outcome gateway.Outcome) error {
+	if outcome.Dispute == nil {
+		return h.options.Take(ctx, outcome.Tenant, outcome.Key, outcome.Answer)
+	}
+	told := *outcome.Dispute
+	told.Provider = name
+	return h.options.Dispute(ctx, told)
 }
 
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {

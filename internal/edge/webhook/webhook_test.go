@@ -76,3 +76,40 @@ func TestCallbacks(t *testing.T) {
 		t.Errorf("without workers: %d", got)
 	}
 }
+
+// disputes tells of a dispute whatever the body says.
+type disputes struct{}
+
+func (disputes) Receive(http.Header, []byte, time.Time) ([]gateway.Outcome, error) {
+	return []gateway.Outcome{{Dispute: &gateway.Dispute{ID: "dp_1", Provider: "what the body says"}}}, nil
+}
+
+// A dispute is answered with 2xx when it is stored, and is of the gateway that was called, whatever it says itself.
+func TestDisputesAreStoredFirst(t *testing.T) {
+	t.Parallel()
+	stored, failing := []gateway.Dispute{}, true
+	h := New(Options{
+		Receivers: map[string]gateway.Receiver{"acme": disputes{}},
+		Take:      func(context.Context, string, string, gateway.Answer) error { return nil },
+		Dispute: func(_ context.Context, d gateway.Dispute) error {
+			if failing {
+				return errors.New("the store is away")
+			}
+			stored = append(stored, d)
+			return nil
+		},
+	})
+	for _, want := range []int{503, 503, 204, 204} {
+		failing = want != 204
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, Prefix+"acme", strings.NewReader("x"))
+		r.Header.Set(HeaderID, "1")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("answered %d, want %d", w.Code, want)
+		}
+	}
+	if len(stored) != 1 || stored[0].Provider != "acme" {
+		t.Errorf("stored %+v", stored)
+	}
+}

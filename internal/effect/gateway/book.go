@@ -33,9 +33,10 @@ func parseExternalID(text string) (digest, bool) {
 // Codes of an entry's operation and of its result; strings would cost memory.
 var (
 	operations = []string{KindHold, KindCapture, KindVoid, KindRefund}
-	results    = []string{resultSucceeded, resultDeclined, resultLost}
+	results    = []string{resultSucceeded, resultDeclined, resultLost, resultReturned}
 	reasons    = []string{"", reasonFunds, reasonToken, reasonNoHold, reasonVoided, reasonCaptured, reasonExceedsHold,
-		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused}
+		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused,
+		reasonDisputed, reasonReturned}
 )
 
 // Reasons of refusals.
@@ -50,6 +51,8 @@ const (
 	reasonNotCaptured     = "not_captured"
 	reasonExceedsCaptured = "exceeds_captured"
 	reasonRefused         = "do_not_honor"
+	reasonDisputed        = "charge_disputed"
+	reasonReturned        = "returned_by_bank"
 )
 
 func code(names []string, name string) uint8 { return uint8(max(slices.Index(names, name), 0)) } //nolint:gosec // few
@@ -61,12 +64,15 @@ type entry struct {
 	due       int64
 	captured  int64 // of a hold, from here on
 	refunded  int64
+	disputed  int64 // withdrawn, for good or not
 	currency  [3]byte
 	operation uint8
 	result    uint8
 	reason    uint8
 	token     uint8
 	voided    bool
+	contested bool // was disputed
+	returned  bool // a refund came back
 }
 
 func (e entry) is(operation, result string) bool {
@@ -79,9 +85,14 @@ type book struct {
 	young, old map[digest]entry
 	limit      int  // of a generation
 	forgetful  bool // something is in the journal that is not in the book
+	aftermath
 }
 
-func newBook(limit int) *book { return &book{young: map[digest]entry{}, limit: max(limit/2, 1)} }
+func newBook(limit int) *book {
+	return &book{
+		young: map[digest]entry{}, limit: max(limit/2, 1), aftermath: aftermath{untold: map[string]record{}, open: map[string]record{}},
+	}
+}
 
 func (b *book) find(key digest) (entry, bool) {
 	if e, found := b.young[key]; found {
@@ -101,6 +112,9 @@ func (b *book) put(key digest, e entry) {
 
 // apply takes a record of the journal over. The records of an operation come in order.
 func (b *book) apply(r *record) {
+	if b.aftermath.apply(b, r) {
+		return
+	}
 	key := digestOf(r.Tenant, r.Key)
 	e := entry{
 		amount: r.Amount, due: r.Due, operation: code(operations, r.Operation), result: code(results, r.Result),
@@ -135,6 +149,8 @@ func refusal(operation string, hold entry, found bool, request Request) string {
 		return reasonNotCaptured
 	case operation == KindRefund && hold.refunded+request.AmountMinor > hold.captured:
 		return reasonExceedsCaptured
+	case operation == KindRefund && hold.refunded+hold.disputed+request.AmountMinor > hold.captured:
+		return reasonDisputed
 	case operation == KindRefund:
 		return ""
 	case hold.voided:

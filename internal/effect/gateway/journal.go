@@ -24,13 +24,15 @@ type record struct {
 	Amount    int64  `json:"amount_minor"`
 	Result    string `json:"result"`
 	Reason    string `json:"reason,omitempty"`
+	Fee       int64  `json:"fee_minor,omitempty"` // of disputes
 }
 
 // Results of an operation.
 const (
 	resultSucceeded = "succeeded"
 	resultDeclined  = "declined"
-	resultLost      = "lost" // never carried out: TokenUnknown
+	resultLost      = "lost"     // never carried out: TokenUnknown
+	resultReturned  = "returned" // succeeded, and failed later
 )
 
 // journal is the simulator's file: one JSON document a line, only ever appended to, shared by all simulators on the machine.

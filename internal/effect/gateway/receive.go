@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Outcome is what a callback tells of one call.
+// Outcome is what a callback tells of one call, or of a dispute.
 type Outcome struct {
 	Tenant, Key string
 	Answer      Answer
+	Dispute     *Dispute // when it is set, the others are not
 }
 
 // Receiver reads the callbacks that a gateway sends by HTTP. Its method is called by many goroutines at once.

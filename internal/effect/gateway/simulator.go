@@ -18,16 +18,18 @@ const SimulatorName = "sim"
 
 // SimulatorOptions configures a simulator. Zero values stand for the defaults.
 type SimulatorOptions struct {
-	Journal  string   // path of the file in which it remembers; several processes on one machine may share one
-	Callback Callback // takes the outcomes
+	Journal  string       // path of the file in which it remembers; several processes on one machine may share one
+	Callback Callback     // takes the outcomes
+	Dispute  DisputeTaker // takes what becomes of disputes
 	// Exclusive keeps the journal locked for as long as the simulator is open, which saves a lock and a read of what others
 	// have appended with each call. Other simulators wait for it to be closed.
 	Exclusive bool
 
-	Latency     time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
-	LateAfter   time.Duration // the same of TokenLate; 20 s
-	UnknownFor  time.Duration // how long Lookup says Pending of a call that TokenUnknown has lost; 2 s
-	RepeatAfter time.Duration // from the first callback of TokenDuplicate to the second; Latency
+	Latency      time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
+	LateAfter    time.Duration // the same of TokenLate; 20 s
+	DisputeAfter time.Duration // from a capture to its dispute, from there to its end, and from a refund to its return; 2 s
+	UnknownFor   time.Duration // how long Lookup says Pending of a call that TokenUnknown has lost; 2 s
+	RepeatAfter  time.Duration // from the first callback of TokenDuplicate to the second; Latency
 	// OvertakeAfter is from the callback of TokenEarly that overtakes the answer to the one behind later calls; 500 ms.
 	OvertakeAfter time.Duration
 	Deliveries    int   // callbacks under way at most; 64
@@ -40,13 +42,19 @@ type SimulatorOptions struct {
 	Schedule func(wait time.Duration, deliver func(ctx context.Context))
 }
 
+var errNoTaker = errors.New("gateway simulator: nobody takes disputes")
+
 func (o *SimulatorOptions) setDefaults() error {
 	if o.Journal == "" || o.Callback == nil {
 		return errors.New("gateway simulator: it needs a journal and a callback")
 	}
+	if o.Dispute == nil {
+		o.Dispute = func(context.Context, Dispute) error { return errNoTaker }
+	}
 	setDefault(&o.Latency, time.Millisecond)
 	o.Latency = max(o.Latency, 0)
 	setDefault(&o.LateAfter, 20*time.Second)
+	setDefault(&o.DisputeAfter, 2*time.Second)
 	setDefault(&o.UnknownFor, 2*time.Second)
 	setDefault(&o.RepeatAfter, o.Latency)
 	setDefault(&o.OvertakeAfter, 500*time.Millisecond)
@@ -100,6 +108,7 @@ func OpenSimulator(options SimulatorOptions) (*Simulator, error) {
 		s.post = startPost(options.Clock, options.Deliveries)
 		s.options.Schedule = s.post.schedule
 	}
+	s.resume()
 	return s, nil
 }
 
@@ -242,7 +251,7 @@ func (s *Simulator) answer(e entry) Answer {
 		return Answer{Status: Pending}
 	case results[e.result] == resultLost:
 		return Answer{Status: NotFound}
-	case results[e.result] == resultDeclined:
+	case results[e.result] == resultDeclined, results[e.result] == resultReturned:
 		answer.Status = Declined
 	case tokens[e.token] == TokenWrongAmount:
 		answer.AmountMinor++
@@ -260,7 +269,7 @@ func (s *Simulator) call(ctx context.Context, operation string, request Request,
 	var (
 		repeated *entry
 		done     entry
-		token    string
+		written  record
 	)
 	err := s.locked(func() error {
 		e, found, err := s.recall(request)
@@ -281,7 +290,7 @@ func (s *Simulator) call(ctx context.Context, operation string, request Request,
 		}
 		s.book.apply(&r)
 		done, _ = s.book.find(digestOf(request.Tenant, request.Key))
-		token = r.Token
+		written = r
 		return nil
 	})
 	switch {
@@ -290,7 +299,10 @@ func (s *Simulator) call(ctx context.Context, operation string, request Request,
 	case repeated != nil:
 		return s.repeat(operation, *repeated, request)
 	default:
-		return s.reply(ctx, request, done, token)
+		if written.Result == resultSucceeded {
+			s.follow(written)
+		}
+		return s.reply(ctx, request, done, written.Token)
 	}
 }
 

@@ -14,8 +14,12 @@ type Total struct {
 	Tenant, Payment, OrderID, Currency    string
 	Holds, Captures, Voids, Refunds       int
 	HeldMinor, CapturedMinor, VoidedMinor int64
-	RefundedMinor                         int64
-	Declined                              int // holds
+	RefundedMinor                         int64 // and not returned
+	ReturnedMinor                         int64 // refunded, and returned later
+	DisputedMinor                         int64 // withdrawn for disputes that are open
+	LostMinor                             int64 // withdrawn for disputes that were lost
+	FeesMinor                             int64 // of disputes
+	Declined                              int   // holds
 	Refused                               int
 }
 
@@ -55,7 +59,13 @@ func ReadTotals(path string) ([]Total, error) {
 // add adds one record.
 func (t *Total) add(r *record) {
 	switch {
-	case r.Result == resultLost:
+	case r.Result == resultLost, r.Operation == opTold:
+	case r.Operation == opDispute:
+		t.addDispute(r)
+	case r.Result == resultReturned:
+		t.RefundedMinor -= r.Amount
+		t.ReturnedMinor += r.Amount
+	case r.Result == resultDeclined && r.Reason == reasonDisputed: // nobody could know
 	case r.Result == resultDeclined && r.Operation == KindHold:
 		t.Declined++
 	case r.Result == resultDeclined:
@@ -72,5 +82,19 @@ func (t *Total) add(r *record) {
 	case r.Operation == KindRefund:
 		t.Refunds++
 		t.RefundedMinor += r.Amount
+	}
+}
+
+// addDispute adds a record of a dispute.
+func (t *Total) addDispute(r *record) {
+	switch r.Result {
+	case resultOpen:
+		t.DisputedMinor += r.Amount
+		t.FeesMinor += r.Fee
+	case resultWon:
+		t.DisputedMinor -= r.Amount
+	default:
+		t.DisputedMinor -= r.Amount
+		t.LostMinor += r.Amount
 	}
 }

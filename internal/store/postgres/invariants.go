@@ -23,13 +23,17 @@ type invariant struct {
 // half done, but not for that long.
 var settled = fmt.Sprintf("updated_at < (SELECT %s) - interval '%d seconds'", clockNow, int(store.Settling.Seconds()))
 
-// captures and refunds sum up the ledger by order; a capture credits the revenue and a refund debits it.
+// booked sums up the ledger by order: a capture credits the revenue, a refund debits it until it comes back, and what disputes have
+// withdrawn is debited to accounts of theirs.
 const booked = `(
 	SELECT t.tenant_id, t.order_id,
 		coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.capture' AND e.amount_minor > 0), 0) AS captured,
-		coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.refund' AND e.amount_minor > 0), 0) AS refunded
+		coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.refund' AND e.amount_minor > 0), 0)
+			- coalesce(sum(e.amount_minor) FILTER (WHERE t.kind = 'payment.refund_returned' AND e.amount_minor > 0), 0) AS refunded,
+		- coalesce(sum(e.amount_minor) FILTER (WHERE e.account LIKE 'account:disputes:%'), 0) AS disputed,
+		- coalesce(sum(e.amount_minor) FILTER (WHERE e.account LIKE 'account:order_chargebacks:%'), 0) AS charged_back
 	FROM ledger_transfers t JOIN ledger_entries e USING (tenant_id, transfer_id)
-	WHERE t.kind IN ('payment.capture', 'payment.refund')
+	WHERE t.kind LIKE 'payment.%'
 	GROUP BY t.tenant_id, t.order_id)`
 
 // held sums up the demand of reservations by item.
@@ -79,14 +83,35 @@ var invariants = []invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	{
-		holds: "What payments have captured and refunded is what the ledger says, and no more is or will be refunded than was captured.",
-		rows:  "SELECT count(*) FROM payments",
-		bad: `SELECT format('%s (%s) of %s: captured %s and booked %s, refunded %s and booked %s, refunds under way %s',
+		holds: "What payments have captured and refunded and lost by disputes is what the ledger says, and all that leaves them is no more " +
+			"than was captured.",
+		rows: "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s (%s) of %s: captured %s and booked %s, refunded %s and booked %s, refunds under way %s, disputed %s and ' ||
+				'booked %s, charged back %s and booked %s',
 				coalesce(p.payment_id, 'no payment'), coalesce(p.order_id, b.order_id), coalesce(p.tenant_id, b.tenant_id),
-				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0), p.refund_pending_minor)
+				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0), p.refund_pending_minor,
+				p.disputed_minor, coalesce(b.disputed, 0), p.charged_back_minor, coalesce(b.charged_back, 0))
 			FROM payments p FULL JOIN ` + booked + ` b ON p.tenant_id = b.tenant_id AND p.order_id = b.order_id
 			WHERE p.payment_id IS NULL OR p.captured_minor <> coalesce(b.captured, 0) OR p.refunded_minor <> coalesce(b.refunded, 0)
-				OR p.refunded_minor + p.refund_pending_minor > p.captured_minor`,
+				OR p.disputed_minor <> coalesce(b.disputed, 0) OR p.charged_back_minor <> coalesce(b.charged_back, 0)
+				OR p.refunded_minor + p.refund_pending_minor + p.disputed_minor + p.charged_back_minor > p.captured_minor`,
+	},
+	{
+		holds: "What payments have disputed and charged back is what their disputes say, and what their orders say.",
+		rows:  "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s of %s: disputed %s and by its disputes %s, charged back %s and by its disputes %s', p.payment_id, p.tenant_id,
+				p.disputed_minor, d.disputed, p.charged_back_minor, d.charged_back)
+			FROM payments p CROSS JOIN LATERAL (
+				SELECT coalesce(sum(booked_minor) FILTER (WHERE booked = 3), 0) AS disputed,
+					coalesce(sum(booked_minor) FILTER (WHERE booked = 5), 0) AS charged_back
+				FROM jsonb_to_recordset(coalesce(p.disputes, '[]')) AS j(booked smallint, booked_minor bigint)) d
+			WHERE (p.disputes IS NOT NULL OR p.disputed_minor > 0 OR p.charged_back_minor > 0)
+				AND (p.disputed_minor <> d.disputed OR p.charged_back_minor <> d.charged_back)
+			UNION ALL
+			SELECT format('%s of %s: disputed %s and by its payment %s, charged back %s and by its payment %s', o.order_id, o.tenant_id,
+				o.disputed_minor, coalesce(p.disputed_minor, 0), o.charged_back_minor, coalesce(p.charged_back_minor, 0))
+			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.payment_id = 'payment' || substr(o.order_id, 6)
+			WHERE o.disputed_minor <> coalesce(p.disputed_minor, 0) OR o.charged_back_minor <> coalesce(p.charged_back_minor, 0)`,
 	},
 	{
 		holds: "The amount of every order is the sum of its lines and adjustments, and every order has lines.",

@@ -129,6 +129,8 @@ func encodeOrder(set *rowset, o *state.Order) error {
 	set.time(o.CreatedAt)
 	set.time(o.UpdatedAt)
 	set.int64(o.Version)
+	set.int64(o.DisputedMinor)
+	set.int64(o.ChargedBackMinor)
 	return nil
 }
 
@@ -148,6 +150,7 @@ func decodeOrder(f *fields) (*state.Order, error) {
 	o.DeclineReason, o.CapturedMinor, o.RefundedMinor = f.text(), f.int64(), f.int64()
 	o.RefundPendingMinor, o.CancelRequested, o.ExpiresAt = f.int64(), f.bool(), f.time()
 	o.CreatedAt, o.UpdatedAt, o.Version = f.time(), f.time(), f.int64()
+	o.DisputedMinor, o.ChargedBackMinor = f.int64(), f.int64()
 	return o, nil
 }
 
@@ -225,7 +228,9 @@ func encodePayment(set *rowset, p *state.Payment) error {
 	set.int64(p.Version)
 	set.time(p.CreatedAt)
 	set.time(p.UpdatedAt)
-	return nil
+	set.int64(p.DisputedMinor)
+	set.int64(p.ChargedBackMinor)
+	return encodeJSON(set, len(p.Disputes), p.Disputes)
 }
 
 func decodePayment(f *fields) (*state.Payment, error) {
@@ -239,7 +244,8 @@ func decodePayment(f *fields) (*state.Payment, error) {
 		return nil, err
 	}
 	p.Version, p.CreatedAt, p.UpdatedAt = f.int64(), f.time(), f.time()
-	return p, nil
+	p.DisputedMinor, p.ChargedBackMinor = f.int64(), f.int64()
+	return p, decodeJSON(f, &p.Disputes)
 }
 
 func encodeEffect(set *rowset, e *state.Effect) error {

@@ -164,7 +164,7 @@ func (s *Store) Parked(ctx context.Context) ([]state.Ref, error) {
 		ref.Tenant = f.text()
 		ref.Kind, ref.ID = aggregate(f.text())
 		return ref, nil
-	}, "SELECT DISTINCT tenant_id, aggregate_id FROM dead_letters WHERE replayed_at IS NULL AND kind NOT IN ('effect', 'timer')")
+	}, "SELECT DISTINCT tenant_id, aggregate_id FROM dead_letters WHERE replayed_at IS NULL AND kind NOT IN ('effect', 'timer', 'dispute')")
 }
 
 // read runs a query of the views and decodes its rows.

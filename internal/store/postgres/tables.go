@@ -54,7 +54,7 @@ var (
 		{"client_reference", kindText}, {"metadata", kindJSON}, {"payment_status", kindInt2}, {"payment_token", kindText},
 		{"keep_on_decline", kindBool}, {"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
 		{"refund_pending_minor", kindInt8}, {"cancel_requested", kindBool}, {"expires_at", kindTime}, {"created_at", kindTime},
-		{"updated_at", kindTime}, {"version", kindInt8},
+		{"updated_at", kindTime}, {"version", kindInt8}, {"disputed_minor", kindInt8}, {"charged_back_minor", kindInt8},
 	}
 	lineFields = []field{
 		{"tenant_id", kindText}, {"order_id", kindText}, {"line_no", kindInt4}, {"sku", kindText}, {"quantity", kindInt4},
@@ -69,7 +69,8 @@ var (
 		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText}, {"attempt", kindInt4},
 		{"cancel_requested", kindBool}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
 		{"refund_pending_minor", kindInt8}, {"decline_reason", kindText}, {"refunds", kindJSON}, {"version", kindInt8},
-		{"created_at", kindTime}, {"updated_at", kindTime},
+		{"created_at", kindTime}, {"updated_at", kindTime}, {"disputed_minor", kindInt8}, {"charged_back_minor", kindInt8},
+		{"disputes", kindJSON},
 	}
 	effectFields = []field{
 		{"tenant_id", kindText}, {"effect_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"order_id", kindText},

@@ -249,5 +249,10 @@ func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 	}
 	letters, err := only(read(ctx, s, "open dead letters", func(f *fields) (int64, error) { return f.int64(), nil },
 		"SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL"))
-	return state.Levels{DeadLetters: letters, Effects: effects}, err
+	if err != nil {
+		return state.Levels{}, err
+	}
+	disputed, err := only(read(ctx, s, "disputed payments", func(f *fields) (int64, error) { return f.int64(), nil },
+		"SELECT count(*) FROM payments WHERE disputed_minor > 0"))
+	return state.Levels{DeadLetters: letters, Disputed: disputed, Effects: effects}, err
 }

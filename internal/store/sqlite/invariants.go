@@ -108,21 +108,25 @@ var invariants = []invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	{
-		sentence: "every payment has captured and refunded what the ledger says",
+		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
 		checked:  "SELECT count(*) FROM payments",
-		violated: `SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d', tenant_id, payment_id,
-				captured_minor, captured, refunded_minor, refunded) FROM (
-				SELECT p.tenant_id, p.payment_id, p.captured_minor, p.refunded_minor,
-					coalesce(sum(iif(t.kind = 'payment.capture', e.amount_minor, 0)), 0) AS captured,
-					coalesce(sum(iif(t.kind = 'payment.refund', -e.amount_minor, 0)), 0) AS refunded
+		violated: `SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d; disputed %d, in the ledger %d; ' ||
+				'charged back %d, in the ledger %d', tenant_id, payment_id, captured_minor, captured, refunded_minor, refunded,
+				disputed_minor, disputed, charged_back_minor, charged_back) FROM (
+				SELECT p.tenant_id, p.payment_id, p.captured_minor, p.refunded_minor, p.disputed_minor, p.charged_back_minor,
+					coalesce(sum(iif(e.account GLOB 'account:order_revenue:*' AND t.kind = 'payment.capture', e.amount_minor, 0)), 0) AS captured,
+					coalesce(sum(iif(e.account GLOB 'account:order_revenue:*' AND t.kind <> 'payment.capture', -e.amount_minor, 0)), 0) AS refunded,
+					coalesce(sum(iif(e.account GLOB 'account:disputes:*', -e.amount_minor, 0)), 0) AS disputed,
+					coalesce(sum(iif(e.account GLOB 'account:order_chargebacks:*', -e.amount_minor, 0)), 0) AS charged_back
 				FROM payments p LEFT JOIN ledger_transfers t ON t.transfer_id > 'transfer' || substr(p.payment_id, 8) || '/'
 						AND t.transfer_id < 'transfer' || substr(p.payment_id, 8) || '0' AND +t.tenant_id = p.tenant_id
-					LEFT JOIN ledger_entries e ON e.transfer_id = t.transfer_id AND e.tenant_id = t.tenant_id AND e.account = 'account:order_revenue:' || p.currency
+					LEFT JOIN ledger_entries e ON e.transfer_id = t.transfer_id AND e.tenant_id = t.tenant_id AND e.account IN (
+						'account:order_revenue:' || p.currency, 'account:disputes:' || p.currency, 'account:order_chargebacks:' || p.currency)
 				GROUP BY p.payment_id, p.tenant_id)
-			WHERE captured_minor <> captured OR refunded_minor <> refunded
+			WHERE captured_minor <> captured OR refunded_minor <> refunded OR disputed_minor <> disputed OR charged_back_minor <> charged_back
 			UNION ALL
 			SELECT format('%s %s: %s in the ledger, and there is no payment', t.tenant_id, t.order_id, t.kind)
-			FROM ledger_transfers t WHERE t.kind IN ('payment.capture', 'payment.refund') AND NOT EXISTS (SELECT 1 FROM payments p
+			FROM ledger_transfers t WHERE t.kind GLOB 'payment.*' AND NOT EXISTS (SELECT 1 FROM payments p
 				WHERE p.payment_id = 'payment' || substr(t.order_id, 6) AND p.tenant_id = t.tenant_id)`,
 	},
 	{
@@ -136,15 +140,33 @@ var invariants = []invariant{
 				WHERE reservation_id <> 'reservation' || substr(order_id, 6)
 			UNION ALL
 			SELECT format('%s %s is of %s', tenant_id, transfer_id, order_id) FROM ledger_transfers
-				WHERE kind IN ('payment.capture', 'payment.refund') AND
+				WHERE kind GLOB 'payment.*' AND
 					substr(transfer_id, 1, length(order_id) + 4) <> 'transfer' || substr(order_id, 6) || '/'`,
 	},
 	{
-		sentence: "no payment refunds more than it captured",
+		sentence: "no payment refunds and loses by disputes more than it captured",
 		checked:  "SELECT count(*) FROM payments",
-		violated: `SELECT format('%s %s: captured %d, refunded %d, refunds pending %d', tenant_id, payment_id, captured_minor,
-				refunded_minor, refund_pending_minor)
-			FROM payments WHERE refunded_minor + refund_pending_minor > captured_minor`,
+		violated: `SELECT format('%s %s: captured %d, refunded %d, refunds pending %d, disputed %d, charged back %d', tenant_id, payment_id,
+				captured_minor, refunded_minor, refund_pending_minor, disputed_minor, charged_back_minor)
+			FROM payments WHERE refunded_minor + refund_pending_minor + disputed_minor + charged_back_minor > captured_minor`,
+	},
+	{
+		sentence: "every payment's disputed and charged back amounts are those of its disputes, and its order says the same",
+		checked:  "SELECT count(*) FROM payments",
+		violated: `SELECT format('%s %s: disputed %d, by its disputes %d; charged back %d, by its disputes %d', tenant_id, payment_id,
+				disputed_minor, disputed, charged_back_minor, charged_back) FROM (
+				SELECT p.tenant_id, p.payment_id, p.disputed_minor, p.charged_back_minor,
+					coalesce(sum(iif(d.value ->> 'booked' = 3, d.value ->> 'booked_minor', 0)), 0) AS disputed,
+					coalesce(sum(iif(d.value ->> 'booked' = 5, d.value ->> 'booked_minor', 0)), 0) AS charged_back
+				FROM payments p LEFT JOIN json_each(p.disputes) d
+				WHERE p.disputes IS NOT NULL OR p.disputed_minor > 0 OR p.charged_back_minor > 0
+				GROUP BY p.payment_id, p.tenant_id)
+			WHERE disputed_minor <> disputed OR charged_back_minor <> charged_back
+			UNION ALL
+			SELECT format('%s %s: disputed %d, its payment %d; charged back %d, its payment %d', o.tenant_id, o.order_id, o.disputed_minor,
+				coalesce(p.disputed_minor, 0), o.charged_back_minor, coalesce(p.charged_back_minor, 0))
+			FROM orders o LEFT JOIN payments p ON p.payment_id = 'payment' || substr(o.order_id, 6) AND p.tenant_id = o.tenant_id
+			WHERE o.disputed_minor <> coalesce(p.disputed_minor, 0) OR o.charged_back_minor <> coalesce(p.charged_back_minor, 0)`,
 	},
 	{
 		sentence: "every order has lines, and its amount is the sum of its lines and adjustments",

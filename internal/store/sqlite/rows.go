@@ -50,7 +50,8 @@ var tables = [kinds]table{
 		name: "orders",
 		columns: "tenant_id, order_id, customer_id, status, status_reason, status_detail, currency, amount_minor, adjustments, " +
 			"client_reference, metadata, payment_status, payment_token, keep_on_decline, decline_reason, captured_minor, " +
-			"refunded_minor, refund_pending_minor, cancel_requested, expires_at_us, created_at_us, updated_at_us, version",
+			"refunded_minor, refund_pending_minor, cancel_requested, expires_at_us, created_at_us, updated_at_us, version, " +
+			"disputed_minor, charged_back_minor",
 		fixed: []string{"customer_id", "currency", "created_at_us"},
 		bind:  bindOrder, scan: func(c *columns) state.Row { return scanOrder(c) },
 	},
@@ -64,7 +65,7 @@ var tables = [kinds]table{
 		name: "payments",
 		columns: "tenant_id, payment_id, order_id, status, currency, amount_minor, provider, external_id, token, attempt, " +
 			"cancel_requested, captured_minor, refunded_minor, refund_pending_minor, decline_reason, refunds, version, " +
-			"created_at_us, updated_at_us",
+			"created_at_us, updated_at_us, disputed_minor, charged_back_minor, disputes",
 		fixed: []string{"order_id", "created_at_us"},
 		bind:  bindPayment, scan: func(c *columns) state.Row { return scanPayment(c) },
 	},
@@ -125,6 +126,8 @@ func bindOrder(r *row, value state.Row) {
 	r.instant(o.CreatedAt)
 	r.instant(o.UpdatedAt)
 	r.integer(o.Version)
+	r.integer(o.DisputedMinor)
+	r.integer(o.ChargedBackMinor)
 }
 
 // scanOrder reads an order without its lines.
@@ -138,6 +141,7 @@ func scanOrder(c *columns) *state.Order {
 		DeclineReason: c.text(), CapturedMinor: c.integer(), RefundedMinor: c.integer(),
 		RefundPendingMinor: c.integer(), CancelRequested: c.flag(),
 		ExpiresAt: c.moment(), CreatedAt: c.instant(), UpdatedAt: c.instant(), Version: c.integer(),
+		DisputedMinor: c.integer(), ChargedBackMinor: c.integer(),
 	}
 }
 
@@ -181,6 +185,9 @@ func bindPayment(r *row, value state.Row) {
 	r.integer(p.Version)
 	r.instant(p.CreatedAt)
 	r.instant(p.UpdatedAt)
+	r.integer(p.DisputedMinor)
+	r.integer(p.ChargedBackMinor)
+	r.optional(listJSON(p.Disputes))
 }
 
 func scanPayment(c *columns) *state.Payment {
@@ -190,6 +197,7 @@ func scanPayment(c *columns) *state.Payment {
 		Attempt: small[int32](c), CancelRequested: c.flag(), CapturedMinor: c.integer(),
 		RefundedMinor: c.integer(), RefundPendingMinor: c.integer(), DeclineReason: c.text(),
 		Refunds: list[[]state.Refund](c), Version: c.integer(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
+		DisputedMinor: c.integer(), ChargedBackMinor: c.integer(), Disputes: list[[]state.Dispute](c),
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Store) SaveCursor(ctx context.Context, lease state.Lease, cursor state.
 // Parked implements reactor.Store.
 func (s *Store) Parked(ctx context.Context) ([]state.Ref, error) {
 	return collect(ctx, s, "parked", "SELECT DISTINCT tenant_id, aggregate_id FROM dead_letters "+
-		"WHERE replayed_at_us IS NULL AND kind NOT IN ('effect', 'timer')", nil,
+		"WHERE replayed_at_us IS NULL AND kind NOT IN ('effect', 'timer', 'dispute')", nil,
 		func(c *columns) state.Ref {
 			ref := state.Ref{Tenant: c.text(), ID: c.text()}
 			ref.Kind = kindOf(ref.ID)

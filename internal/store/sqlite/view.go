@@ -266,6 +266,13 @@ func (s *Store) Levels(ctx context.Context) (state.Levels, error) {
 		if err != nil {
 			return err
 		}
+		err = reader.query("SELECT count(*) FROM payments WHERE disputed_minor > 0", nil, func(c *columns) bool {
+			levels.Disputed = c.integer()
+			return false
+		})
+		if err != nil {
+			return err
+		}
 		return reader.query(openEffects, func(r *row) { r.integer(s.clock.microseconds()) }, func(c *columns) bool {
 			open := state.OpenEffects{Kind: c.text(), Count: c.integer()}
 			open.Oldest = time.Duration(c.integer()) * time.Microsecond

@@ -83,7 +83,7 @@ func (s *suite) wantSound(populated bool) {
 
 // world is a sound database with an order in each situation.
 type world struct {
-	pending, stuck, reserved, confirmed, canceled, compensated, refunded *state.Order
+	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed *state.Order
 }
 
 // shipment is the demand of every order of the world.
@@ -91,6 +91,9 @@ const (
 	worldSKU      = "SKU-1"
 	worldQuantity = 2
 	worldAmount   = 1460
+	worldReturned = 160 // refunded, and came back
+	worldOpen     = 700 // disputed
+	worldLost     = 300 // disputed and lost
 )
 
 // makeWorld stores a world, numbered.
@@ -120,7 +123,11 @@ func (s *suite) makeWorld() *world {
 	w.refunded = addOrder(changes, state.OrderRefunded)
 	addReservation(changes, w.refunded, state.ReservationSold)
 	addPayment(changes, w.refunded, worldAmount)
-	item.Reserved, item.Sold = worldQuantity, 2*worldQuantity
+	w.disputed = addOrder(changes, state.OrderConfirmed)
+	addReservation(changes, w.disputed, state.ReservationSold)
+	addPayment(changes, w.disputed, worldReturned)
+	addDisputes(changes, w.disputed)
+	item.Reserved, item.Sold = worldQuantity, 3*worldQuantity
 	s.addPlayer(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
@@ -190,6 +197,41 @@ func addPayment(changes *state.Changes, order *state.Order, refunded int64) {
 	}
 }
 
+// addDisputes has an order's refund come back, and adds two disputes of its payment: one is open, the other was lost and has cost a fee.
+func addDisputes(changes *state.Changes, order *state.Order) {
+	ref := state.Ref{Kind: state.KindPayment, Tenant: tenant, ID: id.Derive("payment", order.ID)}
+	at := slices.IndexFunc(changes.Rows, func(written state.Written) bool { return written.Row.Ref() == ref })
+	payment, isPayment := changes.Rows[at].Row.(*state.Payment)
+	if !isPayment {
+		panic("not a payment")
+	}
+	payment.Status, payment.RefundedMinor, payment.Refunds[0].State = state.PaymentCaptured, 0, state.RefundFailed
+	payment.DisputedMinor, payment.ChargedBackMinor = worldOpen, worldLost
+	payment.Disputes = []state.Dispute{
+		{
+			Number: 1, ExternalID: "dp_1", State: state.DisputeOpen, AmountMinor: worldOpen, AsOf: order.UpdatedAt, CreatedAt: order.UpdatedAt,
+			UpdatedAt: order.UpdatedAt, Booked: state.DisputeOpen, BookedMinor: worldOpen, Bookings: 1,
+		},
+		{
+			Number: 2, ExternalID: "dp_2", State: state.DisputeLost, AmountMinor: worldLost, FeeMinor: 15, AsOf: order.UpdatedAt,
+			CreatedAt: order.UpdatedAt, UpdatedAt: order.UpdatedAt, Booked: state.DisputeLost, BookedMinor: worldLost, Bookings: 3,
+		},
+	}
+	order.PaymentStatus, order.RefundedMinor = payment.Status, 0
+	order.DisputedMinor, order.ChargedBackMinor = worldOpen, worldLost
+	move := func(step, kind, from, to string, amount int64) {
+		transfer, _ := ledger.Move(ledger.Transfer{ // a constant above zero
+			Tenant: tenant, ID: id.Derive("transfer", order.ID) + step, Kind: kind, OrderID: order.ID, Currency: order.Currency, At: order.UpdatedAt,
+		}, from, to, amount)
+		changes.Transfers = append(changes.Transfers, transfer)
+	}
+	move("/refund/1/returned", "payment.refund_returned", ledger.GatewayClearing, ledger.OrderRevenue, worldReturned)
+	move("/dispute/1/1", "payment.dispute", ledger.Disputes, ledger.GatewayClearing, worldOpen)
+	move("/dispute/2/1", "payment.dispute", ledger.Disputes, ledger.GatewayClearing, worldLost)
+	move("/dispute/2/2", "payment.dispute_fee", ledger.GatewayFees, ledger.GatewayClearing, payment.Disputes[1].FeeMinor)
+	move("/dispute/2/3", "payment.dispute", ledger.Chargebacks, ledger.Disputes, worldLost)
+}
+
 // addRefusedCapture adds the payment of a canceled order whose capture was refused: what was held is being given up.
 func addRefusedCapture(changes *state.Changes, order *state.Order) {
 	payment := &state.Payment{
@@ -230,6 +272,7 @@ func confirmed(w *world) *state.Order   { return w.confirmed }
 func canceled(w *world) *state.Order    { return w.canceled }
 func compensated(w *world) *state.Order { return w.compensated }
 func refunded(w *world) *state.Order    { return w.refunded }
+func disputed(w *world) *state.Order    { return w.disputed }
 func sku(*world) string                 { return worldSKU }
 func player(*world) string              { return worldPlayer }
 func house(*world) string               { return worldHouse }
@@ -297,6 +340,20 @@ var plants = []plant{
 		sql: `UPDATE payments SET order_id = 'order:else' WHERE payment_id = '$id'`},
 	{name: "more refunds than captured", about: derived("payment", confirmed),
 		sql: `UPDATE payments SET refund_pending_minor = captured_minor + 1 WHERE payment_id = '$id'`},
+	{name: "disputed, but not in the ledger", about: derived("payment", disputed),
+		sql: `UPDATE payments SET disputed_minor = disputed_minor + 1 WHERE payment_id = '$id'`},
+	{name: "charged back, but not in the ledger", about: derived("payment", disputed),
+		sql: `UPDATE payments SET charged_back_minor = 0 WHERE payment_id = '$id'`},
+	{name: "a dispute in the ledger that no payment tells of", about: derived("payment", disputed),
+		sql: `UPDATE payments SET disputed_minor = 0, charged_back_minor = 0, disputes = NULL WHERE payment_id = '$id'`},
+	{name: "disputed without a dispute", about: derived("payment", disputed),
+		sql: `UPDATE payments SET disputes = NULL WHERE payment_id = '$id'`},
+	{name: "disputed beyond what was captured", about: derived("payment", disputed),
+		sql: `UPDATE payments SET refund_pending_minor = 461 WHERE payment_id = '$id'`},
+	{name: "an order that says less disputed than its payment", about: orderOf(disputed),
+		sql: `UPDATE orders SET disputed_minor = 0 WHERE order_id = '$id'`},
+	{name: "a returned refund that is missing in the ledger", about: derived("transfer", disputed), mention: "payment:", elsewhere: true,
+		sql: `DELETE FROM ledger_entries WHERE transfer_id = '$id/refund/1/returned'`},
 	{name: "an amount that is not the sum", about: orderOf(pending),
 		sql: `UPDATE orders SET amount_minor = amount_minor + 1 WHERE order_id = '$id'`},
 	{name: "a line that is not in the sum", about: orderOf(pending),

@@ -94,6 +94,7 @@ func fullOrder(at time.Time) *state.Order {
 	order.ClientReference, order.Metadata = "ref/1", map[string]string{"a": "1", "": "", "ключ": "\"значение\""}
 	order.PaymentStatus, order.PaymentToken, order.KeepOnDecline = state.PaymentDeclined, "token-1", true
 	order.DeclineReason, order.CapturedMinor, order.RefundedMinor, order.RefundPendingMinor = "INSUFFICIENT_FUNDS", 30, 20, 10
+	order.DisputedMinor, order.ChargedBackMinor = 3, 4
 	order.CancelRequested, order.Version = true, 7
 	return order
 }
@@ -121,6 +122,18 @@ func samplePayment(order *state.Order) *state.Payment {
 		Refunds: []state.Refund{
 			{Number: 1, AmountMinor: 100, State: state.RefundSucceeded, Reason: "a \"reason\"", CreatedAt: order.UpdatedAt},
 			{Number: 2, AmountMinor: 60, State: state.RefundPending, CreatedAt: order.UpdatedAt.Add(time.Millisecond)},
+		},
+		DisputedMinor: 200, ChargedBackMinor: 300,
+		Disputes: []state.Dispute{
+			{
+				Number: 1, ExternalID: "dp_1", State: state.DisputeLost, AmountMinor: 300, FeeMinor: 15, Reason: "\"fraudulent\"",
+				DueBy: order.UpdatedAt.Add(time.Hour), AsOf: order.UpdatedAt, CreatedAt: order.UpdatedAt, UpdatedAt: order.UpdatedAt,
+				Booked: state.DisputeLost, BookedMinor: 300, Bookings: 3,
+			},
+			{
+				Number: 2, ExternalID: "dp_2", State: state.DisputeOpen, AmountMinor: 200, Currency: "USD", AsOf: order.UpdatedAt,
+				CreatedAt: order.UpdatedAt, UpdatedAt: order.UpdatedAt, Booked: state.DisputeOpen, BookedMinor: 200, Bookings: 1,
+			},
 		},
 		Version: 9, CreatedAt: order.UpdatedAt, UpdatedAt: order.UpdatedAt.Add(time.Second),
 	}

@@ -295,8 +295,9 @@ func testParked(s *suite) {
 	ofPayment := sampleDeadLetter(order, at)
 	ofPayment.AggregateID = payment.ID
 	ofCall, ofTimer := sampleDeadLetter(sampleOrder(at), at), sampleDeadLetter(sampleOrder(at), at) // they park nothing
-	ofCall.Kind, ofTimer.Kind = "effect", "timer"
-	s.put(insert(newBatch(), open, double, replayed, ofPayment, ofCall, ofTimer))
+	ofDispute := sampleDeadLetter(sampleOrder(at), at)                                              // nor does this
+	ofCall.Kind, ofTimer.Kind, ofDispute.Kind = "effect", "timer", "dispute"
+	s.put(insert(newBatch(), open, double, replayed, ofPayment, ofCall, ofTimer, ofDispute))
 	parked := func(want ...state.Ref) {
 		s.Helper()
 		got, err := s.store.Parked(s.context())
@@ -340,11 +341,14 @@ func testLevels(s *suite) {
 		mails[i].Kind, mails[i].AggregateID = "notification.email", n.ID
 	}
 	later.DueAt, due.DueAt = recently().Add(time.Hour), at
-	s.put(insert(newBatch(), capture, open, younger, failed, done, waiting, replayed, later, due, mails[0], mails[1]))
+	disputed, decided := samplePayment(order), samplePayment(sampleOrder(at))
+	decided.DisputedMinor = 0
+	s.put(insert(newBatch(), capture, open, younger, failed, done, waiting, replayed, later, due, mails[0], mails[1], disputed, decided))
 	before := recently()
 	levels, err = s.store.Levels(s.context())
 	s.must(err)
 	s.same("open dead letters", levels.DeadLetters, int64(1))
+	s.same("disputed payments", levels.Disputed, int64(1))
 	slices.SortFunc(levels.Effects, func(a, b state.OpenEffects) int { return strings.Compare(a.Kind, b.Kind) })
 	counts := map[string]int64{}
 	for _, effects := range levels.Effects {

@@ -1,10 +1,13 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // Headers of a request.
@@ -56,8 +59,67 @@ type Event struct {
 	Data      Told   `json:"data"`
 }
 
-// EventSettled is the type of callbacks that bring the outcome of a call.
+// EventSettled is the type of callbacks that bring the outcome of a call; a refund that was told as succeeded may be told as declined later.
 const EventSettled = "call.settled"
+
+// EventDispute is the type of callbacks that tell where a dispute stands.
+const EventDispute = "payment.dispute"
+
+// DisputeEvent is the body of a callback about a dispute.
+type DisputeEvent struct {
+	Type      string  `json:"type"` // EventDispute
+	Timestamp string  `json:"timestamp"`
+	Data      Dispute `json:"data"`
+}
+
+// Dispute is what the gateway says of a dispute. A fee that is absent is not known.
+type Dispute struct {
+	Tenant      string    `json:"tenant"`
+	OrderID     string    `json:"order_id"`
+	ExternalID  string    `json:"external_id"`
+	ID          string    `json:"dispute_id"`
+	State       string    `json:"state"` // "inquiry", "inquiry_closed", "open", "won" or "lost"
+	Currency    string    `json:"currency"`
+	AmountMinor int64     `json:"amount_minor"`
+	FeeMinor    *int64    `json:"fee_minor,omitempty"`
+	Reason      string    `json:"reason,omitempty"`
+	DueBy       time.Time `json:"due_by,omitzero"`
+	AsOf        time.Time `json:"as_of"`
+}
+
+// disputeStates are the names of the states, each in its place.
+var disputeStates = []string{
+	state.DisputeInquiry: "inquiry", state.DisputeInquiryClosed: "inquiry_closed", state.DisputeOpen: "open", state.DisputeWon: "won",
+	state.DisputeLost: "lost",
+}
+
+// TellDispute writes what is said of a dispute.
+func TellDispute(d gateway.Dispute) Dispute {
+	told := Dispute{
+		Tenant: d.Tenant, OrderID: d.OrderID, ExternalID: d.ExternalID, ID: d.ID, State: disputeStates[d.State], Currency: d.Currency,
+		AmountMinor: d.AmountMinor, Reason: d.Reason, DueBy: d.DueBy, AsOf: d.AsOf,
+	}
+	if d.FeeTold {
+		told.FeeMinor = &d.FeeMinor
+	}
+	return told
+}
+
+// dispute reads what is said of a dispute.
+func (d *Dispute) dispute() (gateway.Dispute, error) {
+	at := slices.Index(disputeStates, d.State)
+	if at <= int(state.DisputeNone) || d.Tenant == "" || d.OrderID == "" || d.ID == "" || d.AmountMinor <= 0 || d.AsOf.IsZero() {
+		return gateway.Dispute{}, errors.New("the callback names no dispute, no payment, no state, no amount above zero, or no time")
+	}
+	read := gateway.Dispute{
+		Tenant: d.Tenant, OrderID: d.OrderID, ExternalID: d.ExternalID, ID: d.ID, State: state.DisputeState(at), Currency: d.Currency, //nolint:gosec // few
+		AmountMinor: d.AmountMinor, Reason: d.Reason, DueBy: d.DueBy.UTC().Truncate(time.Microsecond), AsOf: d.AsOf.UTC().Truncate(time.Microsecond),
+	}
+	if d.FeeMinor != nil {
+		read.FeeMinor, read.FeeTold = *d.FeeMinor, true
+	}
+	return read, nil
+}
 
 // Refused is the body of an answer that is none: the request was refused, and nothing was done.
 type Refused struct {

@@ -66,7 +66,11 @@ func (r *receiver) Receive(header http.Header, body []byte, now time.Time) ([]ga
 	if err := json.Unmarshal(body, &event); err != nil {
 		return nil, fmt.Errorf("the callback is no event: %w", err)
 	}
-	if event.Type != EventSettled {
+	switch event.Type {
+	case EventSettled:
+	case EventDispute:
+		return receiveDispute(body)
+	default:
 		return nil, nil
 	}
 	answer, err := event.Data.answer()
@@ -77,4 +81,16 @@ func (r *receiver) Receive(header http.Header, body []byte, now time.Time) ([]ga
 		return nil, errors.New("the callback names no call, or no outcome")
 	}
 	return []gateway.Outcome{{Tenant: event.Data.Tenant, Key: event.Data.Key, Answer: answer}}, nil
+}
+
+func receiveDispute(body []byte) ([]gateway.Outcome, error) {
+	var event DisputeEvent
+	if err := json.Unmarshal(body, &event); err != nil {
+		return nil, fmt.Errorf("the callback is no event of a dispute: %w", err)
+	}
+	told, err := event.Data.dispute()
+	if err != nil {
+		return nil, err
+	}
+	return []gateway.Outcome{{Dispute: &told}}, nil
 }

@@ -21,6 +21,10 @@ type Total struct {
 	CapturedMinor int64  `json:"captured_minor"`
 	VoidedMinor   int64  `json:"voided_minor"`
 	RefundedMinor int64  `json:"refunded_minor"`
+	ReturnedMinor int64  `json:"returned_minor"` // refunded, and returned later
+	DisputedMinor int64  `json:"disputed_minor"` // withdrawn for disputes that are open
+	LostMinor     int64  `json:"lost_minor"`     // withdrawn for disputes that were lost
+	FeesMinor     int64  `json:"fees_minor"`     // of disputes
 }
 
 // TellTotals writes totals.
@@ -30,6 +34,7 @@ func TellTotals(totals []gateway.Total) []Total {
 		told[i] = Total{
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
+			ReturnedMinor: t.ReturnedMinor, DisputedMinor: t.DisputedMinor, LostMinor: t.LostMinor, FeesMinor: t.FeesMinor,
 		}
 	}
 	return told
@@ -61,6 +66,7 @@ func (g *Gateway) Totals(ctx context.Context) ([]gateway.Total, error) {
 		totals[i] = gateway.Total{
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
+			ReturnedMinor: t.ReturnedMinor, DisputedMinor: t.DisputedMinor, LostMinor: t.LostMinor, FeesMinor: t.FeesMinor,
 		}
 	}
 	return totals, nil

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,8 +89,7 @@ func (c *courier) send(_ context.Context, tenant, key string, told gateway.Answe
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(tenant + "\x00" + key))
-	messageID := "msg_" + hex.EncodeToString(sum[:16])
+	messageID := named(tenant, key, data.Status) // a refund that comes back is another message
 	c.group.Go(func() {
 		err := failsafe.With[any](c.again).WithContext(c.working).Run(func() error { return c.deliver(messageID, body) })
 		if err != nil {
@@ -97,6 +97,26 @@ func (c *courier) send(_ context.Context, tenant, key string, told gateway.Answe
 		}
 	})
 	return nil
+}
+
+// dispute implements gateway.DisputeTaker: it is taken when it was answered with 2xx.
+func (c *courier) dispute(ctx context.Context, d gateway.Dispute) error {
+	event := remote.DisputeEvent{Type: remote.EventDispute, Timestamp: time.Now().UTC().Format(time.RFC3339Nano), Data: remote.TellDispute(d)}
+	body, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	if err := c.deliver(named(d.Tenant, d.ID, event.Data.State), body); err != nil {
+		c.log.Debug("what becomes of a dispute was not taken, and is told again", "dispute", d.ID, "cause", err)
+		return err
+	}
+	return ctx.Err()
+}
+
+// named is the id of a message: the same for the same content.
+func named(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
 // deliver sends a callback once. Each time has a signature of its own, since a signature is good for some minutes only.

@@ -34,6 +34,7 @@ type Options struct {
 	APIKey      string        // asked of callers; nobody is asked when empty
 	Delay       time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
 	Late        time.Duration // the same of late callbacks; 20 s
+	Dispute     time.Duration // from a capture to its dispute, from there to its end, and from a refund to its return; 2 s
 	Logger      *slog.Logger
 }
 
@@ -67,7 +68,7 @@ func Open(options Options) (*Server, error) {
 		mux: http.NewServeMux(),
 	}
 	s.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: s.journal, Callback: courier.send, Latency: options.Delay, LateAfter: options.Late,
+		Journal: s.journal, Callback: courier.send, Dispute: courier.dispute, DisputeAfter: options.Dispute, Latency: options.Delay, LateAfter: options.Late,
 	})
 	if err != nil {
 		courier.close()

@@ -77,7 +77,7 @@ func voidedAnswer(intent *sdk.PaymentIntent) gateway.Answer {
 	}
 }
 
-// refundAnswer is what a Refund says. One that succeeded may fail days later, when a bank sends the money back; that is not seen yet.
+// refundAnswer is what a Refund says. One that succeeded may fail days later, when a bank sends the money back: refund.failed tells.
 func refundAnswer(refund *sdk.Refund) gateway.Answer {
 	answer := gateway.Answer{Status: gateway.Pending, ExternalID: refund.ID}
 	answer.Currency, answer.AmountMinor = fromStripe(string(refund.Currency), refund.Amount)

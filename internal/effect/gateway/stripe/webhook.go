@@ -103,7 +103,7 @@ func signedAt(signature string) (at time.Time) {
 	return at
 }
 
-// read answers the outcome that an event tells of; false when it is about none of our calls.
+// read answers the outcome or the dispute that an event tells of; false when it is about none of our calls.
 func read(event sdk.Event) (gateway.Outcome, bool, error) {
 	switch event.Type {
 	case sdk.EventTypePaymentIntentAmountCapturableUpdated, sdk.EventTypePaymentIntentPaymentFailed, sdk.EventTypePaymentIntentCanceled:
@@ -116,6 +116,9 @@ func read(event sdk.Event) (gateway.Outcome, bool, error) {
 			return gateway.Outcome{}, false, unreadable(event)
 		}
 		return outcomeOf(refund.Metadata, metaRefund, refundAnswer(refund))
+	case sdk.EventTypeChargeDisputeCreated, sdk.EventTypeChargeDisputeUpdated, sdk.EventTypeChargeDisputeClosed,
+		sdk.EventTypeChargeDisputeFundsWithdrawn, sdk.EventTypeChargeDisputeFundsReinstated:
+		return disputeOutcome(event)
 	default: // charge.refunded among them: the refund's own events say it with our key
 		return gateway.Outcome{}, false, nil
 	}
