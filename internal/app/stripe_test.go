@@ -45,8 +45,18 @@ func stripeToConfirmed(t *testing.T, server *running, account *stripetest.Accoun
 	if confirmed.Payment.CapturedMinor != 1000 {
 		t.Errorf("confirmed as %v", confirmed)
 	}
+	payment, err := server.payments.GetPayment(keyed(t, ""), &omsv1.GetPaymentRequest{OrderId: order.Id})
+	told := payment.GetPayment()
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case lost: // webhooks name the charge only
+	case confirmed.Payment.CardBrand != "visa" || confirmed.Payment.CardLastFour != "4242" || told.GetCardLastFour() != "4242",
+		!told.GetCaptureBefore().AsTime().After(time.Now()):
+		t.Errorf("the card, and until when it is held: %v, %v", confirmed.Payment, told)
+	}
 	account.RefundSlowly()
-	_, err := server.orders.RefundOrder(keyed(t, "refund"), &omsv1.RefundOrderRequest{
+	_, err = server.orders.RefundOrder(keyed(t, "refund"), &omsv1.RefundOrderRequest{
 		OrderId: order.Id, Amount: &omsv1.Money{Currency: "EUR", AmountMinor: 400},
 	})
 	if err != nil {

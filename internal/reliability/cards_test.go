@@ -179,7 +179,10 @@ func (w *world) plantByGRPC(t *testing.T) {
 			t.Errorf("after a kept decline: %v", got)
 		}
 	}
-	w.await(order.Id, confirmed)
+	paid := w.await(order.Id, confirmed).GetPayment()
+	if paid.GetCardBrand() != "amex" || paid.GetCardLastFour() != amexCard[len(amexCard)-4:] {
+		t.Errorf("paid with %q %q", paid.GetCardBrand(), paid.GetCardLastFour())
+	}
 	unpaid := w.reserve(draft("c", 1, "mug"))
 	for want, c := range map[string]*omsv1.Card{
 		card.ReasonNumber: cardOf(wrongCard), card.ReasonOld: {Number: goodCard, ExpMonth: 1, ExpYear: 2020, Cvv: cardCode[:3]},

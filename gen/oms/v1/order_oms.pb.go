@@ -101,6 +101,10 @@ func (x *OrderPayment) AppendJSON(b []byte) []byte {
 	b = codec.AppendInt(b, x.RefundPendingMinor)
 	b = append(b, `,"decline_reason":`...)
 	b = codec.AppendString(b, x.DeclineReason)
+	b = append(b, `,"card_brand":`...)
+	b = codec.AppendString(b, x.CardBrand)
+	b = append(b, `,"card_last_four":`...)
+	b = codec.AppendString(b, x.CardLastFour)
 	return append(b, '}')
 }
 
@@ -132,6 +136,14 @@ func (x *OrderPayment) DecodeJSON(r *codec.Reader) {
 		case "decline_reason":
 			if r.Enter("decline_reason", &seen, 5) {
 				x.DeclineReason = r.Text()
+			}
+		case "card_brand":
+			if r.Enter("card_brand", &seen, 6) {
+				x.CardBrand = r.Text()
+			}
+		case "card_last_four":
+			if r.Enter("card_last_four", &seen, 7) {
+				x.CardLastFour = r.Text()
 			}
 		default:
 			r.Unknown()

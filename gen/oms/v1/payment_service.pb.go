@@ -191,7 +191,13 @@ type Payment struct {
 	// The refunds, oldest first.
 	Refunds []*PaymentRefund `protobuf:"bytes,12,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	// Grows by one with every change.
-	Version       int64 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	// Brand of the payer's card, such as "visa"; empty where it is not known.
+	CardBrand string `protobuf:"bytes,14,opt,name=card_brand,json=cardBrand,proto3" json:"card_brand,omitempty"`
+	// Last four digits of the payer's card; never more of it is kept.
+	CardLastFour string `protobuf:"bytes,15,opt,name=card_last_four,json=cardLastFour,proto3" json:"card_last_four,omitempty"`
+	// When the gateway lets the hold go by itself; absent where it does not say. What is not captured by then is not captured any more.
+	CaptureBefore *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=capture_before,json=captureBefore,proto3" json:"capture_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,6 +321,27 @@ func (x *Payment) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Payment) GetCardBrand() string {
+	if x != nil {
+		return x.CardBrand
+	}
+	return ""
+}
+
+func (x *Payment) GetCardLastFour() string {
+	if x != nil {
+		return x.CardLastFour
+	}
+	return ""
+}
+
+func (x *Payment) GetCaptureBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CaptureBefore
+	}
+	return nil
 }
 
 // HoldRequest asks for a hold.
@@ -855,7 +882,7 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\x0e2\x13.oms.v1.RefundStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x129\n" +
 	"\n" +
-	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xd3\x03\n" +
+	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\xdb\x04\n" +
 	"\aPayment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12-\n" +
@@ -871,7 +898,11 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	" \x01(\x05R\aattempt\x12%\n" +
 	"\x0edecline_reason\x18\v \x01(\tR\rdeclineReason\x12/\n" +
 	"\arefunds\x18\f \x03(\v2\x15.oms.v1.PaymentRefundR\arefunds\x12\x18\n" +
-	"\aversion\x18\r \x01(\x03R\aversion\"\x85\x01\n" +
+	"\aversion\x18\r \x01(\x03R\aversion\x12\x1d\n" +
+	"\n" +
+	"card_brand\x18\x0e \x01(\tR\tcardBrand\x12$\n" +
+	"\x0ecard_last_four\x18\x0f \x01(\tR\fcardLastFour\x12A\n" +
+	"\x0ecapture_before\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\rcaptureBefore\"\x85\x01\n" +
 	"\vHoldRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x129\n" +
 	"\rpayment_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
@@ -952,27 +983,28 @@ var file_oms_v1_payment_service_proto_depIdxs = []int32{
 	14, // 2: oms.v1.Payment.status:type_name -> oms.v1.PaymentStatus
 	15, // 3: oms.v1.Payment.amount:type_name -> oms.v1.Money
 	1,  // 4: oms.v1.Payment.refunds:type_name -> oms.v1.PaymentRefund
-	2,  // 5: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
-	2,  // 6: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
-	15, // 7: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
-	2,  // 8: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
-	2,  // 9: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
-	2,  // 10: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
-	3,  // 11: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
-	5,  // 12: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
-	7,  // 13: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
-	9,  // 14: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
-	11, // 15: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
-	4,  // 16: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
-	6,  // 17: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
-	8,  // 18: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
-	10, // 19: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
-	12, // 20: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 5: oms.v1.Payment.capture_before:type_name -> google.protobuf.Timestamp
+	2,  // 6: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
+	2,  // 7: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
+	15, // 8: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
+	2,  // 9: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
+	2,  // 10: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
+	2,  // 11: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
+	3,  // 12: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
+	5,  // 13: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
+	7,  // 14: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
+	9,  // 15: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
+	11, // 16: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
+	4,  // 17: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
+	6,  // 18: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
+	8,  // 19: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
+	10, // 20: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
+	12, // 21: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_payment_service_proto_init() }

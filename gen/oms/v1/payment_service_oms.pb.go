@@ -102,6 +102,14 @@ func (x *Payment) AppendJSON(b []byte) []byte {
 	b = append(b, ']')
 	b = append(b, `,"version":`...)
 	b = codec.AppendInt(b, x.Version)
+	b = append(b, `,"card_brand":`...)
+	b = codec.AppendString(b, x.CardBrand)
+	b = append(b, `,"card_last_four":`...)
+	b = codec.AppendString(b, x.CardLastFour)
+	if x.CaptureBefore != nil {
+		b = append(b, `,"capture_before":`...)
+		b = codec.AppendTimestamp(b, x.CaptureBefore)
+	}
 	return append(b, '}')
 }
 
@@ -166,6 +174,18 @@ func (x *Payment) DecodeJSON(r *codec.Reader) {
 		case "version":
 			if r.Enter("version", &seen, 12) {
 				x.Version = r.Int64()
+			}
+		case "card_brand":
+			if r.Enter("card_brand", &seen, 13) {
+				x.CardBrand = r.Text()
+			}
+		case "card_last_four":
+			if r.Enter("card_last_four", &seen, 14) {
+				x.CardLastFour = r.Text()
+			}
+		case "capture_before":
+			if r.Enter("capture_before", &seen, 15) {
+				x.CaptureBefore = r.Timestamp()
 			}
 		default:
 			r.Unknown()

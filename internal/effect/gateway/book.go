@@ -35,7 +35,7 @@ var (
 	operations = []string{KindHold, KindCapture, KindVoid, KindRefund}
 	results    = []string{resultSucceeded, resultDeclined, resultLost}
 	reasons    = []string{"", reasonFunds, reasonToken, reasonNoHold, reasonVoided, reasonCaptured, reasonExceedsHold,
-		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused}
+		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused, reasonExpired}
 )
 
 // Reasons of refusals.
@@ -50,6 +50,7 @@ const (
 	reasonNotCaptured     = "not_captured"
 	reasonExceedsCaptured = "exceeds_captured"
 	reasonRefused         = "do_not_honor"
+	reasonExpired         = ReasonExpired
 )
 
 func code(names []string, name string) uint8 { return uint8(max(slices.Index(names, name), 0)) } //nolint:gosec // few
@@ -59,6 +60,7 @@ type entry struct {
 	hold      digest // the hold that it belongs to; its own for holds
 	amount    int64
 	due       int64
+	until     int64 // of a hold
 	captured  int64 // of a hold, from here on
 	refunded  int64
 	currency  [3]byte
@@ -103,7 +105,7 @@ func (b *book) put(key digest, e entry) {
 func (b *book) apply(r *record) {
 	key := digestOf(r.Tenant, r.Key)
 	e := entry{
-		amount: r.Amount, due: r.Due, operation: code(operations, r.Operation), result: code(results, r.Result),
+		amount: r.Amount, due: r.Due, until: r.Until, operation: code(operations, r.Operation), result: code(results, r.Result),
 		reason: code(reasons, r.Reason), token: code(tokens, r.Token),
 	}
 	copy(e.currency[:], r.Currency)
@@ -124,8 +126,11 @@ func (b *book) apply(r *record) {
 	b.put(e.hold, hold)
 }
 
-// refusal tells which of the gateway's rules an operation on a hold breaks; empty for none.
-func refusal(operation string, hold entry, found bool, request Request) string {
+// ReasonExpired refuses the capture of a hold that has gone by itself.
+const ReasonExpired = "hold_expired"
+
+// refusal tells which of the gateway's rules an operation on a hold breaks by now; empty for none.
+func refusal(operation string, hold entry, found bool, request Request, now int64) string {
 	switch {
 	case !found || !hold.is(KindHold, resultSucceeded):
 		return reasonNoHold
@@ -143,6 +148,8 @@ func refusal(operation string, hold entry, found bool, request Request) string {
 		return reasonCaptured
 	case request.AmountMinor > hold.amount:
 		return reasonExceedsHold
+	case operation == KindCapture && hold.until != 0 && now >= hold.until:
+		return reasonExpired
 	default:
 		return ""
 	}

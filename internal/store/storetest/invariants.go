@@ -300,6 +300,8 @@ var plants = []plant{
 		sql: `DELETE FROM dead_letters WHERE aggregate_id = '$id'`},
 	{name: "an unpaid order without its timer, and a letter of something else", about: orderOf(stuck),
 		sql: `UPDATE dead_letters SET kind = 'effect' WHERE aggregate_id = '$id'`},
+	{name: "a call given up in time, and nothing asks about it", about: derived("effect", confirmed),
+		sql: `UPDATE effects SET state = 3 WHERE order_id = (SELECT order_id FROM orders WHERE 'effect' || substr(order_id, 6) = '$id')`},
 	{name: "a call that nobody closed", about: derived("payment", refunded), mention: "effect:",
 		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
 }
