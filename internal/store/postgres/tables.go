@@ -49,7 +49,8 @@ var (
 		{"tenant_id", kindText}, {"order_id", kindText}, {"customer_id", kindText}, {"status", kindInt2}, {"status_reason", kindText},
 		{"status_detail", kindText}, {"currency", kindText}, {"amount_minor", kindInt8}, {"adjustments", kindJSON},
 		{"client_reference", kindText}, {"metadata", kindJSON}, {"payment_status", kindInt2}, {"payment_token", kindText},
-		{"card_brand", kindText}, {"card_last_four", kindText}, {"keep_on_decline", kindBool}, {"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"card_brand", kindText}, {"card_last_four", kindText}, {"keep_on_decline", kindBool},
+		{"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
 		{"refund_pending_minor", kindInt8}, {"cancel_requested", kindBool}, {"expires_at", kindTime}, {"created_at", kindTime},
 		{"updated_at", kindTime}, {"version", kindInt8},
 	}

@@ -50,7 +50,8 @@ type Account struct {
 func Open(t testing.TB) *Account {
 	t.Helper()
 	a := &Account{
-		Secret: "whsec_of_the_account", mock: Mock(t), kept: map[string]object{}, keys: map[string]object{}, window: 7 * 24 * time.Hour,
+		Secret: "whsec_of_the_account", //nolint:gosec // of nobody
+		mock:   Mock(t), kept: map[string]object{}, keys: map[string]object{}, window: 7 * 24 * time.Hour,
 	}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
@@ -174,12 +175,12 @@ func reply(w http.ResponseWriter, status int, body any) {
 
 // ask passes a request on to stripe-mock.
 func (a *Account) ask(r *http.Request, sent []byte) (status int, answer []byte) {
-	request, err := http.NewRequestWithContext(r.Context(), r.Method, a.mock+r.URL.RequestURI(), bytes.NewReader(sent))
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, a.mock+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:gosec // the mock of the test
 	if err != nil {
 		return http.StatusBadGateway, []byte(`{}`)
 	}
 	request.Header = r.Header.Clone()
-	response, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request) //nolint:gosec // as above
 	if err != nil {
 		return http.StatusBadGateway, []byte(`{}`)
 	}
@@ -206,7 +207,7 @@ func (a *Account) carryOut(path string, form url.Values, fixture object) (told o
 }
 
 // keep remembers an object with the metadata of a request.
-func (a *Account) keep(made object, form url.Values) object {
+func (a *Account) keep(made object, form url.Values) {
 	metadata := object{}
 	for name, values := range form {
 		if inner, is := strings.CutPrefix(name, "metadata["); is {
@@ -216,7 +217,6 @@ func (a *Account) keep(made object, form url.Values) object {
 	made["metadata"], made["created"] = metadata, time.Now().Unix()
 	id, _ := made["id"].(string)
 	a.kept[id], a.order = made, append(a.order, id)
-	return made
 }
 
 func (a *Account) hold(form url.Values, intent object) object {

@@ -16,7 +16,7 @@ import (
 var built = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
 	folder := filepath.Join(filepath.Dir(here), "../../../../../tools/stripemock")
-	out, err := exec.Command("go", "tool", "-C", folder, "-n", "stripe-mock").CombinedOutput()
+	out, err := exec.Command("go", "tool", "-C", folder, "-n", "stripe-mock").CombinedOutput() //nolint:gosec // ours
 	return strings.TrimSpace(string(out)), err
 })
 
@@ -27,7 +27,7 @@ func Mock(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("build stripe-mock: %v\n%s", err, program)
 	}
-	mock := exec.CommandContext(t.Context(), program, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
+	mock := exec.CommandContext(t.Context(), program, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0") //nolint:gosec // built above
 	out, err := mock.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
