@@ -227,7 +227,8 @@ func decodePayment(f *fields) (*state.Payment, error) {
 	p := &state.Payment{
 		Tenant: f.text(), ID: f.text(), OrderID: f.text(), Status: state.PaymentStatus(f.int16()), Currency: f.text(),
 		AmountMinor: f.int64(), Provider: f.text(), ExternalID: f.text(), Token: f.text(), Card: f.card(),
-		CaptureBefore: f.time(), Attempt: f.int32(), CancelRequested: f.bool(), CapturedMinor: f.int64(), RefundedMinor: f.int64(), RefundPendingMinor: f.int64(),
+		CaptureBefore: f.time(), Attempt: f.int32(), CancelRequested: f.bool(), CapturedMinor: f.int64(),
+		RefundedMinor: f.int64(), RefundPendingMinor: f.int64(),
 		DeclineReason: f.text(),
 	}
 	if err := decodeJSON(f, &p.Refunds); err != nil {

@@ -44,7 +44,8 @@ func (g *Gateway) List(ctx context.Context, listing gateway.Listing) ([]gateway.
 			_, err = asked(err)
 			return nil, err
 		}
-		if looked++; looked > listLimit {
+		looked++
+		if looked > listLimit {
 			return nil, gateway.Permanent(errors.New("stripe has too many payments of that time for one listing: ask for a shorter time"))
 		}
 		payment := intent.Metadata[metaPayment]

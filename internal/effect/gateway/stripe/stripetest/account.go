@@ -49,9 +49,8 @@ type Account struct {
 // Open opens an account until the test ends.
 func Open(t testing.TB) *Account {
 	t.Helper()
-	a := &Account{
-		Secret: "whsec_of_the_account", //nolint:gosec // of nobody
-		mock:   Mock(t), kept: map[string]object{}, keys: map[string]object{}, window: 7 * 24 * time.Hour,
+	a := &Account{ //nolint:gosec // a secret of nobody's
+		Secret: "whsec_of_the_account", mock: Mock(t), kept: map[string]object{}, keys: map[string]object{}, window: 7 * 24 * time.Hour,
 	}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
@@ -175,7 +174,7 @@ func reply(w http.ResponseWriter, status int, body any) {
 
 // ask passes a request on to stripe-mock.
 func (a *Account) ask(r *http.Request, sent []byte) (status int, answer []byte) {
-	request, err := http.NewRequestWithContext(r.Context(), r.Method, a.mock+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:gosec // the mock of the test
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, a.mock+r.URL.RequestURI(), bytes.NewReader(sent)) //nolint:gosec // the mock
 	if err != nil {
 		return http.StatusBadGateway, []byte(`{}`)
 	}
@@ -227,7 +226,7 @@ func (a *Account) hold(form url.Values, intent object) object {
 	if charge, is := intent["latest_charge"].(object); is {
 		charge["amount"], charge["currency"], charge["amount_refunded"] = amount, form.Get("currency"), 0
 		if details, is := charge["payment_method_details"].(object); is {
-			details["card"].(object)["capture_before"] = time.Now().Add(a.window).Unix() //nolint:forcetypeassert // the fixture's
+			details["card"].(object)["capture_before"] = time.Now().Add(a.window).Unix() //nolint:errcheck,forcetypeassert // the fixture's
 		}
 	}
 	a.keep(intent, form)
@@ -240,7 +239,7 @@ func (a *Account) capture(intent object, form url.Values) (told object, refused 
 		return nil, "payment_intent_unexpected_state"
 	}
 	intent["status"], intent["amount_capturable"], intent["amount_received"] = "succeeded", 0, number(form.Get("amount_to_capture"))
-	metadata := maps.Clone(intent["metadata"].(object)) //nolint:forcetypeassert // ours
+	metadata := maps.Clone(intent["metadata"].(object)) //nolint:errcheck,forcetypeassert // ours
 	metadata["oms_capture_key"] = form.Get("metadata[oms_capture_key]")
 	intent["metadata"] = metadata
 	a.tell("payment_intent.succeeded", intent)
@@ -267,7 +266,7 @@ func (a *Account) refund(form url.Values, refund object) (told object, refused s
 	}
 	refund["payment_intent"] = intent["id"]
 	if charge, is := intent["latest_charge"].(object); is {
-		charge["amount_refunded"] = charge["amount_refunded"].(int) + refund["amount"].(int) //nolint:forcetypeassert // ours
+		charge["amount_refunded"] = charge["amount_refunded"].(int) + refund["amount"].(int) //nolint:errcheck,forcetypeassert // ours
 	}
 	a.keep(refund, form)
 	a.tell("refund.created", refund)

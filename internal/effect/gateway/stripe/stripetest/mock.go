@@ -15,7 +15,7 @@ import (
 // built is stripe-mock, compiled once for all tests from the module that pins it.
 var built = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
-	folder := filepath.Join(filepath.Dir(here), "../../../../../tools/stripemock")
+	folder := filepath.Join(filepath.Dir(here), "..", "..", "..", "..", "..", "tools", "stripemock")
 	out, err := exec.Command("go", "tool", "-C", folder, "-n", "stripe-mock").CombinedOutput() //nolint:gosec // ours
 	return strings.TrimSpace(string(out)), err
 })
