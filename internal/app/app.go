@@ -29,6 +29,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/effect/gateway/stripe"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/feed"
+	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/message"
 	"github.com/seed-255eabaa/oms/internal/outbox"
@@ -55,6 +56,7 @@ type App struct {
 	exclusive *postgres.Exclusive         // right to the embedded bus; nil where nobody could take it
 	stripe    *stripe.Gateway             // nil without an account
 	receivers map[string]gateway.Receiver // of callbacks, by gateway
+	listers   map[string]gateway.Lister   // gateways that can list what they did
 	table     *table
 	pipeline  *pipeline.Pipeline
 	relay     *outbox.Relay
@@ -238,8 +240,10 @@ func (a *App) makeReactors() error {
 	a.timers, err = timer.New(timer.Options{
 		Store: a.store, Submit: a.submit, Logger: a.logger, KeyAge: a.config.IdempotencyRetention,
 		BatchAge: a.config.BatchRetention,
-		Fire:     map[string]timer.Fire{order.TimerExpire: a.table.expire, domain.TimerHoldExpire: a.table.expireHold},
-		End:      map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
+		Fire: map[string]timer.Fire{
+			order.TimerExpire: a.table.expire, flow.TimerCallExpires: a.table.expireCall, domain.TimerHoldExpire: a.table.expireHold,
+		},
+		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)

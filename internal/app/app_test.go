@@ -24,9 +24,11 @@ import (
 // running is a server in the test's process with its clients.
 type running struct {
 	*app.App
-	orders    omsv1.OrderServiceClient
-	inventory omsv1.InventoryServiceClient
-	config    config.Config
+	orders     omsv1.OrderServiceClient
+	inventory  omsv1.InventoryServiceClient
+	payments   omsv1.PaymentServiceClient
+	operations omsv1.OperationsServiceClient
+	config     config.Config
 }
 
 // start runs a server until the test ends.
@@ -68,8 +70,10 @@ func start(t *testing.T, change ...func(*config.Config)) *running {
 		}
 	}
 	_, public, internal, _ := a.Addresses()
+	inner := dial(t, internal)
 	return &running{App: a, config: c, orders: omsv1.NewOrderServiceClient(dial(t, public)),
-		inventory: omsv1.NewInventoryServiceClient(dial(t, internal))}
+		inventory: omsv1.NewInventoryServiceClient(inner), payments: omsv1.NewPaymentServiceClient(inner),
+		operations: omsv1.NewOperationsServiceClient(inner)}
 }
 
 func dial(t *testing.T, address string) *grpc.ClientConn {

@@ -22,9 +22,10 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 		return nil, fmt.Errorf("--gateways-file: %w", err)
 	}
 	gateways := map[string]gateway.Gateway{}
+	a.listers = map[string]gateway.Lister{}
 	a.receivers = map[string]gateway.Receiver{}
 	if a.stripe != nil { // also when it takes no new payments: it has old ones to capture and to refund
-		gateways[config.Stripe], a.receivers[config.Stripe] = a.stripe, a.stripe
+		gateways[config.Stripe], a.receivers[config.Stripe], a.listers[config.Stripe] = a.stripe, a.stripe, a.stripe
 	}
 	for _, g := range configured {
 		switch g.Kind {
@@ -33,13 +34,13 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 			if err != nil {
 				return nil, err
 			}
-			gateways[g.Name] = plantedGateway(simulator)
+			gateways[g.Name], a.listers[g.Name] = plantedGateway(simulator), simulator
 		case config.GatewayRemote:
 			opened, err := a.openRemote(g)
 			if err != nil {
 				return nil, err
 			}
-			gateways[g.Name], a.receivers[g.Name] = opened, opened
+			gateways[g.Name], a.receivers[g.Name], a.listers[g.Name] = opened, opened, opened
 		}
 	}
 	return gateways, nil

@@ -96,6 +96,17 @@ func (t *table) expire(ctx context.Context, timer state.Timer) (command.Command,
 	}, nil
 }
 
+// expireCall answers the command of the timer of a call that was given up.
+func (t *table) expireCall(ctx context.Context, timer state.Timer) (command.Command, error) {
+	e, err := t.store.Effect(ctx, timer.Tenant, timer.AggregateID)
+	if err != nil {
+		return command.Command{}, fmt.Errorf("read %s: %w", timer.AggregateID, err)
+	}
+	return command.Command{
+		Tenant: timer.Tenant, Principal: "timer", Method: "timer/" + timer.Kind, TraceID: e.TraceID, Steps: flow.ExpireCall(e),
+	}, nil
+}
+
 // endExpiry answers the command that follows an expiry which was refused for good.
 func (t *table) endExpiry(timer state.Timer, refused *fault.Fault) command.Command {
 	subject := flow.Subject{Tenant: timer.Tenant, OrderID: timer.AggregateID}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -97,6 +98,17 @@ func LastFour(number string) string {
 		return ""
 	}
 	return number[len(number)-4:]
+}
+
+// brandForm is how others write the name of a brand.
+var brandForm = regexp.MustCompile(`^[a-z][a-z_]{0,19}$`)
+
+// Told is the summary of a card as a gateway tells it; nothing when it is more than may be kept, or something else.
+func Told(brand, lastFour string) Summary {
+	if !brandForm.MatchString(brand) || len(lastFour) != 4 || !digits(lastFour) {
+		return Summary{}
+	}
+	return Summary{Brand: Brand(brand), LastFour: lastFour}
 }
 
 // String shows brand and last four digits.

@@ -129,3 +129,16 @@ func TestCardsHide(t *testing.T) {
 		t.Error("the gateway gets another card")
 	}
 }
+
+// Of what others tell of a card no more is taken than may be kept.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	if got := card.Told("visa", "0042"); got.Brand != card.Visa || got.LastFour != "0042" {
+		t.Errorf("got %+v", got)
+	}
+	for _, c := range [][2]string{{"visa", "4111111111111111"}, {"4111111111111111", "1111"}, {"visa", ""}, {"", "1111"}, {"visa", "12a4"}} {
+		if got := card.Told(c[0], c[1]); got != (card.Summary{}) {
+			t.Errorf("%v became %+v", c, got)
+		}
+	}
+}

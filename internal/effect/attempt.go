@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -19,7 +20,7 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 	e := j.effect
 	w.open.put(e) // a callback may be here before the call returns
 	limit := time.Now().Add(w.o.Timeout)
-	if j.ask {
+	if j.ask || late(e) {
 		var answer gateway.Answer
 		var err error
 		ctx, answer, err = w.observed(ctx, limit, e, "ask", func(ctx context.Context) (gateway.Answer, error) {
@@ -35,6 +36,9 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 			return
 		case answer.Status != gateway.NotFound:
 			w.pending(ctx, e, asked)
+			return
+		case late(e):
+			w.settle(ctx, e, gateway.Answer{Status: gateway.Declined, Reason: gateway.ReasonExpired}, asked)
 			return
 		}
 		w.note(ctx, e, asked)
@@ -54,6 +58,9 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 		w.failed(ctx, j, called, fmt.Errorf("the gateway answered a call with %q", answer.Status), true)
 	}
 }
+
+// late tells that an effect was claimed when its time was over: what the gateway has not done by then it is not asked to do any more.
+func late(e *state.Effect) bool { return !e.ExpiresAt.IsZero() && !e.UpdatedAt.Before(e.ExpiresAt) }
 
 // note writes down that the gateway was asked and knew of no call. The call that follows may be answered by a callback, which
 // could not tell. If it cannot be written, the call is made all the same: the history is told, it is not acted upon.
@@ -166,7 +173,10 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 	}
 	outcome := Outcome{
 		Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID), By: did.By, Asked: did.Asked,
+		CaptureBefore: answer.CaptureBefore.UTC().Truncate(time.Microsecond), // as stores keep it
 	}
+	kept := card.Told(string(answer.Card.Brand), answer.Card.LastFour)
+	outcome.Card = state.Card{Brand: string(kept.Brand), LastFour: kept.LastFour}
 	if !outcome.Succeeded {
 		outcome.Reason = clean(answer.Reason)
 	}

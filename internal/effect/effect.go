@@ -43,6 +43,9 @@ type Outcome struct {
 	ExternalID string
 	By         state.EffectParty // through whom it is known
 	Asked      bool              // it is the answer to an inquiry
+
+	Card          state.Card // of a hold, where the gateway tells it
+	CaptureBefore time.Time  // of a hold, where the gateway tells it
 }
 
 // Flow makes the groups of steps that follow from what happens to an effect. Its functions are called by many goroutines.

@@ -6,6 +6,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -48,6 +49,10 @@ func (w *world) problems(totals []gateway.Total) []string {
 	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectFailed }) {
 		if !w.hasLetter(e) {
 			wrong("%s is given up and no dead letter tells: %+v", e.ID, *e)
+		}
+		key := state.TimerKey{Tenant: e.Tenant, Kind: flow.TimerCallExpires, AggregateID: e.ID}
+		if due, set := w.timers[key]; e.ExpiresAt.After(e.UpdatedAt) && (!set || !due.Equal(e.ExpiresAt)) {
+			wrong("%s is given up before its time, and nothing asks about it then: %v %v", e.ID, set, due)
 		}
 	}
 	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectDone && e.LastError == "" }) {

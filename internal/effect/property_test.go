@@ -43,6 +43,8 @@ type machine struct {
 	receiver  *process   // of the next delivery
 	ids       []string   // of the orders
 	attempts  int
+	short     time.Duration   // how long a hold of sim:short_hold is good
+	attempted *state.Effect   // by the attempt under way
 	sums      []gateway.Total // as of journal size read
 	read      int64
 }
@@ -69,6 +71,7 @@ func newMachine(t *rapid.T) *machine {
 	m := &machine{
 		t: t, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC), journal: filepath.Join(folder, "journal"),
 		attempts: rapid.SampledFrom([]int{3, 1000}).Draw(t, "attempts"),
+		short:    rapid.SampledFrom([]time.Duration{0, 5 * time.Second, 20 * time.Minute}).Draw(t, "short"),
 	}
 	t.Cleanup(func() {
 		for _, p := range m.processes {
@@ -94,7 +97,7 @@ func (m *machine) start(i int) {
 	submit := m.submitAs(owner, func(rows []*state.Effect) { p.workers.Wake(rows) })
 	var err error
 	p.sim, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: m.journal, Clock: func() time.Time { return m.now },
+		Journal: m.journal, Clock: func() time.Time { return m.now }, ShortHold: m.short,
 		Callback: func(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 			return m.receiver.workers.take(ctx, tenant, key, answer)
 		},
@@ -176,6 +179,9 @@ func (f *flaky) Hold(ctx context.Context, r gateway.Request) (gateway.Answer, er
 }
 
 func (f *flaky) Capture(ctx context.Context, r gateway.Request) (gateway.Answer, error) {
+	if late(f.m.attempted) {
+		f.m.violate("%s is called though its time was over when it was claimed", r.Key)
+	}
 	return f.through(ctx, r, f.Gateway.Capture)
 }
 
@@ -315,6 +321,16 @@ func (m *machine) fireTimers() {
 	if set && !due.After(m.now) || rapid.IntRange(0, 3).Draw(m.t, "early") == 0 {
 		m.process().submit(flow.Expire(subject))
 	}
+	m.expireCalls(m.process())
+}
+
+// expireCalls fires the timers of calls that were given up.
+func (m *machine) expireCalls(p *process) {
+	for _, e := range all(m.world, func(*state.Effect) bool { return true }) {
+		if due, set := m.timers[state.TimerKey{Tenant: tenant, Kind: flow.TimerCallExpires, AggregateID: e.ID}]; set && !due.After(m.now) {
+			p.submit(flow.ExpireCall(e))
+		}
+	}
 }
 
 // work lets a process make one attempt; it may be long after its claim has ended.
@@ -346,6 +362,7 @@ func (m *machine) workOne(i int) bool {
 		}
 	}()
 	m.checkAsked(p, j)
+	m.attempted = j.effect
 	p.workers.attempt(m.t.Context(), d, j)
 	return true
 }
@@ -507,6 +524,7 @@ func (m *machine) settle() {
 				m.processes[0].submit(flow.Expire(subject))
 			}
 		}
+		m.expireCalls(m.processes[0])
 		for i, p := range m.processes {
 			_, err := p.workers.poll(m.t.Context())
 			m.check(err)

@@ -51,8 +51,13 @@ var shopping = []Entry{
 	},
 	{
 		Reason: "GATEWAY_UNAVAILABLE", Code: Unavailable,
-		Cause: "The gateway cannot be reached to take the card. Nothing was done.",
+		Cause: "The gateway cannot be reached to take the card, or to list its payments. Nothing was done.",
 		Cure:  again,
+	},
+	{
+		Reason: "GATEWAY_UNKNOWN", Code: InvalidArgument, Stage: Meaning,
+		Cause: "No gateway of that name is called by this process, or it cannot list its payments.",
+		Cure:  "Send one of `valid`, or ask a process with the role effect.",
 	},
 	{
 		Reason: "LOCALE_INVALID", Code: InvalidArgument, Stage: Meaning,

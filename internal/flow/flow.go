@@ -128,7 +128,7 @@ func (s Subject) startPayment(provider string) command.Step {
 		}
 		return payment.Start{
 			Name: s.payment(), Currency: v.order.Currency, AmountMinor: v.order.AmountMinor,
-			Provider: provider, Token: v.order.PaymentToken,
+			Provider: provider, Token: v.order.PaymentToken, Card: v.order.PaymentCard,
 		}
 	}, s.payment().Refs())
 }

@@ -24,6 +24,9 @@ type Outcome struct {
 	ExternalID string
 	By         state.EffectParty // through whom it is known
 	Asked      bool              // it is the answer to an inquiry
+
+	Card          state.Card // of a hold, where the gateway tells it
+	CaptureBefore time.Time  // of a hold, where the gateway tells it
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
@@ -103,12 +106,14 @@ func (s Subject) holdSettled(e *state.Effect, outcome Outcome) []command.Step {
 	}
 	capture := payment.Capture{Name: s.payment(), Attempt: attempt}
 	return []command.Step{
-		command.Do(payment.Held{Name: s.payment(), Attempt: attempt, ExternalID: outcome.ExternalID}),
+		command.Do(payment.Held{
+			Name: s.payment(), Attempt: attempt, ExternalID: outcome.ExternalID, Card: outcome.Card, CaptureBefore: outcome.CaptureBefore,
+		}),
 		s.step(func(v view) domain.Command {
 			if v.payment == nil || v.payment.Attempt != attempt || v.payment.Status != state.PaymentAuthorized || v.payment.CancelRequested {
 				return nil
 			}
-			return order.MarkPaid{Name: s.order()}
+			return order.MarkPaid{Name: s.order(), Card: v.payment.Card}
 		}, s.payment().Refs()),
 		s.step(func(v view) domain.Command {
 			if !v.is(state.OrderPaid) || v.payment == nil || v.payment.Attempt != attempt ||
@@ -301,6 +306,15 @@ func Replay(l *state.DeadLetter) []command.Step {
 		s.refundOwed(),
 		s.voidAgain(string(l.Payload)),
 	}
+}
+
+// TimerCallExpires is the kind of the timer that ExpireCall is for.
+const TimerCallExpires = effect.TimerExpires
+
+// ExpireCall is the timer of a call that was given up: it is asked about once more, and its letter closed.
+func ExpireCall(e *state.Effect) []command.Step {
+	steps := when(e, func(found *state.Effect) bool { return found.State == state.EffectFailed }, []command.Step{closeLetter(e)})
+	return append(steps, command.Do(effect.Expire{Name: nameOf(e)}))
 }
 
 // voidAgain asks for a void that was refused, once more, when the order has ended.

@@ -57,6 +57,17 @@ func New(kind string, at time.Time, random Random) string {
 	return kind + ":" + V7(at, random).String()
 }
 
+// First is below every id of a kind that was made at a time or later, and above all that were made before; times count in whole
+// milliseconds, rounded up.
+func First(kind string, at time.Time) string {
+	if rounded := at.Truncate(time.Millisecond); rounded.Before(at) {
+		at = rounded.Add(time.Millisecond) // what was made within this millisecond was made before
+	}
+	first := V7(at, Random{})
+	clear(first[6:])
+	return kind + ":" + first.String()
+}
+
 // Derive answers the identifier of another kind with the same UUID: the payment of an order is "payment:" and the order's UUID.
 func Derive(kind, from string) string {
 	return kind + ":" + from[strings.IndexByte(from, ':')+1:]

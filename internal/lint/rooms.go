@@ -99,7 +99,7 @@ var Rooms = []Room{
 	},
 	{
 		Name: "edge", Libs: transport,
-		May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message"),
+		May: with(leaves, "card", "gen/...", "contract/...", "command", "domain/...", "flow", "wire", "view", "feed", "message", "reconcile"),
 		Why: "an edge submits commands and reads views; it never touches store or bus",
 	},
 
@@ -139,7 +139,7 @@ var Rooms = []Room{
 	},
 	{Name: "effect", May: with(leaves, "card", "command"), Libs: []string{"golang.org/x"}, Why: "an effect calls and reports; it decides nothing"},
 	{
-		Name: "effect/gateway/remote", May: with(leaves, "effect/gateway"),
+		Name: "effect/gateway/remote", May: with(leaves, "card", "effect/gateway"),
 		Libs: []string{"github.com/failsafe-go/failsafe-go", "github.com/standard-webhooks/standard-webhooks"},
 		Why:  "an adapter knows the gateway's interface and its own protocol",
 	},
@@ -161,6 +161,7 @@ var Rooms = []Room{
 
 	// Reads.
 	{Name: "view", May: leaves, Why: "reads never go through the pipeline"},
+	{Name: "reconcile", May: leaves, Why: "it compares what two sides say, and does nothing about it"},
 	{Name: "verify", May: leaves, Why: "invariants are checked on rows, apart from the code that keeps them"},
 
 	// The whole.

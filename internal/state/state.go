@@ -134,6 +134,12 @@ type Adjustment struct {
 	AmountMinor int64  `json:"amount_minor"`
 }
 
+// Card is what is kept of a payer's card (requirement S-5); the zero value when nothing is known of one.
+type Card struct {
+	Brand    string // such as "visa"
+	LastFour string // digits
+}
+
 // Order is an order. Version counts its changes, of which each is an event, so it is the seq of the latest event too.
 // CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation. CustomerID, Currency,
 // Lines and CreatedAt never change: stores do not write them again.
@@ -151,6 +157,7 @@ type Order struct {
 
 	PaymentStatus      PaymentStatus
 	PaymentToken       string // the accepted intent; cleared when the payment ends
+	PaymentCard        Card
 	KeepOnDecline      bool
 	DeclineReason      string
 	CapturedMinor      int64
@@ -292,6 +299,8 @@ type Payment struct {
 	Provider            string
 	ExternalID          string
 	Token               string
+	Card                Card
+	CaptureBefore       time.Time // when the gateway lets the hold go by itself; zero where it does not say
 	Attempt             int32
 	CancelRequested     bool // void or refund as soon as the outcome is known
 	CapturedMinor       int64
@@ -326,7 +335,7 @@ const (
 // Effect is one call to the outside, such as a gateway's hold. It is stored by the decision that wants it, claimed by a
 // committed command before each call, and closed by the command that brings the result. Its ID is the idempotency key of the
 // call: "effect:<uuid of the payment>/<step>", for instance "effect:0198…/hold/1". What is to be called for, that is Kind to
-// AmountMinor but for ExternalID, TraceID and CreatedAt never change.
+// ExpiresAt but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
 	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "notification.email", "notification.sms"
@@ -337,6 +346,7 @@ type Effect struct {
 	ExternalID  string // the gateway's number of the payment, where it is known
 	Currency    string
 	AmountMinor int64
+	ExpiresAt   time.Time // from then on it is not called any more, only asked about; zero for calls that are never too late
 
 	State     EffectState
 	Owner     string    // the process that may call
@@ -376,7 +386,7 @@ const (
 	ResultUnanswered              // the claim ended without a word: no callback came, or the process died
 	ResultUnusable                // the gateway answered what cannot be booked
 	ResultGivenUp                 // no further attempt is made; a dead letter tells
-	ResultReopened                // an operator has it tried again
+	ResultReopened                // an operator, or the end of its time, has it tried again
 )
 
 // String writes the result as clients see it.

@@ -24,6 +24,9 @@ type Store interface {
 	Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error)
 	// Payment answers a payment.
 	Payment(ctx context.Context, tenant, id string) (*state.Payment, error)
+	// PaymentsBetween answers payments whose ids are above after and below before, by id, at most limit of them. An id begins with the time
+	// at which the order was created (id.First).
+	PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error)
 	// Reservation answers what is set aside for an order.
 	Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error)
 	// Item answers the stock of a SKU.

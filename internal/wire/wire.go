@@ -60,6 +60,7 @@ func OrderHead(o *state.Order) *omsv1.Order {
 			PaymentId: id.Derive("payment", o.ID), Status: omsv1.PaymentStatus(o.PaymentStatus),
 			CapturedMinor: o.CapturedMinor, RefundedMinor: o.RefundedMinor, RefundPendingMinor: o.RefundPendingMinor,
 			DeclineReason: o.DeclineReason, DisputedMinor: o.DisputedMinor, ChargedBackMinor: o.ChargedBackMinor,
+			CardBrand: o.PaymentCard.Brand, CardLastFour: o.PaymentCard.LastFour,
 		}
 		message.Refunded = &omsv1.Money{Currency: o.Currency, AmountMinor: o.RefundedMinor}
 	}
@@ -93,6 +94,7 @@ func Payment(p *state.Payment) *omsv1.Payment {
 		Provider: p.Provider, ExternalId: p.ExternalID, CapturedMinor: p.CapturedMinor, RefundedMinor: p.RefundedMinor,
 		RefundPendingMinor: p.RefundPendingMinor, Attempt: p.Attempt, DeclineReason: p.DeclineReason, Version: p.Version,
 		DisputedMinor: p.DisputedMinor, ChargedBackMinor: p.ChargedBackMinor,
+		CardBrand: p.Card.Brand, CardLastFour: p.Card.LastFour, CaptureBefore: stamp(p.CaptureBefore),
 	}
 	for _, refund := range p.Refunds {
 		message.Refunds = append(message.Refunds, &omsv1.PaymentRefund{

@@ -445,6 +445,371 @@ func (x *ForceCompensationResponse) GetOrder() *Order {
 	return nil
 }
 
+// ReconcilePaymentsRequest says which payments to compare. A payment belongs to the time at which its order was created.
+type ReconcilePaymentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The gateway, by its name in Payment.provider; empty for that of new payments.
+	Gateway string `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Orders created at this time or later; absent for all.
+	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`
+	// Orders created before this time; absent for now.
+	CreatedTo *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_to,json=createdTo,proto3" json:"created_to,omitempty"`
+	// Payments to compare; 0 stands for 500.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before.
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Seconds for which a payment must have been as it is; one that has changed since is listed as open when it differs. 0 stands for 60.
+	SettledSeconds int32 `protobuf:"varint,6,opt,name=settled_seconds,json=settledSeconds,proto3" json:"settled_seconds,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReconcilePaymentsRequest) Reset() {
+	*x = ReconcilePaymentsRequest{}
+	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcilePaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcilePaymentsRequest) ProtoMessage() {}
+
+func (x *ReconcilePaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcilePaymentsRequest.ProtoReflect.Descriptor instead.
+func (*ReconcilePaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReconcilePaymentsRequest) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *ReconcilePaymentsRequest) GetCreatedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedFrom
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsRequest) GetCreatedTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedTo
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ReconcilePaymentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ReconcilePaymentsRequest) GetSettledSeconds() int32 {
+	if x != nil {
+		return x.SettledSeconds
+	}
+	return 0
+}
+
+// PaymentTotals are sums in one currency, in minor units.
+type PaymentTotals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ISO 4217.
+	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Payments of which something was held.
+	Payments int64 `protobuf:"varint,2,opt,name=payments,proto3" json:"payments,omitempty"`
+	// What was held, whatever became of it.
+	HeldMinor int64 `protobuf:"varint,3,opt,name=held_minor,json=heldMinor,proto3" json:"held_minor,omitempty"`
+	// What was captured of it.
+	CapturedMinor int64 `protobuf:"varint,4,opt,name=captured_minor,json=capturedMinor,proto3" json:"captured_minor,omitempty"`
+	// What was given up of it, also because the hold went by itself.
+	VoidedMinor int64 `protobuf:"varint,5,opt,name=voided_minor,json=voidedMinor,proto3" json:"voided_minor,omitempty"`
+	// What was given back of what was captured.
+	RefundedMinor int64 `protobuf:"varint,6,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentTotals) Reset() {
+	*x = PaymentTotals{}
+	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentTotals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentTotals) ProtoMessage() {}
+
+func (x *PaymentTotals) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentTotals.ProtoReflect.Descriptor instead.
+func (*PaymentTotals) Descriptor() ([]byte, []int) {
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PaymentTotals) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PaymentTotals) GetPayments() int64 {
+	if x != nil {
+		return x.Payments
+	}
+	return 0
+}
+
+func (x *PaymentTotals) GetHeldMinor() int64 {
+	if x != nil {
+		return x.HeldMinor
+	}
+	return 0
+}
+
+func (x *PaymentTotals) GetCapturedMinor() int64 {
+	if x != nil {
+		return x.CapturedMinor
+	}
+	return 0
+}
+
+func (x *PaymentTotals) GetVoidedMinor() int64 {
+	if x != nil {
+		return x.VoidedMinor
+	}
+	return 0
+}
+
+func (x *PaymentTotals) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+// PaymentDifference is a payment of which our books and the gateway say different things.
+type PaymentDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "payment:<uuid>".
+	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// "order:<uuid>".
+	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// MISSING_AT_GATEWAY, MISSING_HERE, AMOUNT_DIFFERS (of what was captured or refunded, or the currency), STATUS_DIFFERS (of what is held),
+	// or OPEN: a call is under way or the payment has just changed, and what differs may be no difference.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Status here; unspecified when it is missing here.
+	Status PaymentStatus `protobuf:"varint,4,opt,name=status,proto3,enum=oms.v1.PaymentStatus" json:"status,omitempty"`
+	// What our books say; absent when it is missing here.
+	Here *PaymentTotals `protobuf:"bytes,5,opt,name=here,proto3" json:"here,omitempty"`
+	// What the gateway says; absent when it is missing there.
+	AtGateway     *PaymentTotals `protobuf:"bytes,6,opt,name=at_gateway,json=atGateway,proto3" json:"at_gateway,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentDifference) Reset() {
+	*x = PaymentDifference{}
+	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentDifference) ProtoMessage() {}
+
+func (x *PaymentDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentDifference.ProtoReflect.Descriptor instead.
+func (*PaymentDifference) Descriptor() ([]byte, []int) {
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PaymentDifference) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *PaymentDifference) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PaymentDifference) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PaymentDifference) GetStatus() PaymentStatus {
+	if x != nil {
+		return x.Status
+	}
+	return PaymentStatus_PAYMENT_STATUS_UNSPECIFIED
+}
+
+func (x *PaymentDifference) GetHere() *PaymentTotals {
+	if x != nil {
+		return x.Here
+	}
+	return nil
+}
+
+func (x *PaymentDifference) GetAtGateway() *PaymentTotals {
+	if x != nil {
+		return x.AtGateway
+	}
+	return nil
+}
+
+// ReconcilePaymentsResponse is one page.
+type ReconcilePaymentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The gateway that was asked.
+	Gateway string `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Sums of the page by currency, in our books.
+	Here []*PaymentTotals `protobuf:"bytes,2,rep,name=here,proto3" json:"here,omitempty"`
+	// Sums of the page by currency, at the gateway.
+	AtGateway []*PaymentTotals `protobuf:"bytes,3,rep,name=at_gateway,json=atGateway,proto3" json:"at_gateway,omitempty"`
+	// The differences, in order of the payments' ids.
+	Differences []*PaymentDifference `protobuf:"bytes,4,rep,name=differences,proto3" json:"differences,omitempty"`
+	// What may be a difference, and is under way still.
+	Open []*PaymentDifference `protobuf:"bytes,5,rep,name=open,proto3" json:"open,omitempty"`
+	// Continues with the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,6,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcilePaymentsResponse) Reset() {
+	*x = ReconcilePaymentsResponse{}
+	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcilePaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcilePaymentsResponse) ProtoMessage() {}
+
+func (x *ReconcilePaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcilePaymentsResponse.ProtoReflect.Descriptor instead.
+func (*ReconcilePaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReconcilePaymentsResponse) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *ReconcilePaymentsResponse) GetHere() []*PaymentTotals {
+	if x != nil {
+		return x.Here
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsResponse) GetAtGateway() []*PaymentTotals {
+	if x != nil {
+		return x.AtGateway
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsResponse) GetDifferences() []*PaymentDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsResponse) GetOpen() []*PaymentDifference {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+func (x *ReconcilePaymentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_oms_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_oms_v1_operations_service_proto_rawDesc = "" +
@@ -480,12 +845,49 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x90\x032\n" +
 	"^[^\\x00]*$R\x06reason\"@\n" +
 	"\x19ForceCompensationResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order2\xdf\x02\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xd1\x02\n" +
+	"\x18ReconcilePaymentsRequest\x123\n" +
+	"\agateway\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x18@2\x10^[A-Za-z0-9_-]*$R\agateway\x12=\n" +
+	"\fcreated_from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vcreatedFrom\x129\n" +
+	"\n" +
+	"created_to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedTo\x12'\n" +
+	"\tpage_size\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x124\n" +
+	"\x0fsettled_seconds\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x0esettledSeconds\"\xd7\x01\n" +
+	"\rPaymentTotals\x12\x1a\n" +
+	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12\x1a\n" +
+	"\bpayments\x18\x02 \x01(\x03R\bpayments\x12\x1d\n" +
+	"\n" +
+	"held_minor\x18\x03 \x01(\x03R\theldMinor\x12%\n" +
+	"\x0ecaptured_minor\x18\x04 \x01(\x03R\rcapturedMinor\x12!\n" +
+	"\fvoided_minor\x18\x05 \x01(\x03R\vvoidedMinor\x12%\n" +
+	"\x0erefunded_minor\x18\x06 \x01(\x03R\rrefundedMinor\"\xf1\x01\n" +
+	"\x11PaymentDifference\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12-\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x15.oms.v1.PaymentStatusR\x06status\x12)\n" +
+	"\x04here\x18\x05 \x01(\v2\x15.oms.v1.PaymentTotalsR\x04here\x124\n" +
+	"\n" +
+	"at_gateway\x18\x06 \x01(\v2\x15.oms.v1.PaymentTotalsR\tatGateway\"\xaa\x02\n" +
+	"\x19ReconcilePaymentsResponse\x12\x18\n" +
+	"\agateway\x18\x01 \x01(\tR\agateway\x12)\n" +
+	"\x04here\x18\x02 \x03(\v2\x15.oms.v1.PaymentTotalsR\x04here\x124\n" +
+	"\n" +
+	"at_gateway\x18\x03 \x03(\v2\x15.oms.v1.PaymentTotalsR\tatGateway\x12;\n" +
+	"\vdifferences\x18\x04 \x03(\v2\x19.oms.v1.PaymentDifferenceR\vdifferences\x12-\n" +
+	"\x04open\x18\x05 \x03(\v2\x19.oms.v1.PaymentDifferenceR\x04open\x12&\n" +
+	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken2\xdc\x03\n" +
 	"\x11OperationsService\x12d\n" +
 	"\x0fListStuckOrders\x12\x1e.oms.v1.ListStuckOrdersRequest\x1a\x1f.oms.v1.ListStuckOrdersResponse\"\x10\xaa\xd4\x18\f\x1a\n" +
 	"admin:read\x12e\n" +
 	"\tRetryStep\x12\x18.oms.v1.RetryStepRequest\x1a\x19.oms.v1.RetryStepResponse\"#\xaa\xd4\x18\x1f\x10\x01\x1a\vadmin:write*\x0eorder_id=order\x12}\n" +
-	"\x11ForceCompensation\x12 .oms.v1.ForceCompensationRequest\x1a!.oms.v1.ForceCompensationResponse\"#\xaa\xd4\x18\x1f\x10\x01\x1a\vadmin:write*\x0eorder_id=orderB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\x11ForceCompensation\x12 .oms.v1.ForceCompensationRequest\x1a!.oms.v1.ForceCompensationResponse\"#\xaa\xd4\x18\x1f\x10\x01\x1a\vadmin:write*\x0eorder_id=order\x12{\n" +
+	"\x11ReconcilePayments\x12 .oms.v1.ReconcilePaymentsRequest\x1a!.oms.v1.ReconcilePaymentsResponse\"!\xaa\xd4\x18\x1d\x1a\n" +
+	"admin:read\"\x0fGATEWAY_UNKNOWNB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_operations_service_proto_rawDescOnce sync.Once
@@ -499,7 +901,7 @@ func file_oms_v1_operations_service_proto_rawDescGZIP() []byte {
 	return file_oms_v1_operations_service_proto_rawDescData
 }
 
-var file_oms_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_oms_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_oms_v1_operations_service_proto_goTypes = []any{
 	(*StuckOrder)(nil),                // 0: oms.v1.StuckOrder
 	(*ListStuckOrdersRequest)(nil),    // 1: oms.v1.ListStuckOrdersRequest
@@ -508,29 +910,44 @@ var file_oms_v1_operations_service_proto_goTypes = []any{
 	(*RetryStepResponse)(nil),         // 4: oms.v1.RetryStepResponse
 	(*ForceCompensationRequest)(nil),  // 5: oms.v1.ForceCompensationRequest
 	(*ForceCompensationResponse)(nil), // 6: oms.v1.ForceCompensationResponse
-	(OrderStatus)(0),                  // 7: oms.v1.OrderStatus
-	(PaymentStatus)(0),                // 8: oms.v1.PaymentStatus
-	(*timestamppb.Timestamp)(nil),     // 9: google.protobuf.Timestamp
-	(*Order)(nil),                     // 10: oms.v1.Order
+	(*ReconcilePaymentsRequest)(nil),  // 7: oms.v1.ReconcilePaymentsRequest
+	(*PaymentTotals)(nil),             // 8: oms.v1.PaymentTotals
+	(*PaymentDifference)(nil),         // 9: oms.v1.PaymentDifference
+	(*ReconcilePaymentsResponse)(nil), // 10: oms.v1.ReconcilePaymentsResponse
+	(OrderStatus)(0),                  // 11: oms.v1.OrderStatus
+	(PaymentStatus)(0),                // 12: oms.v1.PaymentStatus
+	(*timestamppb.Timestamp)(nil),     // 13: google.protobuf.Timestamp
+	(*Order)(nil),                     // 14: oms.v1.Order
 }
 var file_oms_v1_operations_service_proto_depIdxs = []int32{
-	7,  // 0: oms.v1.StuckOrder.status:type_name -> oms.v1.OrderStatus
-	8,  // 1: oms.v1.StuckOrder.payment_status:type_name -> oms.v1.PaymentStatus
-	9,  // 2: oms.v1.StuckOrder.since:type_name -> google.protobuf.Timestamp
+	11, // 0: oms.v1.StuckOrder.status:type_name -> oms.v1.OrderStatus
+	12, // 1: oms.v1.StuckOrder.payment_status:type_name -> oms.v1.PaymentStatus
+	13, // 2: oms.v1.StuckOrder.since:type_name -> google.protobuf.Timestamp
 	0,  // 3: oms.v1.ListStuckOrdersResponse.orders:type_name -> oms.v1.StuckOrder
-	10, // 4: oms.v1.RetryStepResponse.order:type_name -> oms.v1.Order
-	10, // 5: oms.v1.ForceCompensationResponse.order:type_name -> oms.v1.Order
-	1,  // 6: oms.v1.OperationsService.ListStuckOrders:input_type -> oms.v1.ListStuckOrdersRequest
-	3,  // 7: oms.v1.OperationsService.RetryStep:input_type -> oms.v1.RetryStepRequest
-	5,  // 8: oms.v1.OperationsService.ForceCompensation:input_type -> oms.v1.ForceCompensationRequest
-	2,  // 9: oms.v1.OperationsService.ListStuckOrders:output_type -> oms.v1.ListStuckOrdersResponse
-	4,  // 10: oms.v1.OperationsService.RetryStep:output_type -> oms.v1.RetryStepResponse
-	6,  // 11: oms.v1.OperationsService.ForceCompensation:output_type -> oms.v1.ForceCompensationResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	14, // 4: oms.v1.RetryStepResponse.order:type_name -> oms.v1.Order
+	14, // 5: oms.v1.ForceCompensationResponse.order:type_name -> oms.v1.Order
+	13, // 6: oms.v1.ReconcilePaymentsRequest.created_from:type_name -> google.protobuf.Timestamp
+	13, // 7: oms.v1.ReconcilePaymentsRequest.created_to:type_name -> google.protobuf.Timestamp
+	12, // 8: oms.v1.PaymentDifference.status:type_name -> oms.v1.PaymentStatus
+	8,  // 9: oms.v1.PaymentDifference.here:type_name -> oms.v1.PaymentTotals
+	8,  // 10: oms.v1.PaymentDifference.at_gateway:type_name -> oms.v1.PaymentTotals
+	8,  // 11: oms.v1.ReconcilePaymentsResponse.here:type_name -> oms.v1.PaymentTotals
+	8,  // 12: oms.v1.ReconcilePaymentsResponse.at_gateway:type_name -> oms.v1.PaymentTotals
+	9,  // 13: oms.v1.ReconcilePaymentsResponse.differences:type_name -> oms.v1.PaymentDifference
+	9,  // 14: oms.v1.ReconcilePaymentsResponse.open:type_name -> oms.v1.PaymentDifference
+	1,  // 15: oms.v1.OperationsService.ListStuckOrders:input_type -> oms.v1.ListStuckOrdersRequest
+	3,  // 16: oms.v1.OperationsService.RetryStep:input_type -> oms.v1.RetryStepRequest
+	5,  // 17: oms.v1.OperationsService.ForceCompensation:input_type -> oms.v1.ForceCompensationRequest
+	7,  // 18: oms.v1.OperationsService.ReconcilePayments:input_type -> oms.v1.ReconcilePaymentsRequest
+	2,  // 19: oms.v1.OperationsService.ListStuckOrders:output_type -> oms.v1.ListStuckOrdersResponse
+	4,  // 20: oms.v1.OperationsService.RetryStep:output_type -> oms.v1.RetryStepResponse
+	6,  // 21: oms.v1.OperationsService.ForceCompensation:output_type -> oms.v1.ForceCompensationResponse
+	10, // 22: oms.v1.OperationsService.ReconcilePayments:output_type -> oms.v1.ReconcilePaymentsResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_operations_service_proto_init() }
@@ -545,7 +962,7 @@ func file_oms_v1_operations_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_operations_service_proto_rawDesc), len(file_oms_v1_operations_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

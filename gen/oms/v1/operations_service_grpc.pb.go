@@ -22,6 +22,7 @@ const (
 	OperationsService_ListStuckOrders_FullMethodName   = "/oms.v1.OperationsService/ListStuckOrders"
 	OperationsService_RetryStep_FullMethodName         = "/oms.v1.OperationsService/RetryStep"
 	OperationsService_ForceCompensation_FullMethodName = "/oms.v1.OperationsService/ForceCompensation"
+	OperationsService_ReconcilePayments_FullMethodName = "/oms.v1.OperationsService/ReconcilePayments"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -40,6 +41,9 @@ type OperationsServiceClient interface {
 	// ForceCompensation ends an order that has not ended: its stock is released, what is held is voided, what is captured is given back. A
 	// CONFIRMED order is refunded in full. It ends when the gateway has answered.
 	ForceCompensation(ctx context.Context, in *ForceCompensationRequest, opts ...grpc.CallOption) (*ForceCompensationResponse, error)
+	// ReconcilePayments compares the payments of a time with what their gateway says that it did, a page at a time, and answers where they
+	// differ. Nothing is changed and nothing kept.
+	ReconcilePayments(ctx context.Context, in *ReconcilePaymentsRequest, opts ...grpc.CallOption) (*ReconcilePaymentsResponse, error)
 }
 
 type operationsServiceClient struct {
@@ -80,6 +84,16 @@ func (c *operationsServiceClient) ForceCompensation(ctx context.Context, in *For
 	return out, nil
 }
 
+func (c *operationsServiceClient) ReconcilePayments(ctx context.Context, in *ReconcilePaymentsRequest, opts ...grpc.CallOption) (*ReconcilePaymentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReconcilePaymentsResponse)
+	err := c.cc.Invoke(ctx, OperationsService_ReconcilePayments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
@@ -96,6 +110,9 @@ type OperationsServiceServer interface {
 	// ForceCompensation ends an order that has not ended: its stock is released, what is held is voided, what is captured is given back. A
 	// CONFIRMED order is refunded in full. It ends when the gateway has answered.
 	ForceCompensation(context.Context, *ForceCompensationRequest) (*ForceCompensationResponse, error)
+	// ReconcilePayments compares the payments of a time with what their gateway says that it did, a page at a time, and answers where they
+	// differ. Nothing is changed and nothing kept.
+	ReconcilePayments(context.Context, *ReconcilePaymentsRequest) (*ReconcilePaymentsResponse, error)
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -114,6 +131,9 @@ func (UnimplementedOperationsServiceServer) RetryStep(context.Context, *RetrySte
 }
 func (UnimplementedOperationsServiceServer) ForceCompensation(context.Context, *ForceCompensationRequest) (*ForceCompensationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ForceCompensation not implemented")
+}
+func (UnimplementedOperationsServiceServer) ReconcilePayments(context.Context, *ReconcilePaymentsRequest) (*ReconcilePaymentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcilePayments not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -190,6 +210,24 @@ func _OperationsService_ForceCompensation_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_ReconcilePayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcilePaymentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).ReconcilePayments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_ReconcilePayments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).ReconcilePayments(ctx, req.(*ReconcilePaymentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -208,6 +246,10 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ForceCompensation",
 			Handler:    _OperationsService_ForceCompensation_Handler,
+		},
+		{
+			MethodName: "ReconcilePayments",
+			Handler:    _OperationsService_ReconcilePayments_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -276,6 +276,284 @@ func (x *ForceCompensationResponse) DecodeJSON(r *codec.Reader) {
 	}
 }
 
+// AppendJSON appends the message as a JSON object.
+func (x *ReconcilePaymentsRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"gateway":`...)
+	b = codec.AppendString(b, x.Gateway)
+	if x.CreatedFrom != nil {
+		b = append(b, `,"created_from":`...)
+		b = codec.AppendTimestamp(b, x.CreatedFrom)
+	}
+	if x.CreatedTo != nil {
+		b = append(b, `,"created_to":`...)
+		b = codec.AppendTimestamp(b, x.CreatedTo)
+	}
+	b = append(b, `,"page_size":`...)
+	b = codec.AppendInt(b, x.PageSize)
+	b = append(b, `,"page_token":`...)
+	b = codec.AppendString(b, x.PageToken)
+	b = append(b, `,"settled_seconds":`...)
+	b = codec.AppendInt(b, x.SettledSeconds)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ReconcilePaymentsRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "gateway":
+			if r.Enter("gateway", &seen, 0) {
+				x.Gateway = r.Text()
+			}
+		case "created_from":
+			if r.Enter("created_from", &seen, 1) {
+				x.CreatedFrom = r.Timestamp()
+			}
+		case "created_to":
+			if r.Enter("created_to", &seen, 2) {
+				x.CreatedTo = r.Timestamp()
+			}
+		case "page_size":
+			if r.Enter("page_size", &seen, 3) {
+				x.PageSize = r.Int32()
+			}
+		case "page_token":
+			if r.Enter("page_token", &seen, 4) {
+				x.PageToken = r.Text()
+			}
+		case "settled_seconds":
+			if r.Enter("settled_seconds", &seen, 5) {
+				x.SettledSeconds = r.Int32()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *PaymentTotals) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"currency":`...)
+	b = codec.AppendString(b, x.Currency)
+	b = append(b, `,"payments":`...)
+	b = codec.AppendInt(b, x.Payments)
+	b = append(b, `,"held_minor":`...)
+	b = codec.AppendInt(b, x.HeldMinor)
+	b = append(b, `,"captured_minor":`...)
+	b = codec.AppendInt(b, x.CapturedMinor)
+	b = append(b, `,"voided_minor":`...)
+	b = codec.AppendInt(b, x.VoidedMinor)
+	b = append(b, `,"refunded_minor":`...)
+	b = codec.AppendInt(b, x.RefundedMinor)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PaymentTotals) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "currency":
+			if r.Enter("currency", &seen, 0) {
+				x.Currency = r.Text()
+			}
+		case "payments":
+			if r.Enter("payments", &seen, 1) {
+				x.Payments = r.Int64()
+			}
+		case "held_minor":
+			if r.Enter("held_minor", &seen, 2) {
+				x.HeldMinor = r.Int64()
+			}
+		case "captured_minor":
+			if r.Enter("captured_minor", &seen, 3) {
+				x.CapturedMinor = r.Int64()
+			}
+		case "voided_minor":
+			if r.Enter("voided_minor", &seen, 4) {
+				x.VoidedMinor = r.Int64()
+			}
+		case "refunded_minor":
+			if r.Enter("refunded_minor", &seen, 5) {
+				x.RefundedMinor = r.Int64()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *PaymentDifference) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"payment_id":`...)
+	b = codec.AppendString(b, x.PaymentId)
+	b = append(b, `,"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"kind":`...)
+	b = codec.AppendString(b, x.Kind)
+	b = append(b, `,"status":`...)
+	b = codec.AppendEnum(b, x.Status, namesPaymentStatus)
+	if x.Here != nil {
+		b = append(b, `,"here":`...)
+		b = x.Here.AppendJSON(b)
+	}
+	if x.AtGateway != nil {
+		b = append(b, `,"at_gateway":`...)
+		b = x.AtGateway.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PaymentDifference) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "payment_id":
+			if r.Enter("payment_id", &seen, 0) {
+				x.PaymentId = r.Text()
+			}
+		case "order_id":
+			if r.Enter("order_id", &seen, 1) {
+				x.OrderId = r.Text()
+			}
+		case "kind":
+			if r.Enter("kind", &seen, 2) {
+				x.Kind = r.Text()
+			}
+		case "status":
+			if r.Enter("status", &seen, 3) {
+				x.Status = codec.ReadEnum[PaymentStatus](r, namesPaymentStatus)
+			}
+		case "here":
+			if r.Enter("here", &seen, 4) {
+				x.Here = new(PaymentTotals)
+				x.Here.DecodeJSON(r)
+			}
+		case "at_gateway":
+			if r.Enter("at_gateway", &seen, 5) {
+				x.AtGateway = new(PaymentTotals)
+				x.AtGateway.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ReconcilePaymentsResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"gateway":`...)
+	b = codec.AppendString(b, x.Gateway)
+	b = append(b, `,"here":`...)
+	b = append(b, '[')
+	for i, element := range x.Here {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"at_gateway":`...)
+	b = append(b, '[')
+	for i, element := range x.AtGateway {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"differences":`...)
+	b = append(b, '[')
+	for i, element := range x.Differences {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"open":`...)
+	b = append(b, '[')
+	for i, element := range x.Open {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"next_page_token":`...)
+	b = codec.AppendString(b, x.NextPageToken)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ReconcilePaymentsResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "gateway":
+			if r.Enter("gateway", &seen, 0) {
+				x.Gateway = r.Text()
+			}
+		case "here":
+			if r.Enter("here", &seen, 1) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(PaymentTotals)
+					value.DecodeJSON(r)
+					x.Here = append(x.Here, value)
+				}
+			}
+		case "at_gateway":
+			if r.Enter("at_gateway", &seen, 2) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(PaymentTotals)
+					value.DecodeJSON(r)
+					x.AtGateway = append(x.AtGateway, value)
+				}
+			}
+		case "differences":
+			if r.Enter("differences", &seen, 3) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(PaymentDifference)
+					value.DecodeJSON(r)
+					x.Differences = append(x.Differences, value)
+				}
+			}
+		case "open":
+			if r.Enter("open", &seen, 4) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(PaymentDifference)
+					value.DecodeJSON(r)
+					x.Open = append(x.Open, value)
+				}
+			}
+		case "next_page_token":
+			if r.Enter("next_page_token", &seen, 5) {
+				x.NextPageToken = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
 // MethodOperationsServiceListStuckOrders are the rules of OperationsService.ListStuckOrders.
 var MethodOperationsServiceListStuckOrders = &contract.Method{
 	FullName:      "/oms.v1.OperationsService/ListStuckOrders",
@@ -330,11 +608,26 @@ var MethodOperationsServiceForceCompensation = &contract.Method{
 	NewResponse: func() proto.Message { return new(ForceCompensationResponse) },
 }
 
+// MethodOperationsServiceReconcilePayments are the rules of OperationsService.ReconcilePayments.
+var MethodOperationsServiceReconcilePayments = &contract.Method{
+	FullName:      "/oms.v1.OperationsService/ReconcilePayments",
+	Service:       "oms.v1.OperationsService",
+	Name:          "ReconcilePayments",
+	Mutation:      false,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"admin:read"},
+	Reasons:       []string{"GATEWAY_UNKNOWN"},
+	NewRequest:    func() proto.Message { return new(ReconcilePaymentsRequest) },
+	NewResponse:   func() proto.Message { return new(ReconcilePaymentsResponse) },
+}
+
 // OperationsServiceMethods are the rules of the methods of OperationsService.
 var OperationsServiceMethods = []*contract.Method{
 	MethodOperationsServiceListStuckOrders,
 	MethodOperationsServiceRetryStep,
 	MethodOperationsServiceForceCompensation,
+	MethodOperationsServiceReconcilePayments,
 }
 
 // OperationsServiceRoutes are the REST routes of OperationsService, bound to an implementation in this process.

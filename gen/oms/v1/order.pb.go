@@ -451,6 +451,10 @@ type OrderPayment struct {
 	RefundPendingMinor int64 `protobuf:"varint,5,opt,name=refund_pending_minor,json=refundPendingMinor,proto3" json:"refund_pending_minor,omitempty"`
 	// Why the gateway declined, for instance "insufficient_funds"; empty otherwise.
 	DeclineReason string `protobuf:"bytes,6,opt,name=decline_reason,json=declineReason,proto3" json:"decline_reason,omitempty"`
+	// Brand of the payer's card, such as "visa"; empty where it is not known.
+	CardBrand string `protobuf:"bytes,7,opt,name=card_brand,json=cardBrand,proto3" json:"card_brand,omitempty"`
+	// Last four digits of the payer's card; never more of it is kept.
+	CardLastFour string `protobuf:"bytes,8,opt,name=card_last_four,json=cardLastFour,proto3" json:"card_last_four,omitempty"`
 	// Amount that the gateway has withdrawn for disputes that are open; it cannot be refunded.
 	DisputedMinor int64 `protobuf:"varint,20,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
 	// Amount that was lost by disputes; it cannot be refunded either.
@@ -527,6 +531,20 @@ func (x *OrderPayment) GetRefundPendingMinor() int64 {
 func (x *OrderPayment) GetDeclineReason() string {
 	if x != nil {
 		return x.DeclineReason
+	}
+	return ""
+}
+
+func (x *OrderPayment) GetCardBrand() string {
+	if x != nil {
+		return x.CardBrand
+	}
+	return ""
+}
+
+func (x *OrderPayment) GetCardLastFour() string {
+	if x != nil {
+		return x.CardLastFour
 	}
 	return ""
 }
@@ -991,7 +1009,7 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"Adjustment\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
 	"^[^\\x00]*$R\x04name\x12-\n" +
-	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\"\xd8\x02\n" +
+	"\x06amount\x18\x02 \x01(\v2\r.oms.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\"\x9d\x03\n" +
 	"\fOrderPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12-\n" +
@@ -999,7 +1017,10 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\x0ecaptured_minor\x18\x03 \x01(\x03R\rcapturedMinor\x12%\n" +
 	"\x0erefunded_minor\x18\x04 \x01(\x03R\rrefundedMinor\x120\n" +
 	"\x14refund_pending_minor\x18\x05 \x01(\x03R\x12refundPendingMinor\x12%\n" +
-	"\x0edecline_reason\x18\x06 \x01(\tR\rdeclineReason\x12%\n" +
+	"\x0edecline_reason\x18\x06 \x01(\tR\rdeclineReason\x12\x1d\n" +
+	"\n" +
+	"card_brand\x18\a \x01(\tR\tcardBrand\x12$\n" +
+	"\x0ecard_last_four\x18\b \x01(\tR\fcardLastFour\x12%\n" +
 	"\x0edisputed_minor\x18\x14 \x01(\x03R\rdisputedMinor\x12,\n" +
 	"\x12charged_back_minor\x18\x15 \x01(\x03R\x10chargedBackMinor\"\xad\x06\n" +
 	"\x05Order\x12\x0e\n" +

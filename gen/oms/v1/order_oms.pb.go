@@ -101,6 +101,10 @@ func (x *OrderPayment) AppendJSON(b []byte) []byte {
 	b = codec.AppendInt(b, x.RefundPendingMinor)
 	b = append(b, `,"decline_reason":`...)
 	b = codec.AppendString(b, x.DeclineReason)
+	b = append(b, `,"card_brand":`...)
+	b = codec.AppendString(b, x.CardBrand)
+	b = append(b, `,"card_last_four":`...)
+	b = codec.AppendString(b, x.CardLastFour)
 	b = append(b, `,"disputed_minor":`...)
 	b = codec.AppendInt(b, x.DisputedMinor)
 	b = append(b, `,"charged_back_minor":`...)
@@ -137,12 +141,20 @@ func (x *OrderPayment) DecodeJSON(r *codec.Reader) {
 			if r.Enter("decline_reason", &seen, 5) {
 				x.DeclineReason = r.Text()
 			}
+		case "card_brand":
+			if r.Enter("card_brand", &seen, 6) {
+				x.CardBrand = r.Text()
+			}
+		case "card_last_four":
+			if r.Enter("card_last_four", &seen, 7) {
+				x.CardLastFour = r.Text()
+			}
 		case "disputed_minor":
-			if r.Enter("disputed_minor", &seen, 6) {
+			if r.Enter("disputed_minor", &seen, 8) {
 				x.DisputedMinor = r.Int64()
 			}
 		case "charged_back_minor":
-			if r.Enter("charged_back_minor", &seen, 7) {
+			if r.Enter("charged_back_minor", &seen, 9) {
 				x.ChargedBackMinor = r.Int64()
 			}
 		default:

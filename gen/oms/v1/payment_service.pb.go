@@ -384,6 +384,12 @@ type Payment struct {
 	Refunds []*PaymentRefund `protobuf:"bytes,12,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	// Grows by one with every change.
 	Version int64 `protobuf:"varint,13,opt,name=version,proto3" json:"version,omitempty"`
+	// Brand of the payer's card, such as "visa"; empty where it is not known.
+	CardBrand string `protobuf:"bytes,14,opt,name=card_brand,json=cardBrand,proto3" json:"card_brand,omitempty"`
+	// Last four digits of the payer's card; never more of it is kept.
+	CardLastFour string `protobuf:"bytes,15,opt,name=card_last_four,json=cardLastFour,proto3" json:"card_last_four,omitempty"`
+	// When the gateway lets the hold go by itself; absent where it does not say. What is not captured by then is not captured any more.
+	CaptureBefore *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=capture_before,json=captureBefore,proto3" json:"capture_before,omitempty"`
 	// Amount that the gateway has withdrawn for disputes that are open.
 	DisputedMinor int64 `protobuf:"varint,18,opt,name=disputed_minor,json=disputedMinor,proto3" json:"disputed_minor,omitempty"`
 	// Amount that was lost by disputes.
@@ -513,6 +519,27 @@ func (x *Payment) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Payment) GetCardBrand() string {
+	if x != nil {
+		return x.CardBrand
+	}
+	return ""
+}
+
+func (x *Payment) GetCardLastFour() string {
+	if x != nil {
+		return x.CardLastFour
+	}
+	return ""
+}
+
+func (x *Payment) GetCaptureBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CaptureBefore
+	}
+	return nil
 }
 
 func (x *Payment) GetDisputedMinor() int64 {
@@ -1089,7 +1116,7 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12!\n" +
 	"\fbooked_minor\x18\n" +
-	" \x01(\x03R\vbookedMinor\"\xdc\x04\n" +
+	" \x01(\x03R\vbookedMinor\"\xe4\x05\n" +
 	"\aPayment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\border_id\x18\x02 \x01(\tR\aorderId\x12-\n" +
@@ -1105,7 +1132,11 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	" \x01(\x05R\aattempt\x12%\n" +
 	"\x0edecline_reason\x18\v \x01(\tR\rdeclineReason\x12/\n" +
 	"\arefunds\x18\f \x03(\v2\x15.oms.v1.PaymentRefundR\arefunds\x12\x18\n" +
-	"\aversion\x18\r \x01(\x03R\aversion\x12%\n" +
+	"\aversion\x18\r \x01(\x03R\aversion\x12\x1d\n" +
+	"\n" +
+	"card_brand\x18\x0e \x01(\tR\tcardBrand\x12$\n" +
+	"\x0ecard_last_four\x18\x0f \x01(\tR\fcardLastFour\x12A\n" +
+	"\x0ecapture_before\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\rcaptureBefore\x12%\n" +
 	"\x0edisputed_minor\x18\x12 \x01(\x03R\rdisputedMinor\x12,\n" +
 	"\x12charged_back_minor\x18\x13 \x01(\x03R\x10chargedBackMinor\x122\n" +
 	"\bdisputes\x18\x14 \x03(\v2\x16.oms.v1.PaymentDisputeR\bdisputes\"\x85\x01\n" +
@@ -1203,28 +1234,29 @@ var file_oms_v1_payment_service_proto_depIdxs = []int32{
 	17, // 7: oms.v1.Payment.status:type_name -> oms.v1.PaymentStatus
 	16, // 8: oms.v1.Payment.amount:type_name -> oms.v1.Money
 	2,  // 9: oms.v1.Payment.refunds:type_name -> oms.v1.PaymentRefund
-	3,  // 10: oms.v1.Payment.disputes:type_name -> oms.v1.PaymentDispute
-	4,  // 11: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
-	4,  // 12: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
-	16, // 13: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
-	4,  // 14: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
-	4,  // 15: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
-	4,  // 16: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
-	5,  // 17: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
-	7,  // 18: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
-	9,  // 19: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
-	11, // 20: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
-	13, // 21: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
-	6,  // 22: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
-	8,  // 23: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
-	10, // 24: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
-	12, // 25: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
-	14, // 26: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 10: oms.v1.Payment.capture_before:type_name -> google.protobuf.Timestamp
+	3,  // 11: oms.v1.Payment.disputes:type_name -> oms.v1.PaymentDispute
+	4,  // 12: oms.v1.HoldResponse.payment:type_name -> oms.v1.Payment
+	4,  // 13: oms.v1.CaptureResponse.payment:type_name -> oms.v1.Payment
+	16, // 14: oms.v1.RefundRequest.amount:type_name -> oms.v1.Money
+	4,  // 15: oms.v1.RefundResponse.payment:type_name -> oms.v1.Payment
+	4,  // 16: oms.v1.VoidResponse.payment:type_name -> oms.v1.Payment
+	4,  // 17: oms.v1.GetPaymentResponse.payment:type_name -> oms.v1.Payment
+	5,  // 18: oms.v1.PaymentService.Hold:input_type -> oms.v1.HoldRequest
+	7,  // 19: oms.v1.PaymentService.Capture:input_type -> oms.v1.CaptureRequest
+	9,  // 20: oms.v1.PaymentService.Refund:input_type -> oms.v1.RefundRequest
+	11, // 21: oms.v1.PaymentService.Void:input_type -> oms.v1.VoidRequest
+	13, // 22: oms.v1.PaymentService.GetPayment:input_type -> oms.v1.GetPaymentRequest
+	6,  // 23: oms.v1.PaymentService.Hold:output_type -> oms.v1.HoldResponse
+	8,  // 24: oms.v1.PaymentService.Capture:output_type -> oms.v1.CaptureResponse
+	10, // 25: oms.v1.PaymentService.Refund:output_type -> oms.v1.RefundResponse
+	12, // 26: oms.v1.PaymentService.Void:output_type -> oms.v1.VoidResponse
+	14, // 27: oms.v1.PaymentService.GetPayment:output_type -> oms.v1.GetPaymentResponse
+	23, // [23:28] is the sub-list for method output_type
+	18, // [18:23] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_payment_service_proto_init() }

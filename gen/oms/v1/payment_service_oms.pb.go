@@ -191,6 +191,14 @@ func (x *Payment) AppendJSON(b []byte) []byte {
 	b = append(b, ']')
 	b = append(b, `,"version":`...)
 	b = codec.AppendInt(b, x.Version)
+	b = append(b, `,"card_brand":`...)
+	b = codec.AppendString(b, x.CardBrand)
+	b = append(b, `,"card_last_four":`...)
+	b = codec.AppendString(b, x.CardLastFour)
+	if x.CaptureBefore != nil {
+		b = append(b, `,"capture_before":`...)
+		b = codec.AppendTimestamp(b, x.CaptureBefore)
+	}
 	b = append(b, `,"disputed_minor":`...)
 	b = codec.AppendInt(b, x.DisputedMinor)
 	b = append(b, `,"charged_back_minor":`...)
@@ -269,16 +277,28 @@ func (x *Payment) DecodeJSON(r *codec.Reader) {
 			if r.Enter("version", &seen, 12) {
 				x.Version = r.Int64()
 			}
+		case "card_brand":
+			if r.Enter("card_brand", &seen, 13) {
+				x.CardBrand = r.Text()
+			}
+		case "card_last_four":
+			if r.Enter("card_last_four", &seen, 14) {
+				x.CardLastFour = r.Text()
+			}
+		case "capture_before":
+			if r.Enter("capture_before", &seen, 15) {
+				x.CaptureBefore = r.Timestamp()
+			}
 		case "disputed_minor":
-			if r.Enter("disputed_minor", &seen, 13) {
+			if r.Enter("disputed_minor", &seen, 16) {
 				x.DisputedMinor = r.Int64()
 			}
 		case "charged_back_minor":
-			if r.Enter("charged_back_minor", &seen, 14) {
+			if r.Enter("charged_back_minor", &seen, 17) {
 				x.ChargedBackMinor = r.Int64()
 			}
 		case "disputes":
-			if r.Enter("disputes", &seen, 15) {
+			if r.Enter("disputes", &seen, 18) {
 				for l := r.List(); r.NextElement(&l); {
 					value := new(PaymentDispute)
 					value.DecodeJSON(r)

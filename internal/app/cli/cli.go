@@ -41,6 +41,7 @@ type program struct {
 	Drill     drills    `cmd:"" help:"Try the rules of the system on a server, with kill -9 and a failing gateway, and print the verdict."`
 	DLQ       dlq       `cmd:"" name:"dlq" help:"Show and replay what could not be carried out, through a running server."`
 	Orders    handle    `cmd:"" help:"Find stuck orders and act on them, through a running server."`
+	Payments  money     `cmd:"" help:"Compare payments with what the gateway did, through a running server."`
 	Catalogue catalogue `cmd:"" help:"Import the prices of the catalogue, through a running server."`
 	Gateway   simulated `cmd:"" help:"Run the payment simulator as a gateway of its own, with failures on demand."`
 	Migrate   migrate   `cmd:"" help:"Bring the tables of a database up to date and exit; serve does that too."`

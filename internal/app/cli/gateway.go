@@ -23,6 +23,7 @@ type simulated struct {
 	Delay       time.Duration `env:"-" default:"1ms" help:"From a call to its callback, give or take a half."`
 	Late        time.Duration `env:"-" default:"20s" help:"The same of sim:late."`
 	Dispute     time.Duration `env:"-" default:"2s" help:"From a capture to its dispute, from there to its end, and from a refund to its return."`
+	ShortHold   time.Duration `env:"-" default:"0s" help:"How long a hold of sim:short_hold is good; 0 has it gone when it is told."`
 	LogLevel    string        `env:"-" default:"info" help:"debug, info, warn or error."`
 }
 
@@ -38,7 +39,7 @@ func (s *simulated) Run(c *console, ctx *contextOf) error {
 	}
 	opened, err := server.Open(server.Options{
 		DataDir: s.DataDir, CallbackURL: s.CallbackURL, Secret: s.Secret.Reveal(), APIKey: s.APIKey.Reveal(), Delay: s.Delay,
-		Late: s.Late, Dispute: s.Dispute, Logger: log,
+		Late: s.Late, Dispute: s.Dispute, ShortHold: s.ShortHold, Logger: log,
 	})
 	if err != nil {
 		return failure{exitUsage, fmt.Errorf("gateway: %w", err)}

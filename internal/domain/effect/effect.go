@@ -179,6 +179,17 @@ func (c Return) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
 }
 
+// TimerExpires has a call that was given up tried once more when it may not be made any longer: the gateway can tell then for certain what
+// became of it, and what waits for it goes on.
+const TimerExpires = "effect.expires"
+
+// expiry sets the timer of an effect, or clears it with a zero time.
+func (n Name) expiry(due time.Time) []domain.TimerChange {
+	return []domain.TimerChange{{Timer: state.Timer{
+		TimerKey: state.TimerKey{Tenant: n.Tenant, Kind: TimerExpires, AggregateID: n.ID}, DueAt: due,
+	}}}
+}
+
 // GiveUp closes an effect that could not be carried out; a dead letter of the same group tells.
 type GiveUp struct {
 	Name
@@ -188,12 +199,16 @@ type GiveUp struct {
 // Decide implements domain.Command.
 func (c GiveUp) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	e := domain.Find[state.Effect](states, c.Ref())
-	return c.change(states, now, func(after *state.Effect) {
+	decision, refusal := c.change(states, now, func(after *state.Effect) {
 		remember(e, after, c.Did, now)
 		remember(e, after, state.EffectAttempt{Result: state.ResultGivenUp, By: c.Did.By, Reason: c.Did.Reason}, now)
 		after.Called = after.Called || after.Owner != "" // whoever tries again has to ask first
 		after.State, after.Owner, after.LastError = state.EffectFailed, "", c.Did.Reason
 	})
+	if len(decision.Changes) > 0 && now.Before(e.ExpiresAt) {
+		decision.Timers = c.expiry(e.ExpiresAt)
+	}
+	return decision, refusal
 }
 
 // Reopen lets an effect that was given up be tried again at once.
@@ -205,8 +220,30 @@ func (c Reopen) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if e == nil || e.State != state.EffectFailed {
 		return domain.Decision{}, nil
 	}
+	return c.reopen(e, state.PartyOperator, now), nil
+}
+
+func (n Name) reopen(e *state.Effect, by state.EffectParty, now time.Time) domain.Decision {
 	after := *e
-	remember(e, &after, state.EffectAttempt{Result: state.ResultReopened, By: state.PartyOperator}, now)
+	remember(e, &after, state.EffectAttempt{Result: state.ResultReopened, By: by}, now)
 	after.State, after.NextAt, after.UpdatedAt, after.Attempts = state.EffectOpen, now, now, 0
-	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: c.Ref()}, nil
+	return domain.Decision{Changes: []domain.Change{{Before: e, After: &after}}, Answer: n.Ref()}
+}
+
+// Expire is the timer of an effect that was given up: it is open again, to be asked about and no more.
+type Expire struct{ Name }
+
+// Decide implements domain.Command. Too early is ABORTED, so that the timer tries again; an effect that is not given up any more only
+// loses the timer.
+func (c Expire) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	e := domain.Find[state.Effect](states, c.Ref())
+	if e == nil || e.State != state.EffectFailed {
+		return domain.Decision{Timers: c.expiry(time.Time{})}, nil
+	}
+	if now.Before(e.ExpiresAt) {
+		return domain.Decision{}, fault.New(fault.Aborted, "TOO_EARLY", "the call may be made until %s", e.ExpiresAt.Format(time.RFC3339))
+	}
+	decision := c.reopen(e, state.PartyReconciler, now)
+	decision.Timers = c.expiry(time.Time{})
+	return decision, nil
 }

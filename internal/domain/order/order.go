@@ -118,7 +118,7 @@ func (c RejectStock) Decide(states domain.States, now time.Time) (domain.Decisio
 		return domain.Decision{}, refusal
 	}
 	after := next(o, now)
-	after.PaymentStatus, after.PaymentToken = state.PaymentNone, ""
+	after.PaymentStatus, after.PaymentToken, after.PaymentCard = state.PaymentNone, "", state.Card{}
 	return end(o, after, "OUT_OF_STOCK", c.SKU), nil
 }
 
@@ -181,7 +181,7 @@ func (c Cancel) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	after := next(o, now)
 	if o.Status != state.OrderPaid {
 		if after.PaymentStatus == state.PaymentRequested {
-			after.PaymentStatus, after.PaymentToken = state.PaymentNone, ""
+			after.PaymentStatus, after.PaymentToken, after.PaymentCard = state.PaymentNone, "", state.Card{}
 		}
 		return end(o, after, "CANCELED_BY_CLIENT", c.Words), nil
 	}

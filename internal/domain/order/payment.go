@@ -14,6 +14,7 @@ import (
 type Pay struct {
 	Name
 	Token           string
+	Card            state.Card // what is kept of it, where one was sent
 	KeepOnDecline   bool
 	ExpectedVersion int64
 	Reserved        bool // refuse unless the stock is reserved already
@@ -29,7 +30,7 @@ func (c Pay) Decide(states domain.States, now time.Time) (domain.Decision, *faul
 		return domain.Decision{}, refusal
 	}
 	after := next(o, now)
-	after.PaymentToken, after.KeepOnDecline, after.DeclineReason = c.Token, c.KeepOnDecline, ""
+	after.PaymentToken, after.PaymentCard, after.KeepOnDecline, after.DeclineReason = c.Token, c.Card, c.KeepOnDecline, ""
 	var decision domain.Decision
 	switch {
 	case o.Status == state.OrderPending:
@@ -64,7 +65,10 @@ func (c Pay) admissible(o *state.Order) *fault.Fault {
 }
 
 // MarkPaid takes a RESERVED order to PAID: the gateway holds the money.
-type MarkPaid struct{ Name }
+type MarkPaid struct {
+	Name
+	Card state.Card // that it was held on, where that is known
+}
 
 // Decide implements domain.Command.
 func (c MarkPaid) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
@@ -73,7 +77,7 @@ func (c MarkPaid) Decide(states domain.States, now time.Time) (domain.Decision, 
 		return domain.Decision{}, refusal
 	}
 	after := next(o, now)
-	after.Status, after.PaymentStatus = state.OrderPaid, state.PaymentAuthorized
+	after.Status, after.PaymentStatus, after.PaymentCard = state.OrderPaid, state.PaymentAuthorized, c.Card
 	return became(o, after), nil
 }
 

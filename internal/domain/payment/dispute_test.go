@@ -213,7 +213,8 @@ func follow(r rows, decision domain.Decision, books map[string]int64) {
 	}
 	for _, transfer := range decision.Transfers {
 		for _, entry := range transfer.Entries {
-			books[entry.Account] += entry.AmountMinor
+			account, _ := ledger.Parse(entry.Account)
+			books[string(account.Kind)] += entry.AmountMinor
 		}
 	}
 }

@@ -64,10 +64,14 @@ func became(before, after *state.Payment, reason string) domain.Decision {
 
 // call adds a call to the gateway to a decision.
 func call(decision *domain.Decision, p *state.Payment, now time.Time, kind, step string, amount int64) {
+	expires := time.Time{}
+	if kind == KindCapture {
+		expires = p.CaptureBefore
+	}
 	decision.Changes = append(decision.Changes, domain.Change{After: &state.Effect{
 		Tenant: p.Tenant, ID: id.Derive("effect", p.ID) + "/" + step, Kind: kind, AggregateID: p.ID, OrderID: p.OrderID,
 		Provider: p.Provider, Token: p.Token, ExternalID: p.ExternalID, Currency: p.Currency, AmountMinor: amount,
-		State: state.EffectOpen, NextAt: now, CreatedAt: now, UpdatedAt: now,
+		ExpiresAt: expires, State: state.EffectOpen, NextAt: now, CreatedAt: now, UpdatedAt: now,
 	}})
 }
 
@@ -83,6 +87,7 @@ type Start struct {
 	AmountMinor int64
 	Provider    string
 	Token       string
+	Card        state.Card
 }
 
 // Decide implements domain.Command.
@@ -100,6 +105,7 @@ func (c Start) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 	}
 	after.Status, after.Currency, after.AmountMinor = state.PaymentProcessing, c.Currency, c.AmountMinor
 	after.Provider, after.Token, after.ExternalID, after.DeclineReason = c.Provider, c.Token, "", ""
+	after.Card, after.CaptureBefore = c.Card, time.Time{}
 	after.Attempt++
 	decision := became(p, after, "")
 	call(&decision, after, now, KindHold, "hold/"+strconv.Itoa(int(after.Attempt)), after.AmountMinor)
@@ -109,8 +115,10 @@ func (c Start) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 // Held tells that the gateway holds the money. Of a payment whose order has ended the hold is voided at once.
 type Held struct {
 	Name
-	Attempt    int32
-	ExternalID string
+	Attempt       int32
+	ExternalID    string
+	Card          state.Card // as the gateway knows it; what the payer sent goes before
+	CaptureBefore time.Time
 }
 
 // Decide implements domain.Command. Only the open attempt takes the outcome; any other has it already.
@@ -120,7 +128,10 @@ func (c Held) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 		return domain.Decision{}, refusal
 	}
 	after := next(p, now)
-	after.Status, after.ExternalID = state.PaymentAuthorized, c.ExternalID
+	after.Status, after.ExternalID, after.CaptureBefore = state.PaymentAuthorized, c.ExternalID, c.CaptureBefore
+	if after.Card == (state.Card{}) {
+		after.Card = c.Card
+	}
 	if !p.CancelRequested {
 		return became(p, after, ""), nil
 	}

@@ -8,6 +8,7 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // Tokenize checks a card and has the gateway turn it into a token. Token and summary are all that may go further: whoever makes a
@@ -23,19 +24,19 @@ func (e *Environment) Tokenize(ctx context.Context, c *omsv1.Card) (token string
 	return token, checked.Summary(), nil
 }
 
-// means answers the token of a request to pay: its own, or its card's.
-func (e *Environment) means(ctx context.Context, request *omsv1.PayOrderRequest) (string, error) {
+// means answers the token of a request to pay, its own or its card's, and what is kept of the card.
+func (e *Environment) means(ctx context.Context, request *omsv1.PayOrderRequest) (token string, kept state.Card, err error) {
 	switch {
 	case request.Card == nil:
 		if refusal := e.CheckToken(request.PaymentToken); refusal != nil {
-			return "", refusal
+			return "", kept, refusal
 		}
-		return request.PaymentToken, nil
+		return request.PaymentToken, kept, nil
 	case request.PaymentToken != "":
-		return "", fault.Invalid("card", "PAYMENT_MEANS_AMBIGUOUS", "is set beside payment_token; send one of them")
+		return "", kept, fault.Invalid("card", "PAYMENT_MEANS_AMBIGUOUS", "is set beside payment_token; send one of them")
 	default:
-		token, _, err := e.Tokenize(ctx, request.Card)
-		return token, err
+		token, summary, err := e.Tokenize(ctx, request.Card)
+		return token, state.Card{Brand: string(summary.Brand), LastFour: summary.LastFour}, err
 	}
 }
 

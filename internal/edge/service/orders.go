@@ -156,7 +156,7 @@ func bound(at time.Time) string {
 
 // PayOrder implements the contract.
 func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (*omsv1.PayOrderResponse, error) {
-	token, err := s.means(ctx, request)
+	token, kept, err := s.means(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (
 	c := prepare(ctx)
 	c.Steps = flow.Pay(subject, order.Pay{
 		Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
-		Token: token, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,
+		Token: token, Card: kept, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,
 	}, s.Provider)
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
 	return &omsv1.PayOrderResponse{Order: answer}, err

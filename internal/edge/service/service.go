@@ -18,6 +18,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/reconcile"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/view"
 	"github.com/seed-255eabaa/oms/internal/wire"
@@ -36,6 +37,8 @@ type Environment struct {
 	CheckToken func(token string) *fault.Fault
 	// TokenizeCard has the gateway of new payments turn a card into a token; no transaction is open meanwhile.
 	TokenizeCard func(ctx context.Context, c card.Card) (token string, refusal *fault.Fault)
+	// Listing answers how the payments of a gateway are listed; nil for one that is not known, with the names of those that are.
+	Listing func(gateway string) (list reconcile.List, valid []string)
 	// Now is the process's clock, for what is checked before there is a command.
 	Now clock.Clock
 	// Random draws the entropy of a new identifier.

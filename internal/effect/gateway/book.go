@@ -36,7 +36,7 @@ var (
 	results    = []string{resultSucceeded, resultDeclined, resultLost, resultReturned}
 	reasons    = []string{"", reasonFunds, reasonToken, reasonNoHold, reasonVoided, reasonCaptured, reasonExceedsHold,
 		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused,
-		reasonDisputed, reasonReturned}
+		reasonDisputed, reasonReturned, reasonExpired}
 )
 
 // Reasons of refusals.
@@ -53,6 +53,7 @@ const (
 	reasonRefused         = "do_not_honor"
 	reasonDisputed        = "charge_disputed"
 	reasonReturned        = "returned_by_bank"
+	reasonExpired         = ReasonExpired
 )
 
 func code(names []string, name string) uint8 { return uint8(max(slices.Index(names, name), 0)) } //nolint:gosec // few
@@ -62,6 +63,7 @@ type entry struct {
 	hold      digest // the hold that it belongs to; its own for holds
 	amount    int64
 	due       int64
+	until     int64 // of a hold
 	captured  int64 // of a hold, from here on
 	refunded  int64
 	disputed  int64 // withdrawn, for good or not
@@ -117,7 +119,7 @@ func (b *book) apply(r *record) {
 	}
 	key := digestOf(r.Tenant, r.Key)
 	e := entry{
-		amount: r.Amount, due: r.Due, operation: code(operations, r.Operation), result: code(results, r.Result),
+		amount: r.Amount, due: r.Due, until: r.Until, operation: code(operations, r.Operation), result: code(results, r.Result),
 		reason: code(reasons, r.Reason), token: code(tokens, r.Token),
 	}
 	copy(e.currency[:], r.Currency)
@@ -138,8 +140,11 @@ func (b *book) apply(r *record) {
 	b.put(e.hold, hold)
 }
 
-// refusal tells which of the gateway's rules an operation on a hold breaks; empty for none.
-func refusal(operation string, hold entry, found bool, request Request) string {
+// ReasonExpired refuses the capture of a hold that has gone by itself.
+const ReasonExpired = "hold_expired"
+
+// refusal tells which of the gateway's rules an operation on a hold breaks by now; empty for none.
+func refusal(operation string, hold entry, found bool, request Request, now int64) string {
 	switch {
 	case !found || !hold.is(KindHold, resultSucceeded):
 		return reasonNoHold
@@ -159,6 +164,8 @@ func refusal(operation string, hold entry, found bool, request Request) string {
 		return reasonCaptured
 	case request.AmountMinor > hold.amount:
 		return reasonExceedsHold
+	case operation == KindCapture && hold.until != 0 && now >= hold.until:
+		return reasonExpired
 	default:
 		return ""
 	}

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed-255eabaa/oms/internal/card"
 )
 
 // Kinds of calls, as effects name them.
@@ -68,6 +70,8 @@ type Answer struct {
 	AmountMinor int64
 	// CaptureBefore is when the gateway lets a hold go by itself; zero where it does not say.
 	CaptureBefore time.Time
+	// Card is the card of a hold; zero where the gateway does not say, or it was no card.
+	Card card.Summary
 }
 
 // Final tells whether the answer is an outcome.

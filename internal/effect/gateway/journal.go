@@ -18,7 +18,8 @@ type record struct {
 	Key       string `json:"key"`
 	Payment   string `json:"payment"`
 	OrderID   string `json:"order"`
-	Hold      string `json:"hold"` // the external id of the hold that it belongs to; its own for holds
+	Until     int64  `json:"until,omitempty"` // of a hold: from then on it has gone by itself
+	Hold      string `json:"hold"`            // the external id of the hold that it belongs to; its own for holds
 	Token     string `json:"token,omitempty"`
 	Currency  string `json:"currency"`
 	Amount    int64  `json:"amount_minor"`

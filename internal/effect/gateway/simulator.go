@@ -30,6 +30,8 @@ type SimulatorOptions struct {
 	DisputeAfter time.Duration // from a capture to its dispute, from there to its end, and from a refund to its return; 2 s
 	UnknownFor   time.Duration // how long Lookup says Pending of a call that TokenUnknown has lost; 2 s
 	RepeatAfter  time.Duration // from the first callback of TokenDuplicate to the second; Latency
+	Window       time.Duration // how long a hold is good; 7 days
+	ShortHold    time.Duration // the same of TokenShortHold, from when its outcome is known; 0: it has gone as soon as it is told
 	// OvertakeAfter is from the callback of TokenEarly that overtakes the answer to the one behind later calls; 500 ms.
 	OvertakeAfter time.Duration
 	Deliveries    int   // callbacks under way at most; 64
@@ -57,6 +59,7 @@ func (o *SimulatorOptions) setDefaults() error {
 	setDefault(&o.DisputeAfter, 2*time.Second)
 	setDefault(&o.UnknownFor, 2*time.Second)
 	setDefault(&o.RepeatAfter, o.Latency)
+	setDefault(&o.Window, 7*24*time.Hour)
 	setDefault(&o.OvertakeAfter, 500*time.Millisecond)
 	setDefault(&o.Deliveries, 64)
 	setDefault(&o.Remember, 1_000_000)
@@ -246,6 +249,9 @@ func (s *Simulator) answer(e entry) Answer {
 		Status: Succeeded, Reason: reasons[e.reason], ExternalID: e.hold.externalID(),
 		Currency: string(e.currency[:]), AmountMinor: e.amount,
 	}
+	if e.is(KindHold, resultSucceeded) {
+		answer.CaptureBefore, answer.Card = time.UnixMicro(e.until).UTC(), tokenCards[tokens[e.token]]
+	}
 	switch {
 	case s.now() < e.due:
 		return Answer{Status: Pending}
@@ -332,6 +338,10 @@ func (s *Simulator) decide(operation string, request Request, behaviour string, 
 			r.Token = request.Token
 		}
 		s.behave(&r, now, lostBefore)
+		r.Until = now + s.options.Window.Microseconds()
+		if r.Token == TokenShortHold {
+			r.Until = r.Due + s.options.ShortHold.Microseconds()
+		}
 		return r, nil
 	}
 	hold, found, err := s.holdOf(request)
@@ -343,7 +353,7 @@ func (s *Simulator) decide(operation string, request Request, behaviour string, 
 	}
 	s.behave(&r, now, lostBefore)
 	if r.Result == resultSucceeded {
-		if r.Reason = refusal(operation, hold, found, request); r.Reason != "" {
+		if r.Reason = refusal(operation, hold, found, request, now); r.Reason != "" {
 			r.Result = resultDeclined
 		}
 	}
@@ -353,7 +363,7 @@ func (s *Simulator) decide(operation string, request Request, behaviour string, 
 // laterToken is how calls on a hold behave: those tokens that are about the hold alone end with it.
 func laterToken(token string) string {
 	switch token {
-	case TokenDeclined, TokenRefused, TokenUnknown, TokenLate, TokenWrongAmount, TokenWrongCurrency:
+	case TokenDeclined, TokenRefused, TokenUnknown, TokenLate, TokenWrongAmount, TokenWrongCurrency, TokenShortHold:
 		return TokenOK
 	default:
 		return token

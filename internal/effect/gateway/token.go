@@ -24,6 +24,7 @@ const (
 	TokenEarly         = "sim:early"          // the callback overtakes the answer, and comes again behind later ones; later calls too
 	TokenWrongAmount   = "sim:wrong_amount"   // held, but told as another amount
 	TokenWrongCurrency = "sim:wrong_currency" // held, but told as another currency
+	TokenShortHold     = "sim:short_hold"     // held, and gone by itself as soon as it is told, or after ShortHold
 
 	TokenDispute        = "sim:dispute"           // captured, then disputed, and the dispute is lost
 	TokenDisputeWon     = "sim:dispute-won"       // captured, then disputed, and the dispute is won
@@ -32,7 +33,7 @@ const (
 
 // tokens lists them; a token's place is its code in the book, and the empty token is TokenOK.
 var tokens = []string{TokenOK, TokenDeclined, TokenTimeout, TokenUnknown, TokenLate, TokenDuplicate, TokenRefused,
-	TokenBusy, TokenBroken, TokenStall, TokenEarly, TokenWrongAmount, TokenWrongCurrency,
+	TokenBusy, TokenBroken, TokenStall, TokenEarly, TokenWrongAmount, TokenWrongCurrency, TokenShortHold,
 	TokenDispute, TokenDisputeWon, TokenRefundReturned}
 
 // Tokens lists the tokens that the simulator knows.

@@ -28,6 +28,15 @@ var testCards = map[string]string{
 	"4000000000000341": TokenTimeout,
 }
 
+// tokenCards are the cards that tokens stand for, all of one brand.
+var tokenCards = func() map[string]card.Summary {
+	cards := map[string]card.Summary{}
+	for number, token := range testCards {
+		cards[token] = card.Summary{Brand: card.Visa, LastFour: card.LastFour(number)}
+	}
+	return cards
+}()
+
 // Cards is how the simulator turns cards into tokens. It needs no journal, so that a process without effects may take cards too.
 type Cards struct{}
 

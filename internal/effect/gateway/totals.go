@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -9,7 +10,8 @@ import (
 )
 
 // Total is what the simulator did for one payment. The counts are of operations that succeeded, each key once however often it
-// was called; Refused counts captures, voids and refunds that broke the gateway's rules, such as a second capture.
+// was called; Refused counts captures, voids and refunds that broke the gateway's rules, such as a second capture. A hold that has gone by
+// itself counts as held until it is voided.
 type Total struct {
 	Tenant, Payment, OrderID, Currency    string
 	Holds, Captures, Voids, Refunds       int
@@ -21,13 +23,48 @@ type Total struct {
 	FeesMinor                             int64 // of disputes
 	Declined                              int   // holds
 	Refused                               int
+	Late                                  int // captures that were refused since the hold had gone by itself
 }
 
 // LeftMinor is what is still held: neither captured nor voided.
 func (t Total) LeftMinor() int64 { return t.HeldMinor - t.CapturedMinor - t.VoidedMinor }
 
+// Listing asks for what was done for payments of a tenant: those whose ids are above After and below Before, in order of id, at most
+// Limit of them. An id begins with the time at which the order was created (package id).
+type Listing struct {
+	Tenant, After, Before string
+	Limit                 int
+}
+
+// Lister is a gateway that can list what it did, so that it is compared with our books.
+type Lister interface {
+	// List answers a total a payment. The error has its class.
+	List(ctx context.Context, listing Listing) ([]Total, error)
+}
+
+// Simulator implements Lister.
+var _ Lister = (*Simulator)(nil)
+
+// List implements Lister. It reads the whole journal.
+func (s *Simulator) List(ctx context.Context, listing Listing) ([]Total, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, NotReached(err)
+	}
+	totals, err := readTotals(s.options.Journal, func(r *record) bool {
+		return r.Tenant == listing.Tenant && r.Payment > listing.After && r.Payment < listing.Before
+	})
+	if err != nil {
+		return nil, NotReached(err)
+	}
+	return totals[:min(len(totals), listing.Limit)], nil
+}
+
 // ReadTotals adds a journal up, a total a payment, in order of tenant and payment. It may be read beside live simulators.
 func ReadTotals(path string) ([]Total, error) {
+	return readTotals(path, func(*record) bool { return true })
+}
+
+func readTotals(path string, wanted func(*record) bool) ([]Total, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gateway simulator: open journal: %w", err)
@@ -36,6 +73,9 @@ func ReadTotals(path string) ([]Total, error) {
 	type name struct{ tenant, payment string }
 	totals := map[name]*Total{}
 	err = scan(file, `"key":`, func(r *record) {
+		if !wanted(r) {
+			return
+		}
 		t := totals[name{r.Tenant, r.Payment}]
 		if t == nil {
 			t = &Total{Tenant: r.Tenant, Payment: r.Payment, OrderID: r.OrderID, Currency: r.Currency}
@@ -68,6 +108,8 @@ func (t *Total) add(r *record) {
 	case r.Result == resultDeclined && r.Reason == reasonDisputed: // nobody could know
 	case r.Result == resultDeclined && r.Operation == KindHold:
 		t.Declined++
+	case r.Result == resultDeclined && r.Reason == reasonExpired:
+		t.Late++
 	case r.Result == resultDeclined:
 		t.Refused++
 	case r.Operation == KindHold:

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // kind is a type of columns; its text is the name in SQL.
@@ -129,6 +131,17 @@ func (s *rowset) text(value string) {
 	}
 }
 
+// card writes what is kept of a card: two texts, NULL where nothing is.
+func (s *rowset) card(value state.Card) {
+	for _, text := range [...]string{value.Brand, value.LastFour} {
+		if text == "" {
+			s.value(nullLength)
+			continue
+		}
+		s.text(text)
+	}
+}
+
 func (s *rowset) bytes(value []byte) {
 	if s.value(uint32(len(value))) { //nolint:gosec // as above
 		s.data = append(s.data, value...)
@@ -213,6 +226,8 @@ func (f *fields) bytesInPlace() []byte {
 }
 
 func (f *fields) text() string { return string(f.bytesInPlace()) }
+
+func (f *fields) card() state.Card { return state.Card{Brand: f.text(), LastFour: f.text()} }
 
 // bytes answers a copy; the driver uses its memory again.
 func (f *fields) bytes() []byte {

@@ -195,6 +195,13 @@ var invariants = []invariant{
 				AND d.kind = 'timer' AND d.replayed_at IS NULL)`,
 	},
 	{
+		holds: "Every call that was given up before its time was over has the timer that asks about it then.",
+		rows:  "SELECT count(*) FROM effects",
+		bad: `SELECT format('%s of %s has no timer', e.effect_id, e.tenant_id) FROM effects e
+			WHERE e.state = 3 AND e.expires_at > e.updated_at AND NOT EXISTS (
+				SELECT FROM timers t WHERE t.tenant_id = e.tenant_id AND t.kind = 'effect.expires' AND t.aggregate_id = e.effect_id)`,
+	},
+	{
 		holds: "No call is open for a payment that has come to its end, but the void after a refused capture.",
 		rows:  "SELECT count(*) FROM effects",
 		bad: `SELECT format('%s of %s is open, its payment is in status %s', e.effect_id, e.tenant_id, p.status)

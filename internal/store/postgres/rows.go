@@ -119,6 +119,7 @@ func encodeOrder(set *rowset, o *state.Order) error {
 	}
 	set.int16(int16(o.PaymentStatus))
 	set.text(o.PaymentToken)
+	set.card(o.PaymentCard)
 	set.bool(o.KeepOnDecline)
 	set.text(o.DeclineReason)
 	set.int64(o.CapturedMinor)
@@ -146,7 +147,7 @@ func decodeOrder(f *fields) (*state.Order, error) {
 	if err := decodeJSON(f, &o.Metadata); err != nil {
 		return nil, err
 	}
-	o.PaymentStatus, o.PaymentToken, o.KeepOnDecline = state.PaymentStatus(f.int16()), f.text(), f.bool()
+	o.PaymentStatus, o.PaymentToken, o.PaymentCard, o.KeepOnDecline = state.PaymentStatus(f.int16()), f.text(), f.card(), f.bool()
 	o.DeclineReason, o.CapturedMinor, o.RefundedMinor = f.text(), f.int64(), f.int64()
 	o.RefundPendingMinor, o.CancelRequested, o.ExpiresAt = f.int64(), f.bool(), f.time()
 	o.CreatedAt, o.UpdatedAt, o.Version = f.time(), f.time(), f.int64()
@@ -216,6 +217,8 @@ func encodePayment(set *rowset, p *state.Payment) error {
 	set.text(p.Provider)
 	set.text(p.ExternalID)
 	set.text(p.Token)
+	set.card(p.Card)
+	set.time(p.CaptureBefore)
 	set.int32(p.Attempt)
 	set.bool(p.CancelRequested)
 	set.int64(p.CapturedMinor)
@@ -236,8 +239,9 @@ func encodePayment(set *rowset, p *state.Payment) error {
 func decodePayment(f *fields) (*state.Payment, error) {
 	p := &state.Payment{
 		Tenant: f.text(), ID: f.text(), OrderID: f.text(), Status: state.PaymentStatus(f.int16()), Currency: f.text(),
-		AmountMinor: f.int64(), Provider: f.text(), ExternalID: f.text(), Token: f.text(), Attempt: f.int32(),
-		CancelRequested: f.bool(), CapturedMinor: f.int64(), RefundedMinor: f.int64(), RefundPendingMinor: f.int64(),
+		AmountMinor: f.int64(), Provider: f.text(), ExternalID: f.text(), Token: f.text(), Card: f.card(),
+		CaptureBefore: f.time(), Attempt: f.int32(), CancelRequested: f.bool(), CapturedMinor: f.int64(),
+		RefundedMinor: f.int64(), RefundPendingMinor: f.int64(),
 		DeclineReason: f.text(),
 	}
 	if err := decodeJSON(f, &p.Refunds); err != nil {
@@ -259,6 +263,7 @@ func encodeEffect(set *rowset, e *state.Effect) error {
 	set.text(e.ExternalID)
 	set.text(e.Currency)
 	set.int64(e.AmountMinor)
+	set.time(e.ExpiresAt)
 	set.int16(int16(e.State))
 	set.text(e.Owner)
 	set.time(e.NextAt)
@@ -275,7 +280,7 @@ func encodeEffect(set *rowset, e *state.Effect) error {
 func decodeEffect(f *fields) (*state.Effect, error) {
 	e := &state.Effect{
 		Tenant: f.text(), ID: f.text(), Kind: f.text(), AggregateID: f.text(), OrderID: f.text(), Provider: f.text(), Token: f.text(),
-		ExternalID: f.text(), Currency: f.text(), AmountMinor: f.int64(), State: state.EffectState(f.int16()), Owner: f.text(),
+		ExternalID: f.text(), Currency: f.text(), AmountMinor: f.int64(), ExpiresAt: f.time(), State: state.EffectState(f.int16()), Owner: f.text(),
 		NextAt: f.time(), Attempts: f.int32(), Called: f.bool(), LastError: f.text(), TraceID: f.text(), CreatedAt: f.time(),
 		UpdatedAt: f.time(), SettledBy: state.EffectParty(f.int16()),
 	}

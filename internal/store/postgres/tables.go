@@ -30,7 +30,8 @@ var tables = map[state.Kind]*table{
 	state.KindReservation: {"reservations", reservationFields, []string{"order_id", "items"}, false},
 	state.KindPayment:     {"payments", paymentFields, []string{"order_id", "currency", "created_at"}, false},
 	state.KindEffect: {"effects", effectFields, []string{
-		"kind", "aggregate_id", "order_id", "provider", "token", "currency", "amount_minor", "trace_id", "created_at",
+		"kind", "aggregate_id", "order_id", "provider", "token", "currency", "amount_minor", "expires_at", "trace_id",
+		"created_at",
 	}, false},
 	state.KindDeadLetter: {"dead_letters", deadLetterFields, nil, false},
 	state.KindItem:       {"items", itemFields, nil, false},
@@ -52,7 +53,8 @@ var (
 		{"tenant_id", kindText}, {"order_id", kindText}, {"customer_id", kindText}, {"status", kindInt2}, {"status_reason", kindText},
 		{"status_detail", kindText}, {"currency", kindText}, {"amount_minor", kindInt8}, {"adjustments", kindJSON},
 		{"client_reference", kindText}, {"metadata", kindJSON}, {"payment_status", kindInt2}, {"payment_token", kindText},
-		{"keep_on_decline", kindBool}, {"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
+		{"card_brand", kindText}, {"card_last_four", kindText}, {"keep_on_decline", kindBool},
+		{"decline_reason", kindText}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
 		{"refund_pending_minor", kindInt8}, {"cancel_requested", kindBool}, {"expires_at", kindTime}, {"created_at", kindTime},
 		{"updated_at", kindTime}, {"version", kindInt8}, {"disputed_minor", kindInt8}, {"charged_back_minor", kindInt8},
 	}
@@ -66,7 +68,8 @@ var (
 	}
 	paymentFields = []field{
 		{"tenant_id", kindText}, {"payment_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"currency", kindText},
-		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText}, {"attempt", kindInt4},
+		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText},
+		{"card_brand", kindText}, {"card_last_four", kindText}, {"capture_before", kindTime}, {"attempt", kindInt4},
 		{"cancel_requested", kindBool}, {"captured_minor", kindInt8}, {"refunded_minor", kindInt8},
 		{"refund_pending_minor", kindInt8}, {"decline_reason", kindText}, {"refunds", kindJSON}, {"version", kindInt8},
 		{"created_at", kindTime}, {"updated_at", kindTime}, {"disputed_minor", kindInt8}, {"charged_back_minor", kindInt8},
@@ -75,7 +78,7 @@ var (
 	effectFields = []field{
 		{"tenant_id", kindText}, {"effect_id", kindText}, {"kind", kindText}, {"aggregate_id", kindText}, {"order_id", kindText},
 		{"provider", kindText}, {"token", kindText}, {"external_id", kindText}, {"currency", kindText}, {"amount_minor", kindInt8},
-		{"state", kindInt2}, {"owner", kindText}, {"next_at", kindTime}, {"attempts", kindInt4}, {"called", kindBool},
+		{"expires_at", kindTime}, {"state", kindInt2}, {"owner", kindText}, {"next_at", kindTime}, {"attempts", kindInt4}, {"called", kindBool},
 		{"last_error", kindText}, {"trace_id", kindText}, {"created_at", kindTime}, {"updated_at", kindTime},
 		{"settled_by", kindInt2}, {"history", kindJSON},
 	}

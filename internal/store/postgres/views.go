@@ -138,10 +138,10 @@ func (s *Store) Orders(ctx context.Context, query state.OrderQuery) (state.Order
 func orderRange(query state.OrderQuery) (from, before string) {
 	from, before = "order:", "order;" // ';' follows ':'
 	if !query.CreatedFrom.IsZero() {
-		from = firstID(query.CreatedFrom)
+		from = id.First("order", query.CreatedFrom)
 	}
 	if !query.CreatedTo.IsZero() {
-		before = firstID(query.CreatedTo)
+		before = id.First("order", query.CreatedTo)
 	}
 	if query.BeforeID != "" {
 		before = min(before, query.BeforeID)
@@ -163,6 +163,12 @@ func (s *Store) Items(ctx context.Context, tenant, after string, limit int) ([]*
 // Payment implements view.Store.
 func (s *Store) Payment(ctx context.Context, tenant, name string) (*state.Payment, error) {
 	return only(read(ctx, s, "payment", decodePayment, selectPayments+"WHERE tenant_id = $1 AND payment_id = $2", tenant, name))
+}
+
+// PaymentsBetween implements view.Store.
+func (s *Store) PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error) {
+	return read(ctx, s, "payments", decodePayment,
+		selectPayments+"WHERE tenant_id = $1 AND payment_id > $2 AND payment_id < $3 ORDER BY payment_id LIMIT $4", tenant, after, before, limit)
 }
 
 // Reservation implements view.Store.
@@ -222,15 +228,6 @@ func (s *Store) DeadLetters(ctx context.Context, query state.DeadLetterQuery) ([
 	return read(ctx, s, "dead letters", plain(decodeDeadLetter), lettersWithoutPayload+
 		"WHERE tenant_id = $1 AND dead_letter_id < $2 AND ($3 OR replayed_at IS NULL) ORDER BY dead_letter_id DESC LIMIT $4",
 		query.Tenant, before, query.IncludeReplayed, query.Limit)
-}
-
-// firstID is the least id of an order that was created at a time, rounded up to whole milliseconds.
-func firstID(at time.Time) string {
-	if at.Nanosecond()%int(time.Millisecond) != 0 {
-		at = at.Add(time.Millisecond)
-	}
-	least := id.V7(at, id.Random{})
-	return "order:" + least.String()
 }
 
 // openEffects counts calls that are due or were made. A notification is asked for when it is due, which may be long after it was made.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // row binds the values of one row, column after column.
@@ -41,6 +43,12 @@ func (r *row) optional(value []byte) {
 		return
 	}
 	r.statement.BindText(r.parameter, string(value))
+}
+
+// card binds what is kept of a card: two columns, NULL where nothing is.
+func (r *row) card(value state.Card) {
+	r.optional([]byte(value.Brand))
+	r.optional([]byte(value.LastFour))
 }
 
 // moment binds a time; the zero time is NULL.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // columns reads the columns of an answered row, one after the other.
@@ -40,6 +42,9 @@ func (c *columns) blob() []byte {
 	c.statement.ColumnBytes(c.next-1, value)
 	return value
 }
+
+// card reads what is kept of a card.
+func (c *columns) card() state.Card { return state.Card{Brand: c.text(), LastFour: c.text()} }
 
 // moment reads a time; NULL is the zero time.
 func (c *columns) moment() time.Time {

@@ -249,6 +249,13 @@ var invariants = []invariant{
 					AND d.kind = 'timer' AND d.replayed_at_us IS NULL)`,
 	},
 	{
+		sentence: "every call that was given up before its time was over has the timer that asks about it then",
+		checked:  "SELECT count(*) FROM effects",
+		violated: `SELECT format('%s %s: no timer', e.tenant_id, e.effect_id) FROM effects e
+			WHERE e.state = 3 AND e.expires_at_us > e.updated_at_us AND NOT EXISTS (SELECT 1 FROM timers t
+				WHERE t.tenant_id = e.tenant_id AND t.kind = 'effect.expires' AND t.aggregate_id = e.effect_id)`,
+	},
+	{
 		sentence: "no call but the void after a refused capture is open of a payment that was declined, voided or refunded in full",
 		checked:  "SELECT count(*) FROM effects",
 		violated: `SELECT format('%s %s: open, and %s is %s', e.tenant_id, e.effect_id, p.payment_id, s.name)

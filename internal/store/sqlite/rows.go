@@ -49,8 +49,8 @@ var tables = [kinds]table{
 	state.KindOrder: {
 		name: "orders",
 		columns: "tenant_id, order_id, customer_id, status, status_reason, status_detail, currency, amount_minor, adjustments, " +
-			"client_reference, metadata, payment_status, payment_token, keep_on_decline, decline_reason, captured_minor, " +
-			"refunded_minor, refund_pending_minor, cancel_requested, expires_at_us, created_at_us, updated_at_us, version, " +
+			"client_reference, metadata, payment_status, payment_token, card_brand, card_last_four, keep_on_decline, decline_reason, " +
+			"captured_minor, refunded_minor, refund_pending_minor, cancel_requested, expires_at_us, created_at_us, updated_at_us, version, " +
 			"disputed_minor, charged_back_minor",
 		fixed: []string{"customer_id", "currency", "created_at_us"},
 		bind:  bindOrder, scan: func(c *columns) state.Row { return scanOrder(c) },
@@ -63,16 +63,16 @@ var tables = [kinds]table{
 	},
 	state.KindPayment: {
 		name: "payments",
-		columns: "tenant_id, payment_id, order_id, status, currency, amount_minor, provider, external_id, token, attempt, " +
-			"cancel_requested, captured_minor, refunded_minor, refund_pending_minor, decline_reason, refunds, version, " +
-			"created_at_us, updated_at_us, disputed_minor, charged_back_minor, disputes",
+		columns: "tenant_id, payment_id, order_id, status, currency, amount_minor, provider, external_id, token, " +
+			"card_brand, card_last_four, capture_before_us, attempt, cancel_requested, captured_minor, refunded_minor, refund_pending_minor, " +
+			"decline_reason, refunds, version, created_at_us, updated_at_us, disputed_minor, charged_back_minor, disputes",
 		fixed: []string{"order_id", "created_at_us"},
 		bind:  bindPayment, scan: func(c *columns) state.Row { return scanPayment(c) },
 	},
 	state.KindEffect: {
 		name: "effects",
 		columns: "tenant_id, effect_id, kind, aggregate_id, order_id, provider, token, external_id, currency, amount_minor, " +
-			"state, owner, next_at_us, attempts, called, last_error, trace_id, created_at_us, updated_at_us, settled_by, history",
+			"expires_at_us, state, owner, next_at_us, attempts, called, last_error, trace_id, created_at_us, updated_at_us, settled_by, history",
 		fixed: []string{"aggregate_id", "order_id", "created_at_us"},
 		bind:  bindEffect, scan: func(c *columns) state.Row { return scanEffect(c) },
 	},
@@ -116,6 +116,7 @@ func bindOrder(r *row, value state.Row) {
 	r.optional(metadataJSON(o.Metadata))
 	r.integer(int64(o.PaymentStatus))
 	r.text(o.PaymentToken)
+	r.card(o.PaymentCard)
 	r.flag(o.KeepOnDecline)
 	r.text(o.DeclineReason)
 	r.integer(o.CapturedMinor)
@@ -137,7 +138,7 @@ func scanOrder(c *columns) *state.Order {
 		Status: small[state.OrderStatus](c), StatusReason: c.text(), StatusDetail: c.text(),
 		Currency: c.text(), AmountMinor: c.integer(), Adjustments: list[[]state.Adjustment](c),
 		ClientReference: c.text(), Metadata: list[map[string]string](c),
-		PaymentStatus: small[state.PaymentStatus](c), PaymentToken: c.text(), KeepOnDecline: c.flag(),
+		PaymentStatus: small[state.PaymentStatus](c), PaymentToken: c.text(), PaymentCard: c.card(), KeepOnDecline: c.flag(),
 		DeclineReason: c.text(), CapturedMinor: c.integer(), RefundedMinor: c.integer(),
 		RefundPendingMinor: c.integer(), CancelRequested: c.flag(),
 		ExpiresAt: c.moment(), CreatedAt: c.instant(), UpdatedAt: c.instant(), Version: c.integer(),
@@ -175,6 +176,8 @@ func bindPayment(r *row, value state.Row) {
 	r.text(p.Provider)
 	r.text(p.ExternalID)
 	r.text(p.Token)
+	r.card(p.Card)
+	r.moment(p.CaptureBefore)
 	r.integer(int64(p.Attempt))
 	r.flag(p.CancelRequested)
 	r.integer(p.CapturedMinor)
@@ -194,7 +197,7 @@ func scanPayment(c *columns) *state.Payment {
 	return &state.Payment{
 		Tenant: c.text(), ID: c.text(), OrderID: c.text(), Status: small[state.PaymentStatus](c),
 		Currency: c.text(), AmountMinor: c.integer(), Provider: c.text(), ExternalID: c.text(), Token: c.text(),
-		Attempt: small[int32](c), CancelRequested: c.flag(), CapturedMinor: c.integer(),
+		Card: c.card(), CaptureBefore: c.moment(), Attempt: small[int32](c), CancelRequested: c.flag(), CapturedMinor: c.integer(),
 		RefundedMinor: c.integer(), RefundPendingMinor: c.integer(), DeclineReason: c.text(),
 		Refunds: list[[]state.Refund](c), Version: c.integer(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
 		DisputedMinor: c.integer(), ChargedBackMinor: c.integer(), Disputes: list[[]state.Dispute](c),
@@ -213,6 +216,7 @@ func bindEffect(r *row, value state.Row) {
 	r.text(e.ExternalID)
 	r.text(e.Currency)
 	r.integer(e.AmountMinor)
+	r.moment(e.ExpiresAt)
 	r.integer(int64(e.State))
 	r.text(e.Owner)
 	r.instant(e.NextAt)
@@ -229,7 +233,7 @@ func bindEffect(r *row, value state.Row) {
 func scanEffect(c *columns) *state.Effect {
 	return &state.Effect{
 		Tenant: c.text(), ID: c.text(), Kind: c.text(), AggregateID: c.text(), OrderID: c.text(), Provider: c.text(),
-		Token: c.text(), ExternalID: c.text(), Currency: c.text(), AmountMinor: c.integer(),
+		Token: c.text(), ExternalID: c.text(), Currency: c.text(), AmountMinor: c.integer(), ExpiresAt: c.moment(),
 		State: small[state.EffectState](c), Owner: c.text(), NextAt: c.instant(), Attempts: small[int32](c),
 		Called: c.flag(), LastError: c.text(), TraceID: c.text(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
 		SettledBy: small[state.EffectParty](c), History: list[[]state.EffectAttempt](c),

@@ -122,13 +122,7 @@ func firstOrderID(at time.Time, otherwise string) string {
 	if at.IsZero() {
 		return otherwise
 	}
-	rounded := at.Truncate(time.Millisecond)
-	if rounded.Before(at) {
-		rounded = rounded.Add(time.Millisecond) // what was created within this millisecond was created before
-	}
-	first := id.V7(rounded, id.Random{})
-	clear(first[6:])
-	return state.KindOrder.Prefix() + ":" + first.String()
+	return id.First(state.KindOrder.Prefix(), at)
 }
 
 // kindOf tells by its prefix what an aggregate's id names; items have none.
@@ -197,6 +191,17 @@ func (s *Store) Items(ctx context.Context, tenant, after string, limit int) ([]*
 		r.text(after)
 		r.integer(int64(limit))
 	}, scanItem)
+}
+
+// PaymentsBetween implements view.Store.
+func (s *Store) PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error) {
+	return collect(ctx, s, "payments", "SELECT "+tables[state.KindPayment].columns+
+		" FROM payments WHERE tenant_id = ?1 AND payment_id > ?2 AND payment_id < ?3 ORDER BY payment_id LIMIT ?4", func(r *row) {
+		r.text(tenant)
+		r.text(after)
+		r.text(before)
+		r.integer(int64(limit))
+	}, scanPayment)
 }
 
 // Answer implements view.Store.

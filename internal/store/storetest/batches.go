@@ -117,7 +117,7 @@ func renamed(row, as state.Row) state.Row {
 		renamed, as := *row, as.(*state.Effect) //nolint:errcheck,forcetypeassert // as above
 		renamed.ID, renamed.AggregateID, renamed.OrderID, renamed.CreatedAt = as.ID, as.AggregateID, as.OrderID, as.CreatedAt
 		renamed.Kind, renamed.Provider, renamed.Token, renamed.TraceID = as.Kind, as.Provider, as.Token, as.TraceID
-		renamed.Currency, renamed.AmountMinor = as.Currency, as.AmountMinor
+		renamed.Currency, renamed.AmountMinor, renamed.ExpiresAt = as.Currency, as.AmountMinor, as.ExpiresAt
 		return &renamed
 	case *state.DeadLetter:
 		renamed, as := *row, as.(*state.DeadLetter) //nolint:errcheck,forcetypeassert // as above

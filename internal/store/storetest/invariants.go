@@ -138,7 +138,7 @@ func (s *suite) makeWorld() *world {
 	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
 	addEvent(second, other.Ref(), 1, "stock.set")
 	s.put(insert(second, &other, sampleCatalogue(), listedPrice(worldSKU)))
-	s.closeBooks(3) // clearing, house and revenue
+	s.closeBooks(6) // clearing, house, revenue, disputes, chargebacks and fees
 	s.number(s.lease("relay", "world", time.Minute), 0, 10)
 	return w
 }
@@ -394,6 +394,8 @@ var plants = []plant{
 		sql: `DELETE FROM dead_letters WHERE aggregate_id = '$id'`},
 	{name: "an unpaid order without its timer, and a letter of something else", about: orderOf(stuck),
 		sql: `UPDATE dead_letters SET kind = 'effect' WHERE aggregate_id = '$id'`},
+	{name: "a call given up in time, and nothing asks about it", about: derived("effect", confirmed),
+		sql: `UPDATE effects SET state = 3 WHERE order_id = (SELECT order_id FROM orders WHERE 'effect' || substr(order_id, 6) = '$id')`},
 	{name: "a call that nobody closed", about: derived("payment", refunded), mention: "effect:",
 		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
 }

@@ -95,7 +95,7 @@ func fullOrder(at time.Time) *state.Order {
 	order.PaymentStatus, order.PaymentToken, order.KeepOnDecline = state.PaymentDeclined, "token-1", true
 	order.DeclineReason, order.CapturedMinor, order.RefundedMinor, order.RefundPendingMinor = "INSUFFICIENT_FUNDS", 30, 20, 10
 	order.DisputedMinor, order.ChargedBackMinor = 3, 4
-	order.CancelRequested, order.Version = true, 7
+	order.CancelRequested, order.Version, order.PaymentCard = true, 7, state.Card{Brand: "visa", LastFour: "0042"}
 	return order
 }
 
@@ -118,6 +118,7 @@ func samplePayment(order *state.Order) *state.Payment {
 	return &state.Payment{
 		Tenant: order.Tenant, ID: id.Derive("payment", order.ID), OrderID: order.ID, Status: state.PaymentPartiallyRefunded,
 		Currency: "EUR", AmountMinor: 1460, Provider: "simulator", ExternalID: "ext-1", Token: "token-1", Attempt: 2,
+		Card: state.Card{Brand: "amex", LastFour: "0005"}, CaptureBefore: order.UpdatedAt.Add(7 * 24 * time.Hour),
 		CancelRequested: true, CapturedMinor: 1460, RefundedMinor: 100, RefundPendingMinor: 60, DeclineReason: "FRAUD",
 		Refunds: []state.Refund{
 			{Number: 1, AmountMinor: 100, State: state.RefundSucceeded, Reason: "a \"reason\"", CreatedAt: order.UpdatedAt},
@@ -144,7 +145,7 @@ func sampleEffect(order *state.Order, step string) *state.Effect {
 	return &state.Effect{
 		Tenant: order.Tenant, ID: id.Derive("effect", payment) + "/" + step, Kind: "gateway.hold", AggregateID: payment,
 		OrderID: order.ID, Provider: "simulator", Token: "token-1", ExternalID: "ext-1", Currency: "EUR", AmountMinor: 1460,
-		State: state.EffectOpen, Owner: "process-1", NextAt: order.UpdatedAt, Attempts: 2, Called: true,
+		ExpiresAt: order.UpdatedAt.Add(time.Hour), State: state.EffectOpen, Owner: "process-1", NextAt: order.UpdatedAt, Attempts: 2, Called: true,
 		LastError: "time-out", TraceID: "0af7651916cd43dd8448eb211c80319c", CreatedAt: order.UpdatedAt,
 		UpdatedAt: order.UpdatedAt.Add(time.Second), SettledBy: state.PartyCallback,
 		History: []state.EffectAttempt{

@@ -200,6 +200,7 @@ func testViewDeadLettersOf(s *suite) {
 var pageTests = []test{
 	{name: "newest first, complete, without duplicates, whatever the filters and limits", run: testPages},
 	{name: "a list whose filter finds nothing ends by the scan limit, and says how to go on", run: testScanLimit},
+	{name: "payments are listed by their ids, whoever they belong to is told apart", run: testPaymentsBetween},
 	{name: "orders that come while a reader pages neither hide nor repeat what was there", run: testPagesConcurrently},
 }
 
@@ -371,4 +372,25 @@ func testPagesConcurrently(s *suite) {
 			}
 		}
 	}
+}
+
+func testPaymentsBetween(s *suite) {
+	var payments []*state.Payment
+	changes := newBatch()
+	for range 4 {
+		order := fullOrder(longAgo())
+		payment := samplePayment(order)
+		payments = append(payments, payment)
+		insert(changes, order, payment)
+	}
+	s.put(changes)
+	slices.SortFunc(payments, func(a, b *state.Payment) int { return strings.Compare(a.ID, b.ID) })
+	between := func(of, after, before string, limit int) []*state.Payment {
+		found, err := s.store.PaymentsBetween(s.context(), of, after, before, limit)
+		s.must(err)
+		return found
+	}
+	s.same("those between two", between(tenant, payments[0].ID, payments[3].ID, 10), payments[1:3])
+	s.same("the first two", between(tenant, "payment:", "payment;", 2), payments[:2])
+	s.same("another tenant's", len(between("other", "payment:", "payment;", 10)), 0)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -18,8 +19,9 @@ const (
 
 // Paths of the gateway. A call is asked about by GET PathCalls?tenant=…&key=…: keys hold slashes.
 const (
-	PathCalls  = "/v1/calls"
-	PathTotals = "/v1/totals"
+	PathCalls    = "/v1/calls"
+	PathTotals   = "/v1/totals"
+	PathPayments = "/v1/payments"
 )
 
 // paths are where calls are posted to.
@@ -50,6 +52,10 @@ type Told struct {
 	ExternalID  string `json:"external_id,omitempty"`
 	Currency    string `json:"currency,omitempty"`
 	AmountMinor int64  `json:"amount_minor,omitempty"`
+
+	CaptureBefore time.Time `json:"capture_before,omitzero"` // of a hold: when it goes by itself
+	CardBrand     string    `json:"card_brand,omitempty"`    // of a hold
+	CardLastFour  string    `json:"card_last_four,omitempty"`
 }
 
 // Event is the body of a callback, as Standard Webhooks 1.0.0 recommends it.
@@ -133,7 +139,8 @@ var statuses = []gateway.Status{gateway.Accepted, gateway.Succeeded, gateway.Dec
 func Tell(answer gateway.Answer) Told {
 	return Told{
 		Status: answer.Status.String(), Reason: answer.Reason, ExternalID: answer.ExternalID, Currency: answer.Currency,
-		AmountMinor: answer.AmountMinor,
+		AmountMinor: answer.AmountMinor, CaptureBefore: answer.CaptureBefore, CardBrand: string(answer.Card.Brand),
+		CardLastFour: answer.Card.LastFour,
 	}
 }
 
@@ -145,5 +152,6 @@ func (t *Told) answer() (gateway.Answer, error) {
 	}
 	return gateway.Answer{
 		Status: statuses[at], Reason: t.Reason, ExternalID: t.ExternalID, Currency: t.Currency, AmountMinor: t.AmountMinor,
+		CaptureBefore: t.CaptureBefore, Card: card.Told(t.CardBrand, t.CardLastFour),
 	}, nil
 }

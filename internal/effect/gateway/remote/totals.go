@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 )
@@ -42,7 +44,26 @@ func TellTotals(totals []gateway.Total) []Total {
 
 // Totals asks the gateway for all that it has done, a total a payment, in order of tenant and payment.
 func (g *Gateway) Totals(ctx context.Context) ([]gateway.Total, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.URL+PathTotals, http.NoBody)
+	return g.list(ctx, PathTotals)
+}
+
+// Gateway implements gateway.Lister.
+var _ gateway.Lister = (*Gateway)(nil)
+
+// List implements gateway.Lister.
+func (g *Gateway) List(ctx context.Context, listing gateway.Listing) ([]gateway.Total, error) {
+	query := url.Values{
+		"tenant": {listing.Tenant}, "after": {listing.After}, "before": {listing.Before}, "limit": {strconv.Itoa(listing.Limit)},
+	}
+	totals, err := g.list(ctx, PathPayments+"?"+query.Encode())
+	if err != nil {
+		return nil, gateway.Unknown(err) // a question does nothing
+	}
+	return totals, nil
+}
+
+func (g *Gateway) list(ctx context.Context, path string) ([]gateway.Total, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.URL+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
@@ -35,6 +36,7 @@ type Options struct {
 	Delay       time.Duration // from a call to its callback, give or take a half; 1 ms, below zero for none
 	Late        time.Duration // the same of late callbacks; 20 s
 	Dispute     time.Duration // from a capture to its dispute, from there to its end, and from a refund to its return; 2 s
+	ShortHold   time.Duration // how long a hold of sim:short_hold is good; 0: it has gone as soon as it is told
 	Logger      *slog.Logger
 }
 
@@ -68,7 +70,8 @@ func Open(options Options) (*Server, error) {
 		mux: http.NewServeMux(),
 	}
 	s.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: s.journal, Callback: courier.send, Dispute: courier.dispute, DisputeAfter: options.Dispute, Latency: options.Delay, LateAfter: options.Late,
+		Journal: s.journal, Callback: courier.send, Dispute: courier.dispute, DisputeAfter: options.Dispute, Latency: options.Delay,
+		LateAfter: options.Late, ShortHold: options.ShortHold,
 	})
 	if err != nil {
 		courier.close()
@@ -79,6 +82,7 @@ func Open(options Options) (*Server, error) {
 	}
 	s.mux.HandleFunc("GET "+remote.PathCalls, s.asked(s.lookup))
 	s.mux.HandleFunc("GET "+remote.PathTotals, s.asked(s.totals))
+	s.mux.HandleFunc("GET "+remote.PathPayments, s.asked(s.payments))
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -183,6 +187,33 @@ func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) totals(w http.ResponseWriter, _ *http.Request) {
 	totals, err := s.simulator.Totals()
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, "the gateway cannot read what it has done")
+		return
+	}
+	answer(w, http.StatusOK, remote.TellTotals(totals))
+}
+
+// listLimit is how many payments a page has at most.
+const listLimit = 1000
+
+// payments answers a page of totals.
+func (s *Server) payments(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	listing := gateway.Listing{Tenant: query.Get("tenant"), After: query.Get("after"), Before: query.Get("before"), Limit: listLimit}
+	if text := query.Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 || limit > listLimit {
+			refuse(w, http.StatusBadRequest, "the parameter limit must be 1 to "+strconv.Itoa(listLimit))
+			return
+		}
+		listing.Limit = limit
+	}
+	if listing.Tenant == "" || listing.Before == "" {
+		refuse(w, http.StatusBadRequest, "the parameters tenant and before are required")
+		return
+	}
+	totals, err := s.simulator.List(r.Context(), listing)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, "the gateway cannot read what it has done")
 		return

@@ -6,25 +6,22 @@ import (
 
 	sdk "github.com/stripe/stripe-go/v82"
 
+	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 )
 
 // about begins an answer about a PaymentIntent.
 func about(intent *sdk.PaymentIntent, status gateway.Status, amount int64) gateway.Answer {
 	currency, minor := fromStripe(string(intent.Currency), amount)
-	return gateway.Answer{
-		Status: status, ExternalID: intent.ID, Currency: currency, AmountMinor: minor, CaptureBefore: captureBefore(intent),
+	answer := gateway.Answer{Status: status, ExternalID: intent.ID, Currency: currency, AmountMinor: minor}
+	if charge := intent.LatestCharge; charge != nil && charge.PaymentMethodDetails != nil && charge.PaymentMethodDetails.Card != nil {
+		details := charge.PaymentMethodDetails.Card
+		answer.Card = card.Told(string(details.Brand), details.Last4)
+		if details.CaptureBefore != 0 {
+			answer.CaptureBefore = time.Unix(details.CaptureBefore, 0).UTC()
+		}
 	}
-}
-
-// captureBefore is when a hold on a card ends by itself.
-func captureBefore(intent *sdk.PaymentIntent) time.Time {
-	charge := intent.LatestCharge
-	if charge == nil || charge.PaymentMethodDetails == nil || charge.PaymentMethodDetails.Card == nil ||
-		charge.PaymentMethodDetails.Card.CaptureBefore == 0 {
-		return time.Time{}
-	}
-	return time.Unix(charge.PaymentMethodDetails.Card.CaptureBefore, 0).UTC()
+	return answer
 }
 
 // heldAnswer is what a PaymentIntent says of its hold. What was captured since was held.

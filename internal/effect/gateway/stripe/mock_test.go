@@ -1,54 +1,12 @@
 package stripe_test
 
 import (
-	"bufio"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway/stripe"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway/stripe/stripetest"
 )
-
-// built is stripe-mock, compiled once for all tests from the module that pins it.
-var built = sync.OnceValues(func() (string, error) {
-	folder, err := filepath.Abs("../../../../tools/stripemock")
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "tool", "-C", folder, "-n", "stripe-mock").CombinedOutput()
-	return strings.TrimSpace(string(out)), err
-})
-
-// startMock starts stripe-mock, which refuses whatever Stripe's OpenAPI description does not allow, and answers its fixtures.
-func startMock(t *testing.T) string {
-	t.Helper()
-	program, err := built()
-	if err != nil {
-		t.Fatalf("build stripe-mock: %v\n%s", err, program)
-	}
-	mock := exec.CommandContext(t.Context(), program, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
-	out, err := mock.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := mock.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = mock.Process.Kill()
-		_ = mock.Wait()
-	})
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if address, found := strings.CutPrefix(lines.Text(), "Listening for HTTP at address: "); found {
-			return "http://" + address
-		}
-	}
-	t.Fatal("stripe-mock ended before it listened")
-	return ""
-}
 
 func open(t *testing.T, url string) *stripe.Gateway {
 	t.Helper()
@@ -76,7 +34,7 @@ func request(step string) gateway.Request {
 // stateless, so statuses are its fixtures' and not what the call would have led to.
 func TestMockTakesEveryCall(t *testing.T) {
 	t.Parallel()
-	g := open(t, startMock(t))
+	g := open(t, stripetest.Mock(t))
 	hold := request("hold/1")
 	hold.ExternalID = ""
 	held, err := g.Hold(t.Context(), hold)

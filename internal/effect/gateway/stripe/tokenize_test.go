@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway/stripe/stripetest"
 )
 
 func visa(t *testing.T) card.Card {
@@ -23,7 +24,7 @@ func visa(t *testing.T) card.Card {
 // A card becomes a PaymentMethod as Stripe's description of its API has it.
 func TestTokenize(t *testing.T) {
 	t.Parallel()
-	token, err := open(t, startMock(t)).Tokenize(t.Context(), visa(t))
+	token, err := open(t, stripetest.Mock(t)).Tokenize(t.Context(), visa(t))
 	if err != nil || !strings.HasPrefix(token, "pm_") {
 		t.Errorf("got %q, %v", token, err)
 	}
