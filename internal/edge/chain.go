@@ -156,7 +156,7 @@ func (c *chain) run(ctx context.Context, call *Call, inner func(context.Context,
 	start := time.Now()
 	traced := trace.FromHeaders(call.Header)
 	traced.Echo("", call.SetHeader)
-	scope := &Scope{Call: call, TraceID: traced.ID, validate: c.check}
+	scope := &Scope{Call: call, TraceID: traced.ID, validate: c.check, rules: c.rules}
 	ctx = WithScope(trace.With(ctx, traced), scope)
 	end := func(*fault.Fault) {}
 	if c.Begin != nil {
@@ -271,26 +271,39 @@ func (c *chain) limitTime(ctx context.Context) (context.Context, context.CancelF
 // check validates a request by the rules in the contract; all violations are answered at once.
 func (c *chain) check(method *contract.Method, request proto.Message) error {
 	violations := method.CheckIDs(request)
-	err := c.validator.Validate(request)
-	var invalid *protovalidate.ValidationError
-	switch {
-	case errors.As(err, &invalid):
-		for _, violation := range invalid.Violations {
-			violations = append(violations, translate(violation))
-		}
-	case err != nil:
-		return fault.From(err)
+	broken, err := c.rules(request)
+	if err != nil {
+		return err
 	}
-	if len(violations) == 0 {
+	if violations = append(violations, broken...); len(violations) == 0 {
 		return nil
 	}
 	return contract.Invalid(violations)
 }
 
+// rules answers how a message breaks the rules in the contract.
+func (c *chain) rules(message proto.Message) ([]fault.Violation, error) {
+	err := c.validator.Validate(message)
+	var invalid *protovalidate.ValidationError
+	if !errors.As(err, &invalid) {
+		if err != nil {
+			return nil, fault.From(err)
+		}
+		return nil, nil
+	}
+	violations := make([]fault.Violation, len(invalid.Violations))
+	for i, violation := range invalid.Violations {
+		violations[i] = translate(violation)
+	}
+	return violations, nil
+}
+
 // patterns says in words what the patterns of the contract ask for.
 var patterns = map[string]string{
-	"^[A-Z]{3}$": "must be an ISO 4217 code of three capital letters",
-	`^[^\x00]*$`: "must not hold the character NUL",
+	"^[A-Z]{3}$":                 "must be an ISO 4217 code of three capital letters",
+	`^[^\x00]*$`:                 "must not hold the character NUL",
+	"^(?:[+][1-9][0-9]{6,14})?$": "must be a number of E.164 such as +4915112345678",
+	"^(?:[A-Z]{2})?$":            "must be an ISO 3166-1 code of two capital letters",
 	"^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$": "must be 1 to 128 characters " +
 		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
 }
@@ -315,6 +328,9 @@ func translate(violation *protovalidate.Violation) fault.Violation {
 		Reason:      strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(violation.Proto.GetRuleId())),
 	}
 }
+
+// Broken answers how a message that is a part of what the caller means breaks the rules in the contract.
+func (s *Scope) Broken(message proto.Message) ([]fault.Violation, error) { return s.rules(message) }
 
 // Check validates a request whose reading the chain did not see.
 func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call.Method, request) }

@@ -66,6 +66,7 @@ type Scope struct {
 	DryRun  bool     // decide only (requirement X-6)
 
 	validate func(method *contract.Method, request proto.Message) error
+	rules    func(message proto.Message) ([]fault.Violation, error)
 }
 
 type scopeKey struct{}

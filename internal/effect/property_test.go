@@ -261,7 +261,7 @@ func (m *machine) create() {
 // event delivers an event of an order to the reactors; it may have been delivered before.
 func (m *machine) event() {
 	subject, o := m.anyOrder()
-	m.process().submit(flow.Reserve(subject, inventory.Sum(o.Lines), "sim"))
+	m.process().submit(flow.Reserve(subject, "sim"))
 	if o = m.order(o.ID); o.Status == state.OrderPaid {
 		m.process().submit(flow.ConfirmFree(subject))
 	}
@@ -491,7 +491,7 @@ func (m *machine) settle() {
 	for round := range 60 {
 		for _, orderID := range m.ids {
 			subject, o := m.subject(tenant, orderID), m.order(orderID)
-			m.processes[0].submit(flow.Reserve(subject, inventory.Sum(o.Lines), "sim"))
+			m.processes[0].submit(flow.Reserve(subject, "sim"))
 			m.processes[0].submit(flow.ConfirmFree(subject))
 			if _, set := m.timers[state.TimerKey{Tenant: tenant, Kind: order.TimerExpire, AggregateID: orderID}]; set {
 				m.processes[0].submit(flow.Expire(subject))

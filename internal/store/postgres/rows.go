@@ -33,6 +33,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		return encodeContact(set, row)
 	case *state.Notification:
 		return encodeNotification(set, row)
+	case *state.OrderDetails:
+		return encodeDetails(set, row)
+	case *state.ChangeBatch:
+		return encodeChanges(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -62,6 +66,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeContact(f)
 	case state.KindNotification:
 		return decodeNotification(f)
+	case state.KindOrderDetails:
+		return decodeDetails(f)
+	case state.KindChangeBatch:
+		return decodeChanges(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

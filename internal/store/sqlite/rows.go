@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = 11 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = 13 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -96,6 +96,8 @@ var tables = [kinds]table{
 	},
 	state.KindContact:      contactTable,
 	state.KindNotification: notificationTable,
+	state.KindOrderDetails: detailsTable,
+	state.KindChangeBatch:  changesTable,
 }
 
 func bindOrder(r *row, value state.Row) {
