@@ -296,7 +296,7 @@ func (p *Plan) refusal() *fault.Fault {
 	told.Violations, told.Metadata = nil, maps.Clone(whole.Metadata)
 	for i, refused := range p.refused {
 		if refused != nil {
-			told.Violating(fmt.Sprintf("changes[%d]", i), refused.Reason, "%s: %s", p.edit.Parts[i].Path, refused.Message)
+			told.Citing(fmt.Sprintf("changes[%d]", i), p.edit.Parts[i].Path, refused)
 		}
 	}
 	return &told

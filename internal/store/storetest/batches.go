@@ -41,7 +41,8 @@ func oneOfEach() []state.Row {
 	letter := sampleDeadLetter(order, at)
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
-		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order)}
+		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
+		sampleDetails(order), sampleChanges(order, 1)}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -63,6 +64,7 @@ func bareOfEach() []state.Row {
 		&state.Contact{Tenant: tenant, UserID: "bare", Forgotten: true, Version: 1, CreatedAt: at, UpdatedAt: at},
 		&state.Notification{Tenant: tenant, ID: id.New("notification", at, entropy()), UserID: "bare", Channel: "sms",
 			State: state.NotificationScheduled, Version: 1, CreatedAt: at, UpdatedAt: at},
+		bareDetails(order), bareChanges(order),
 	}
 }
 
@@ -98,12 +100,12 @@ func renamed(row, as state.Row) state.Row {
 	switch row := row.(type) {
 	case *state.Order:
 		renamed, as := *row, as.(*state.Order) //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
-		renamed.Tenant, renamed.ID, renamed.Lines, renamed.CreatedAt = as.Tenant, as.ID, as.Lines, as.CreatedAt
+		renamed.Tenant, renamed.ID, renamed.CreatedAt = as.Tenant, as.ID, as.CreatedAt
 		renamed.CustomerID, renamed.Currency = as.CustomerID, as.Currency
 		return &renamed
 	case *state.Reservation:
 		renamed, as := *row, as.(*state.Reservation) //nolint:errcheck,forcetypeassert // as above
-		renamed.ID, renamed.OrderID, renamed.Items = as.ID, as.OrderID, as.Items
+		renamed.ID, renamed.OrderID = as.ID, as.OrderID
 		return &renamed
 	case *state.Payment:
 		renamed, as := *row, as.(*state.Payment) //nolint:errcheck,forcetypeassert // as above
@@ -140,6 +142,14 @@ func renamed(row, as state.Row) state.Row {
 		renamed.ID, renamed.UserID, renamed.Channel, renamed.Template, renamed.Locale = as.ID, as.UserID, as.Channel, as.Template, as.Locale
 		renamed.Parameters, renamed.OrderID, renamed.Provider, renamed.CreatedAt = as.Parameters, as.OrderID, as.Provider, as.CreatedAt
 		return &renamed
+	case *state.OrderDetails:
+		renamed := *row
+		renamed.OrderID = as.Ref().ID
+		return &renamed
+	case *state.ChangeBatch:
+		renamed := *row
+		renamed.ID = as.Ref().ID
+		return &renamed
 	}
 	return row
 }
@@ -148,7 +158,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindNotification; kind++ {
+	for kind := state.KindReservation; kind <= state.KindChangeBatch; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})
