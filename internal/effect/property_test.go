@@ -276,6 +276,9 @@ func (m *machine) edit() {
 // event delivers an event of an order to the reactors; it may have been delivered before.
 func (m *machine) event() {
 	subject, o := m.anyOrder()
+	if rapid.IntRange(0, 3).Draw(m.t, "stale") == 0 { // it tells of the lines before an edit
+		subject.SKUs = subject.SKUs[:1]
+	}
 	m.process().submit(flow.Reserve(subject, "sim"))
 	if o = m.order(o.ID); o.Status == state.OrderPaid {
 		m.process().submit(flow.ConfirmFree(subject))
