@@ -285,7 +285,9 @@ func (s *shopper) race() {
 			func(ctx context.Context) {
 				_, _ = s.server.orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: o.Id, PaymentToken: "sim:ok"})
 			},
-			func(ctx context.Context) { _, _ = s.server.orders.CancelOrder(ctx, &omsv1.CancelOrderRequest{OrderId: o.Id}) },
+			func(ctx context.Context) {
+				_, _ = s.server.orders.CancelOrder(ctx, &omsv1.CancelOrderRequest{OrderId: o.Id})
+			},
 		} {
 			ctx := s.key()
 			group.Go(func() { do(ctx) })

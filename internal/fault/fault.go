@@ -109,7 +109,11 @@ func (f *Fault) Violating(field, reason, format string, arguments ...any) *Fault
 
 // Citing adds what stands against a part of the request, whose refusal by itself would be cause, and answers the same fault.
 func (f *Fault) Citing(field, part string, cause *Fault) *Fault {
-	f.Violations = append(f.Violations, Violation{Field: field, Description: part + ": " + cause.Message, Reason: cause.Reason})
+	words := cause.Message
+	if len(cause.Violations) > 0 {
+		words = cause.Violations[0].Description
+	}
+	f.Violations = append(f.Violations, Violation{Field: field, Description: part + ": " + words, Reason: cause.Reason})
 	return f
 }
 

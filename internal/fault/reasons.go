@@ -170,12 +170,14 @@ var asking = []Entry{
 		Cure: "Send an amount above 0, or none to refund the rest.",
 	},
 	{
-		Reason: "CHANGE_PATH_UNKNOWN", Code: InvalidArgument, Stage: Meaning, Cause: "A change names a part that no order has, or that is not the client's to write.",
-		Cure: "Use a path of `FieldChange`.", Raises: []string{"CHANGE_VALUE_INVALID"},
+		Reason: "CHANGE_PATH_UNKNOWN", Code: InvalidArgument, Stage: Meaning,
+		Cause: "A change names a part that no order has, or that is not the client's to write.",
+		Cure:  "Use a path of `FieldChange`.", Raises: []string{"CHANGE_VALUE_INVALID"},
 	},
 	{
-		Reason: "CHANGE_VALUE_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "What a change sets is missing, of another kind, or not allowed there.",
-		Cure: "Send what the path takes: `value`, `item` or `qty`, and none of them with `unset`.",
+		Reason: "CHANGE_VALUE_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Cause: "What a change sets is missing, of another kind, or not allowed there.",
+		Cure:  "Send what the path takes: `value`, `item` or `qty`, and none of them with `unset`.",
 	},
 	{
 		Reason: "COUNTRY_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The country is none of ISO 3166-1.",

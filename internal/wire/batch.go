@@ -84,7 +84,7 @@ func Changes(batch *state.ChangeBatch) []*omsv1.ChangeRecord {
 	records := make([]*omsv1.ChangeRecord, len(batch.Changes))
 	for i, change := range batch.Changes {
 		records[i] = &omsv1.ChangeRecord{
-			ChangeId: change.ChangeID, SequenceId: int32(i + 1), OccurredAt: stamp(batch.At), //nolint:gosec // 100 at most
+			ChangeId: change.ChangeID, SequenceId: int32(i + 1), OccurredAt: stamp(batch.At),
 			Path: change.Path, Unset: change.Unset, Status: omsv1.ChangeStatus(change.Status),
 			OrderVersion: batch.OrderVersion, Batch: state.ChangeBatchNumber(batch.ID),
 		}

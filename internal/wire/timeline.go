@@ -13,8 +13,9 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// Life is what an order's timeline is made of. Items are the lines that the order had before the events; nil before all of them. Events are those after the cursor, in order of their seq, one more than the page
-// holds if there are so many; all else is complete. Payment and Reservation are nil when there is none.
+// Life is what an order's timeline is made of. Items are the lines that the order had before the events; nil before all of them.
+// Events are those after the cursor, in order of their seq, one more than the page holds if there are so many; all else is complete.
+// Payment and Reservation are nil when there is none.
 type Life struct {
 	Order         *state.Order
 	Items         []*omsv1.OrderItem

@@ -162,14 +162,14 @@ func (p *Plan) apply() {
 	}
 	for i := range p.edit.Parts {
 		part := &p.edit.Parts[i]
-		switch {
-		case part.Target == TargetDelivery:
+		switch part.Target {
+		case TargetDelivery:
 			p.changed.Delivery = part.field(p.changed.Delivery)
-		case part.Target == TargetClient:
+		case TargetClient:
 			p.changed.Client = part.field(p.changed.Client)
-		case part.Target == TargetReference:
+		case TargetReference:
 			p.After.ClientReference = part.Value
-		case part.Target == TargetMetadata:
+		case TargetMetadata:
 			p.After.Metadata = part.pair(p.After.Metadata)
 			if len(p.After.Metadata) > metadataLimit {
 				p.Refuse(i, fault.Invalid(part.Path, "CHANGE_VALUE_INVALID", "an order has at most %d pairs of metadata", metadataLimit))
@@ -292,14 +292,15 @@ func (p *Plan) refusal() *fault.Fault {
 	if whole == nil || !p.edit.Listed {
 		return whole
 	}
-	told := *whole
+	own := *whole
+	told := &own
 	told.Violations, told.Metadata = nil, maps.Clone(whole.Metadata)
 	for i, refused := range p.refused {
 		if refused != nil {
-			told.Citing(fmt.Sprintf("changes[%d]", i), p.edit.Parts[i].Path, refused)
+			told = told.Citing(fmt.Sprintf("changes[%d]", i), p.edit.Parts[i].Path, refused)
 		}
 	}
-	return &told
+	return told
 }
 
 // reason tells what the event is about.

@@ -36,8 +36,8 @@ func (p *Plan) line(i int) {
 		return
 	}
 	if part.Line >= len(p.Before.Lines) || p.lines[part.Line].gone {
-		p.Refuse(i, fault.New(fault.FailedPrecondition, "LINE_UNKNOWN", "the order has no line %d; its lines are 0 to %d, without those that were taken away",
-			part.Line, len(p.Before.Lines)-1))
+		p.Refuse(i, fault.New(fault.FailedPrecondition, "LINE_UNKNOWN",
+			"the order has no line %d; its lines are 0 to %d, without those that were taken away", part.Line, len(p.Before.Lines)-1))
 		return
 	}
 	line := &p.lines[part.Line]

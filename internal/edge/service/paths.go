@@ -127,7 +127,8 @@ func checkClient(details *omsv1.ClientDetails) *fault.Fault {
 func readItem(part *order.Part, change *omsv1.FieldChange) *fault.Fault {
 	part.Target = order.TargetAddLine
 	if change.Item == nil || change.Unset || change.Value != "" || change.Qty != 0 {
-		return fault.Invalid(change.Path, "CHANGE_VALUE_INVALID", "takes the line to add as `item` and nothing else; items[N] with `unset` takes a line away")
+		return fault.Invalid(change.Path, "CHANGE_VALUE_INVALID",
+			"takes the line to add as `item` and nothing else; items[N] with `unset` takes a line away")
 	}
 	price := priced(change.Item.Price)
 	part.Added = state.Line{SKU: change.Item.Sku, Quantity: change.Item.Qty, PriceMinor: price.AmountMinor}
@@ -145,7 +146,7 @@ func readLine(part *order.Part, change *omsv1.FieldChange) *fault.Fault {
 	if !strings.HasPrefix(change.Path, items+"[") || !closed || err != nil || rest != "" && rest != ".qty" || strconv.FormatUint(line, 10) != number {
 		return unknownPath(change.Path)
 	}
-	part.Line, part.Target = int(line), order.TargetRemoveLine //nolint:gosec // below 65,536
+	part.Line, part.Target = int(line), order.TargetRemoveLine
 	if rest == "" {
 		if !change.Unset || change.Value != "" || change.Item != nil || change.Qty != 0 {
 			return fault.Invalid(change.Path, "CHANGE_VALUE_INVALID", "can only be taken away, with `unset` and nothing else; `items` adds a line")

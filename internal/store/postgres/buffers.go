@@ -66,7 +66,8 @@ func (b *buffers) giveBack() {
 		b.updates[kind].reset()
 		b.proofs[kind].reset()
 	}
-	for _, set := range []*rowset{b.lines, b.dropped, b.items, b.lookups, b.answers, b.events, b.timers, b.newTimers, b.cleared, b.transfers, b.entries} {
+	for _, set := range []*rowset{b.lines, b.dropped, b.items, b.lookups, b.answers, b.events, b.timers, b.newTimers, b.cleared,
+		b.transfers, b.entries} {
 		set.reset()
 	}
 	bufferPool.Put(b)

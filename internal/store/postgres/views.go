@@ -96,7 +96,9 @@ func (s *Store) addLines(ctx context.Context, tenant string, orders []*state.Ord
 }
 
 // mayBeTorn tells whether the lines of an order could be changed since it was read.
-func mayBeTorn(o *state.Order) bool { return o.Status == state.OrderPending || o.Status == state.OrderReserved }
+func mayBeTorn(o *state.Order) bool {
+	return o.Status == state.OrderPending || o.Status == state.OrderReserved
+}
 
 // scanned is a row that a page looked at: an order, and how many were looked at before it.
 type scanned struct {
