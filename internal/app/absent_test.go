@@ -48,6 +48,22 @@ var mutations = map[string]struct {
 		&omsv1.RefundOrderRequest{OrderId: noOrder, Amount: euro(1), Reason: "r", ExpectedVersion: 1},
 		http.MethodPost, "/v1/orders/" + noOrder + ":refund",
 	},
+	"OrderService/PutDeliveryDetails": {
+		&omsv1.PutDeliveryDetailsRequest{OrderId: noOrder, DeliveryDetails: &omsv1.DeliveryDetails{City: "c"}, ExpectedVersion: 1},
+		http.MethodPut, "/v1/orders/" + noOrder + "/delivery-details",
+	},
+	"OrderService/PutClientDetails": {
+		&omsv1.PutClientDetailsRequest{OrderId: noOrder, ClientDetails: &omsv1.ClientDetails{Name: "n"}, ExpectedVersion: 1},
+		http.MethodPut, "/v1/orders/" + noOrder + "/client-details",
+	},
+	"OrderService/ForgetOrderDetails": {
+		&omsv1.ForgetOrderDetailsRequest{OrderId: noOrder}, http.MethodDelete, "/v1/orders/" + noOrder + "/details",
+	},
+	"OrderService/ChangeOrder": {&omsv1.ChangeOrderRequest{
+		OrderId: noOrder, ChangeToken: "t", Changes: []*omsv1.FieldChange{{
+			ChangeId: "i", Path: "items", Item: &omsv1.OrderItem{Sku: "A", Qty: 1, Price: euro(1)},
+		}},
+	}, http.MethodPost, "/v1/orders/" + noOrder + "/changes"},
 	"InventoryService/SetStock": {
 		&omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(1), ExpectedVersion: 1}, http.MethodPut, "/v1/inventory/items/A",
 	},
@@ -96,6 +112,9 @@ var harmless = map[string]string{
 	"expected_version": "any version",
 	"keep_on_decline":  "a decline ends the order",
 	"change_id":        "the client knows it by its place",
+	"city":             "none: details are put as a whole",
+	"name":             "none: details are put as a whole",
+	"item":             "refused once there is such an order, where the path takes one (TestChanges)",
 	"atomic":           "each order by itself",
 	"dry_run":          "it is carried out",
 	"payment_token":    "refused outside of dev (reliability TestBadInput)",

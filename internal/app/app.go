@@ -22,6 +22,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
@@ -375,6 +376,9 @@ func (a *App) submit(ctx context.Context, c command.Command) command.Result {
 	ctx, span := a.tracer.Command(ctx, c.Method, c.TraceID)
 	result := a.pipeline.Submit(ctx, plantedCommand(c))
 	span.EndFault(result.Fault)
+	if result.Fault != nil && result.Fault.Reason == inventory.StaleDemand {
+		a.table.skus.forget(c.Tenant, result.Fault.Metadata["order_id"])
+	}
 	if step, found := strings.CutPrefix(c.Method, "flow/"); found {
 		code := fault.OK
 		if result.Fault != nil {

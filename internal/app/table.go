@@ -40,33 +40,40 @@ func (t *table) react(e state.Event) ([]command.Command, error) {
 
 // carryOn answers the commands by which an order goes on after an event.
 func (t *table) carryOn(e state.Event) ([]command.Command, error) {
-	if e.Type != order.EventStatusChanged {
-		return nil, nil
-	}
-	status, err := wire.NewStatus(&e)
-	if err != nil {
+	if leads, err := leadsOn(&e); err != nil || !leads {
 		return nil, err
-	}
-	if status != state.OrderPending && status != state.OrderPaid {
-		return nil, nil
 	}
 	message, err := wire.OrderOf(&e)
 	if err != nil {
 		return nil, err
 	}
-	if status == state.OrderPending {
+	if message.Status == omsv1.OrderStatus_ORDER_STATUS_PENDING {
 		demand := wire.Demand(message)
-		return one(e, "reserve", flow.Reserve(t.subject(e.Tenant, message.Id, demand), demand, t.provider), 6+2*len(demand)), nil
+		return one(e, "reserve", flow.Reserve(t.subject(e.Tenant, message.Id, demand), t.provider), 6+2*len(demand)), nil
 	}
-	if message.Amount.AmountMinor != 0 {
+	if message.Status != omsv1.OrderStatus_ORDER_STATUS_PAID || message.Amount.AmountMinor != 0 {
 		return nil, nil
 	}
+	t.skus.forget(e.Tenant, message.Id) // its lines may have been changed by another process, and cannot be any more
 	skus, err := t.skus.find(context.Background(), e.Tenant, message.Id)
 	if err != nil {
 		return nil, err
 	}
 	subject := flow.Subject{Tenant: e.Tenant, OrderID: message.Id, SKUs: skus}
 	return one(e, "confirm-free", flow.ConfirmFree(subject), 4+len(skus)), nil
+}
+
+// leadsOn tells by the least of an event whether anything may follow from it: that an order is PENDING or PAID, or that lines were changed.
+func leadsOn(e *state.Event) (bool, error) {
+	switch e.Type {
+	case order.EventStatusChanged:
+		status, err := wire.NewStatus(e)
+		return status == state.OrderPending || status == state.OrderPaid, err
+	case order.EventUpdated:
+		return wire.ItemsChanged(e)
+	default:
+		return false, nil
+	}
 }
 
 func (t *table) subject(tenant, orderID string, demand []state.Demand) flow.Subject {
@@ -180,8 +187,9 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	return steps, nil
 }
 
-// skuCache knows the SKUs of recent orders, whose lines do not change, so that a command which releases or sells stock can name
-// the items before anything is read.
+// skuCache knows the SKUs of recent orders, so that a command which releases or sells stock can name the items before anything is read.
+// Lines of unpaid orders may be changed, by another process too; a command that was made of what is not true any more is refused with
+// STALE_DEMAND, and the order forgotten here, so that the command is made anew of the truth.
 type skuCache struct {
 	recent *lru.Cache[state.Ref, []string]
 	store  store
@@ -198,11 +206,16 @@ func newSKUCache(s store) *skuCache {
 	return &skuCache{recent: recent, store: s}
 }
 
+// forget drops what is known of an order.
+func (c *skuCache) forget(tenant, orderID string) {
+	c.recent.Remove(state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: orderID})
+}
+
 // committed remembers the reservations of a batch.
 func (c *skuCache) committed(rows []state.Written) {
 	for i := range rows {
 		reservation, found := rows[i].Row.(*state.Reservation)
-		if !found || !rows[i].New || reservation.Status != state.ReservationHeld {
+		if !found || reservation.Status != state.ReservationHeld {
 			continue
 		}
 		skus := make([]string, len(reservation.Items))

@@ -68,6 +68,17 @@ var tour = []visit{
 	{title: "two currencies", rest: "POST /v1/orders", method: "OrderService/CreateOrder", key: "mixed",
 		body: strings.Replace(twoMugs, `"EUR","items"`, `"USD","items"`, 1)},
 	{title: "the order is reserved", rest: "GET /v1/orders/$1", method: "OrderService/GetOrder", message: `{"order_id":"$1"}`},
+	{title: "say where it goes", rest: "PUT /v1/orders/$1/delivery-details", method: "OrderService/PutDeliveryDetails", key: "where",
+		body:    `{"delivery_details":{"recipient_name":"Ann","city":"Bern","country":"CH"}}`,
+		message: `{"order_id":"$1","delivery_details":{"recipient_name":"Ann","city":"Bern","country":"CH"}}`},
+	{title: "write what is computed", rest: "PUT /v1/orders/$1/client-details", key: "computed", body: `{"client_details":{"name":"Ann"},"version":9}`},
+	{title: "change it by a token that is gone", rest: "POST /v1/orders/$1/changes", method: "OrderService/ChangeOrder", key: "gone",
+		body:    `{"change_token":"old","changes":[{"path":"items[0].qty","qty":3}]}`,
+		message: `{"order_id":"$1","change_token":"old","changes":[{"path":"items[0].qty","qty":3}]}`},
+	{title: "change what no order has", rest: "POST /v1/orders/$1/changes", method: "OrderService/ChangeOrder", key: "status",
+		body:    `{"change_token":"old","changes":[{"change_id":"a","path":"status","value":"PAID"},{"path":"metadata.gift","value":"yes"}]}`,
+		message: `{"order_id":"$1","change_token":"old","changes":[{"change_id":"a","path":"status","value":"PAID"},{"path":"metadata.gift","value":"yes"}]}`},
+	{title: "what was changed", rest: "GET /v1/orders/$1/changes-history", method: "OrderService/ListOrderChanges", message: `{"order_id":"$1"}`},
 	{title: "refund what is not paid", rest: "POST /v1/orders/$1:refund", method: "OrderService/RefundOrder", key: "early",
 		body: `{}`, message: `{"order_id":"$1"}`},
 	{title: "pay by a card number", rest: "POST /v1/orders/$1:pay", method: "OrderService/PayOrder", key: "card",
@@ -191,7 +202,7 @@ var (
 	// What else differs from run to run, as JSON writes it.
 	moment  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	traceID = regexp.MustCompile(`"[0-9a-f]{32}"`)
-	token   = regexp.MustCompile(`("next_page_token":\s*)"[^"]+"`)
+	token   = regexp.MustCompile(`("(?:next_page_token|change_token)":\s*)"[^"]+"`)
 )
 
 func (s *transcript) normal(text string) string {

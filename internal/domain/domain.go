@@ -31,6 +31,9 @@ type Decision struct {
 	Timers    []TimerChange
 	Transfers []ledger.Transfer
 	Answer    state.Ref // the row that this step answers with; the first step's counts, in its final state
+	// Refusal is what the command is answered although the changes are made, which note that it was refused. No later step is decided. It
+	// must be one that is stored (fault.Stored): whoever repeats the command is told it again, and nothing is noted twice.
+	Refusal *fault.Fault
 }
 
 // Change is a row's next state and the event that tells of it. The event carries the state, so what an event means and what

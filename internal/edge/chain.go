@@ -146,7 +146,7 @@ func (c *chain) run(ctx context.Context, call *Call, inner func(context.Context,
 	start := time.Now()
 	traced := trace.FromHeaders(call.Header)
 	traced.Echo("", call.SetHeader)
-	scope := &Scope{Call: call, TraceID: traced.ID, validate: c.check}
+	scope := &Scope{Call: call, TraceID: traced.ID, validate: c.check, rules: c.rules}
 	ctx = WithScope(trace.With(ctx, traced), scope)
 	end := func(*fault.Fault) {}
 	if c.Begin != nil {

@@ -69,6 +69,7 @@ type Scope struct {
 	Origin Origin
 
 	validate func(call *Call, request proto.Message) error
+	rules    func(call *Call, message proto.Message) ([]fault.Violation, error)
 }
 
 // Origin is on whose behalf a provider calls.

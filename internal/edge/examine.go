@@ -104,8 +104,13 @@ func (c *chain) check(call *Call, request proto.Message) error {
 }
 
 func (c *chain) violations(call *Call, request proto.Message) ([]fault.Violation, error) {
-	violations := call.Method.CheckIDs(request)
-	err := c.validator.Validate(request)
+	broken, err := c.rules(call, request)
+	return append(call.Method.CheckIDs(request), broken...), err
+}
+
+// rules answers how a message breaks the rules in the contract.
+func (c *chain) rules(call *Call, message proto.Message) (violations []fault.Violation, _ error) {
+	err := c.validator.Validate(message)
 	var invalid *protovalidate.ValidationError
 	switch {
 	case errors.As(err, &invalid):
@@ -120,8 +125,10 @@ func (c *chain) violations(call *Call, request proto.Message) ([]fault.Violation
 
 // patterns says in words what the patterns of the contract ask for.
 var patterns = map[string]string{
-	"^[A-Z]{3}$": "must be an ISO 4217 code of three capital letters",
-	`^[^\x00]*$`: "must not hold the character NUL",
+	"^[A-Z]{3}$":                 "must be an ISO 4217 code of three capital letters",
+	`^[^\x00]*$`:                 "must not hold the character NUL",
+	"^(?:[+][1-9][0-9]{6,14})?$": "must be a number of E.164 such as +4915112345678",
+	"^(?:[A-Z]{2})?$":            "must be an ISO 3166-1 code of two capital letters",
 	"^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$": "must be 1 to 128 characters " +
 		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
 }
@@ -149,6 +156,11 @@ func translate(violation *protovalidate.Violation, dialect string) fault.Violati
 
 // Check validates a request whose reading the chain did not see.
 func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call, request) }
+
+// Broken answers how a message that is a part of what the caller means breaks the rules in the contract.
+func (s *Scope) Broken(message proto.Message) ([]fault.Violation, error) {
+	return s.rules(s.Call, message)
+}
 
 // fieldName is the path of a field as the dialect writes it: some have another name in JSON.
 func fieldName(violation *protovalidate.Violation, dialect string) string {

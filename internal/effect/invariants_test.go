@@ -2,8 +2,10 @@ package effect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/flow"
@@ -100,6 +102,14 @@ func (w *world) checkStock(o *state.Order, wrong func(string, ...any)) {
 	}
 	if !right {
 		wrong("%s is %s and its reservation is %d", o.ID, o.Status, status)
+	}
+	if status == state.ReservationHeld || status == state.ReservationSold {
+		if items := w.reservation(o.ID).Items; !slices.Equal(items, inventory.Sum(o.Lines)) {
+			wrong("%s has the lines %v and holds %v", o.ID, o.Lines, items)
+		}
+	}
+	if amount, err := order.Sum(o.Lines, o.Adjustments); err != nil || amount != o.AmountMinor || len(o.Lines) == 0 {
+		wrong("%s comes to %d, its lines to %d: %v", o.ID, o.AmountMinor, amount, err)
 	}
 }
 

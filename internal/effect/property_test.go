@@ -265,10 +265,28 @@ func (m *machine) create() {
 	}
 }
 
+// edit changes lines of an order, as a client may at any moment; of its lines some are taken away, some added, some made more. The subject may
+// be one of before the last edit.
+func (m *machine) edit() {
+	subject, o := m.anyOrder()
+	edit := order.Edit{Name: order.Name{Tenant: tenant, OrderID: o.ID}, Listed: true}
+	for range rapid.IntRange(1, 3).Draw(m.t, "parts") {
+		part := order.Part{Path: "items", Line: m.pick("line", 4), Currency: "EUR"}
+		part.Target = rapid.SampledFrom([]order.Target{order.TargetAddLine, order.TargetRemoveLine, order.TargetQuantity}).Draw(m.t, "target")
+		part.Quantity = rapid.Int32Range(1, 3).Draw(m.t, "quantity")
+		part.Added = state.Line{SKU: rapid.SampledFrom([]string{"A", "B"}).Draw(m.t, "sku"), Quantity: part.Quantity, PriceMinor: 700}
+		edit.Parts = append(edit.Parts, part)
+	}
+	m.process().submit(flow.Edit(subject, edit, false))
+}
+
 // event delivers an event of an order to the reactors; it may have been delivered before.
 func (m *machine) event() {
 	subject, o := m.anyOrder()
-	m.process().submit(flow.Reserve(subject, inventory.Sum(o.Lines), "sim"))
+	if rapid.IntRange(0, 3).Draw(m.t, "stale") == 0 { // it tells of the lines before an edit
+		subject.SKUs = subject.SKUs[:1]
+	}
+	m.process().submit(flow.Reserve(subject, "sim"))
 	if o = m.order(o.ID); o.Status == state.OrderPaid {
 		m.process().submit(flow.ConfirmFree(subject))
 	}
@@ -471,7 +489,7 @@ func (m *machine) step() {
 	}
 	actions := map[string]func(){
 		"work": m.work, "poll": m.poll, "callback": m.callBack, "event": m.event, "pay": m.pay, "time": m.passTime,
-		"create": m.create, "cancel": m.cancel, "refund": m.refund, "by hand": m.byHand, "timers": m.fireTimers,
+		"create": m.create, "edit": m.edit, "cancel": m.cancel, "refund": m.refund, "by hand": m.byHand, "timers": m.fireTimers,
 		"lose callback": m.loseCallback, "kill": m.kill, "mishap": m.mishapNext, "store fails": m.storeFails, "replay": m.replay,
 	}
 	actions[rapid.SampledFrom(usual).Draw(m.t, "step")]()
@@ -479,7 +497,7 @@ func (m *machine) step() {
 
 // usual lists the steps as often as they should come: often what brings an order on, seldom what ends it.
 var usual = often(map[string]int{
-	"work": 20, "poll": 8, "callback": 14, "event": 14, "pay": 12, "time": 8, "create": 5, "cancel": 1, "refund": 6, "by hand": 2,
+	"work": 20, "poll": 8, "callback": 14, "event": 14, "pay": 12, "time": 8, "create": 5, "edit": 5, "cancel": 1, "refund": 6, "by hand": 2,
 	"timers": 2, "lose callback": 3, "kill": 3, "mishap": 8, "store fails": 3, "replay": 3,
 })
 
@@ -517,8 +535,8 @@ func (m *machine) settle() {
 	}
 	for round := range 60 {
 		for _, orderID := range m.ids {
-			subject, o := m.subject(tenant, orderID), m.order(orderID)
-			m.processes[0].submit(flow.Reserve(subject, inventory.Sum(o.Lines), "sim"))
+			subject := m.subject(tenant, orderID)
+			m.processes[0].submit(flow.Reserve(subject, "sim"))
 			m.processes[0].submit(flow.ConfirmFree(subject))
 			if _, set := m.timers[state.TimerKey{Tenant: tenant, Kind: order.TimerExpire, AggregateID: orderID}]; set {
 				m.processes[0].submit(flow.Expire(subject))

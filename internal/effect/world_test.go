@@ -85,11 +85,14 @@ func (w *world) submit(c command.Command, owner string) (command.Result, []*stat
 		answer = func(command.Result) command.Result { return command.Result{Fault: errAway} }
 	}
 	o := &overlay{world: w, now: w.clock().Truncate(time.Microsecond), rows: map[state.Ref]state.Row{}}
-	refused := o.run(c.Steps)
-	if refused != nil {
+	refused, noted := o.run(c.Steps)
+	if refused != nil && !noted {
 		return answer(command.Result{Fault: refused}), nil
 	}
 	woken := o.commit(owner)
+	if refused != nil {
+		return answer(command.Result{Fault: refused}), woken
+	}
 	var row state.Row
 	if o.answer != (state.Ref{}) {
 		row = w.rows[o.answer]
@@ -128,7 +131,8 @@ func (o *overlay) current(ref state.Ref) state.Row {
 	return nil
 }
 
-func (o *overlay) run(steps []command.Step) *fault.Fault {
+// run decides the steps. A refusal that is noted leaves changes to commit.
+func (o *overlay) run(steps []command.Step) (refused *fault.Fault, noted bool) {
 	for _, step := range steps {
 		o.named = step.Refs
 		next := step.Next(o)
@@ -137,18 +141,21 @@ func (o *overlay) run(steps []command.Step) *fault.Fault {
 		}
 		decision, refused := next.Decide(o, o.now)
 		if refused != nil {
-			return refused
+			return refused, false
 		}
 		for _, change := range decision.Changes {
 			o.change(change)
 		}
 		o.timers = append(o.timers, decision.Timers...)
 		o.moved = append(o.moved, decision.Transfers...)
+		if decision.Refusal != nil {
+			return decision.Refusal, true
+		}
 		if o.answer == (state.Ref{}) {
 			o.answer = decision.Answer
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // change takes a change over after checking that it can follow on what was.
@@ -186,6 +193,8 @@ func isNil(row state.Row) bool {
 	case *state.Payment:
 		return r == nil
 	case *state.Item:
+		return r == nil
+	case *state.OrderDetails:
 		return r == nil
 	default:
 		return false

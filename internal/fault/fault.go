@@ -107,6 +107,16 @@ func (f *Fault) Violating(field, reason, format string, arguments ...any) *Fault
 	return f
 }
 
+// Citing adds what stands against a part of the request, whose refusal by itself would be cause, and answers the same fault.
+func (f *Fault) Citing(field, part string, cause *Fault) *Fault {
+	words := cause.Message
+	if len(cause.Violations) > 0 {
+		words = cause.Violations[0].Description
+	}
+	f.Violations = append(f.Violations, Violation{Field: field, Description: part + ": " + words, Reason: cause.Reason})
+	return f
+}
+
 // Needing adds an unmet precondition and answers the same fault.
 func (f *Fault) Needing(kind, subject, description string) *Fault {
 	f.Preconditions = append(f.Preconditions, Precondition{Type: kind, Subject: subject, Description: description})

@@ -166,6 +166,20 @@ var asking = []Entry{
 		Cure: "Send an amount above 0, or none to refund the rest.",
 	},
 	{
+		Reason: "CHANGE_PATH_UNKNOWN", Code: InvalidArgument, Stage: Meaning,
+		Cause: "A change names a part that no order has, or that is not the client's to write.",
+		Cure:  "Use a path of `FieldChange`.", Raises: []string{"CHANGE_VALUE_INVALID"},
+	},
+	{
+		Reason: "CHANGE_VALUE_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Cause: "What a change sets is missing, of another kind, or not allowed there.",
+		Cure:  "Send what the path takes: `value`, `item` or `qty`, and none of them with `unset`.",
+	},
+	{
+		Reason: "COUNTRY_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The country is none of ISO 3166-1.",
+		Cure: "Send a code of two capital letters, such as CH.",
+	},
+	{
 		Reason: "PAGE_TOKEN_INVALID", Code: InvalidArgument, Stage: Meaning,
 		Cause: "The page token is broken, or of another caller or other filters.", Cure: "Use the token with the request that it was answered to.",
 	},
@@ -240,8 +254,27 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "VERSION_CONFLICT", Code: Aborted, Stage: Version,
-		Cause: "The resource has changed since the version that was expected; `version` names the current one.",
-		Cure:  "Read it again, decide anew, and send the new version under a new key.",
+		Cause:  "The resource has changed since the version or token that was expected; `version` and `change_token` name the current ones.",
+		Cure:   "Read it again, decide anew, and send the new version or token under a new key.",
+		Raises: []string{"LINE_UNKNOWN", "LINES_MISSING", "TOO_MANY_LINES", "INSUFFICIENT_STOCK"},
+	},
+	{
+		Reason: "LINE_UNKNOWN", Code: FailedPrecondition, Stage: Version, Cause: "The order has no line of that number.",
+		Cure: "Count its `items` from 0; changes of one request do not shift the lines.", Raises: []string{"LINES_MISSING", "TOO_MANY_LINES",
+			"INSUFFICIENT_STOCK"},
+	},
+	{
+		Reason: "LINES_MISSING", Code: FailedPrecondition, Stage: Version, Cause: "The order would be left without a line.",
+		Cure: "Leave one, or cancel the order.", Raises: []string{"TOO_MANY_LINES", "INSUFFICIENT_STOCK"},
+	},
+	{
+		Reason: "TOO_MANY_LINES", Code: FailedPrecondition, Stage: Version, Cause: "The order would have more than 1,000 lines.",
+		Cure: "Order the rest apart.", Raises: []string{"INSUFFICIENT_STOCK"},
+	},
+	{
+		Reason: "INSUFFICIENT_STOCK", Code: FailedPrecondition, Stage: Version,
+		Cause: "Fewer pieces are available than the order is to have in addition; `available` and `wanted` name the numbers.",
+		Cure:  "Ask for at most what is available.",
 	},
 }
 

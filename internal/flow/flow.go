@@ -95,15 +95,18 @@ func CreateAll(creates []order.Create, named bool) []command.Step {
 	return steps
 }
 
-// Reserve follows an order's creation: all its demand or none of it is set aside, and a payment that was accepted meanwhile
-// begins. demand is the order's lines summed by SKU.
-func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {
+// Reserve follows an order's creation, and each change of its lines while it is PENDING: all its demand or none of it is set aside, and a
+// payment that was accepted meanwhile begins.
+//
+// The lines are those of the order as it is now. When they were changed since the subject was named and have another SKU, there is
+// nothing to do: the event of that change follows, and names it.
+func Reserve(s Subject, provider string) []command.Step {
 	return []command.Step{
 		s.step(func(v view) domain.Command {
-			if !v.is(state.OrderPending) {
+			if !v.is(state.OrderPending) || s.unnamed(v.order.Lines) != "" {
 				return nil
 			}
-			return inventory.Reserve{Order: s.stock(), Items: demand}
+			return inventory.Reserve{Order: s.stock(), Items: inventory.Sum(v.order.Lines)}
 		}, s.stock().Refs()),
 		s.step(func(v view) domain.Command {
 			switch {
@@ -117,6 +120,16 @@ func Reserve(s Subject, demand []state.Demand, provider string) []command.Step {
 		}, s.held()),
 		s.startPayment(provider),
 	}
+}
+
+// unnamed answers a SKU of lines that the subject does not name, or nothing.
+func (s Subject) unnamed(lines []state.Line) string {
+	for i := range lines {
+		if !slices.Contains(s.SKUs, lines[i].SKU) {
+			return lines[i].SKU
+		}
+	}
+	return ""
 }
 
 // startPayment asks for the hold when the order's payment is PROCESSING and its payment has not begun.
@@ -244,7 +257,7 @@ func ReserveByHand(s Subject, demand []state.Demand, provider string) []command.
 		}
 		return order.Reservable{Name: s.order(), Demand: demand}
 	}, s.held())
-	return append([]command.Step{check}, Reserve(s, demand, provider)...)
+	return append([]command.Step{check}, Reserve(s, provider)...)
 }
 
 // ReleaseByHand gives back what is held for an order that has ended or is not ours. Of a living order it is refused, since

@@ -10,9 +10,9 @@ import (
 
 // RetryStep is an operator's wish that an order goes on: whatever step its state says is next, each of which does nothing when it is done
 // or under way. wait is the step of the call that its payment was seen to wait for; empty for none.
-func RetryStep(s Subject, operate order.Operate, demand []state.Demand, provider, wait string) []command.Step {
+func RetryStep(s Subject, operate order.Operate, provider, wait string) []command.Step {
 	steps := []command.Step{command.Do(operate)}
-	steps = append(steps, Reserve(s, demand, provider)...)
+	steps = append(steps, Reserve(s, provider)...)
 	steps = append(steps, ConfirmFree(s)...)
 	return append(steps, s.callAgain(wait)...)
 }

@@ -92,6 +92,9 @@ func (l *lane) carryOut(member *call) (result command.Result, err error) {
 		if err := l.apply(member, &decision); err != nil {
 			return command.Result{}, err
 		}
+		if decision.Refusal != nil {
+			return noted(member, decision.Refusal)
+		}
 		if answer == (state.Ref{}) {
 			answer = decision.Answer
 		}
@@ -106,6 +109,15 @@ func (l *lane) carryOut(member *call) (result command.Result, err error) {
 		return command.Result{}, nil
 	}
 	return l.encode(member, answer)
+}
+
+// noted makes the result of a command that is refused and whose refusal is noted in rows. The two are kept together or not at all: a refusal
+// that is not stored under the key would be noted again by each repeat.
+func noted(member *call, refused *fault.Fault) (command.Result, error) {
+	if !refused.Stored() {
+		return command.Result{}, fmt.Errorf("the decision notes a refusal that is not stored: %s", refused.Reason)
+	}
+	return refusal(&member.command, refused), nil
 }
 
 // encode makes the result of a success. Only what is kept under a key is encoded: internal commands are asked for no body.

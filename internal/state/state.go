@@ -5,6 +5,7 @@ package state
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ const (
 	KindNotification
 	KindAccount
 	KindHold
+	KindOrderDetails
+	KindChangeBatch
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -38,7 +41,7 @@ func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
-		"account", "hold"}[k]
+		"account", "hold", "", ""}[k]
 }
 
 // String names the kind.
@@ -46,6 +49,7 @@ func (k Kind) String() string {
 	return [...]string{
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
 		"account", "hold",
+		"order details", "change batch",
 	}[k]
 }
 
@@ -68,7 +72,7 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue, *Price, *Contact, *Notification, *Account or *Hold.
+// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails or *ChangeBatch.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref
@@ -141,8 +145,9 @@ type Card struct {
 }
 
 // Order is an order. Version counts its changes, of which each is an event, so it is the seq of the latest event too.
-// CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation. CustomerID, Currency,
-// Lines and CreatedAt never change: stores do not write them again.
+// CreatedAt is the time inside ID, in whole milliseconds, so the order of ids is the order of creation. CustomerID, Currency and
+// CreatedAt never change: stores do not write them again. Lines change while the order is unpaid only: stores write them again when
+// they differ from those of the row that is replaced, and then all of them.
 type Order struct {
 	Tenant, ID, CustomerID string
 	Status                 OrderStatus
@@ -150,7 +155,7 @@ type Order struct {
 	StatusDetail           string // a person's words or the SKU that ran out
 	Currency               string
 	AmountMinor            int64
-	Lines                  []Line // never changes after creation
+	Lines                  []Line
 	Adjustments            []Adjustment
 	ClientReference        string
 	Metadata               map[string]string
@@ -179,6 +184,12 @@ func (o *Order) Ref() Ref { return Ref{KindOrder, o.Tenant, o.ID} }
 // EventSeq implements Row.
 func (o *Order) EventSeq() int64 { return o.Version }
 
+// NewLines tells whether the order has other lines than the row that it replaces, or than are known.
+func (o *Order) NewLines(replaced Row) bool {
+	before, known := replaced.(*Order)
+	return !known || !slices.Equal(before.Lines, o.Lines)
+}
+
 // Expires tells whether the order's timer is running: it is unpaid and no payment is under way (requirement O-12).
 func (o *Order) Expires() bool {
 	return (o.Status == OrderPending || o.Status == OrderReserved) &&
@@ -203,7 +214,8 @@ type Demand struct {
 	Quantity int64  `json:"qty"`
 }
 
-// Reservation is what is set aside for one order; its id derives from the order's. OrderID and Items never change.
+// Reservation is what is set aside for one order; its id derives from the order's. OrderID never changes, and Items
+// only while it is held, with the lines of an unpaid order.
 type Reservation struct {
 	Tenant, ID, OrderID string
 	Status              ReservationStatus

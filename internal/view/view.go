@@ -18,6 +18,10 @@ type Store interface {
 	Order(ctx context.Context, tenant, id string) (*state.Order, error)
 	// Orders answers a page of orders with their lines.
 	Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error)
+	// OrderDetails answers what is known of the persons of an order.
+	OrderDetails(ctx context.Context, tenant, orderID string) (*state.OrderDetails, error)
+	// ChangeBatches answers the history of an order's changes, newest first, from the one named on or all; at most limit of them.
+	ChangeBatches(ctx context.Context, tenant, orderID, from string, limit int) ([]*state.ChangeBatch, error)
 	// AggregateEvents answers the events of an aggregate with seq above after, by seq, at most limit of them; 0 for all.
 	AggregateEvents(ctx context.Context, tenant, aggregate string, after int64, limit int) ([]state.Event, error)
 	// Effects answers the calls of a payment, oldest first.

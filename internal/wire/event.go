@@ -35,10 +35,14 @@ func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion st
 
 func orderEvent(change domain.Change, after *state.Order, at time.Time) []byte {
 	if change.Event == order.EventUpdated {
-		return marshal(&omsv1.OrderUpdated{
+		message := &omsv1.OrderUpdated{
 			OrderId: after.ID, Reason: change.Reason, Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion,
-			CustomerId: after.CustomerID, Order: OrderHead(after),
-		})
+			CustomerId: after.CustomerID,
+		}
+		if message.Order = OrderHead(after); change.Reason == order.ItemsChanged {
+			message.Order = Order(after)
+		}
+		return marshal(message)
 	}
 	message := &omsv1.OrderStatusChanged{
 		OrderId: after.ID, NewStatus: omsv1.OrderStatus(after.Status), Reason: change.Reason, Seq: after.Version,
@@ -88,32 +92,57 @@ func stockEvent(change domain.Change, after *state.Item, at time.Time) []byte {
 
 // NewStatus reads the status that an order came into, and nothing else, from an order.status_changed event.
 func NewStatus(e *state.Event) (state.OrderStatus, error) {
+	field, err := peek(e, newStatusField, protowire.VarintType)
+	if err != nil || field == nil {
+		return state.OrderUnspecified, err
+	}
+	status, length := protowire.ConsumeVarint(field)
+	if length < 0 {
+		return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+	}
+	return state.OrderStatus(status), nil //nolint:gosec // an enum of seven
+}
+
+// ItemsChanged tells whether an order.updated event tells of other lines, and reads nothing else of it.
+func ItemsChanged(e *state.Event) (bool, error) {
+	field, err := peek(e, updateReasonField, protowire.BytesType)
+	if err != nil || field == nil {
+		return false, err
+	}
+	reason, length := protowire.ConsumeBytes(field)
+	if length < 0 {
+		return false, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+	}
+	return string(reason) == order.ItemsChanged, nil
+}
+
+// The numbers of OrderStatusChanged.new_status and OrderUpdated.reason.
+const (
+	newStatusField    = 3
+	updateReasonField = 2
+)
+
+// peek answers a payload from the value of a field on; nil when it is not there.
+func peek(e *state.Event, wanted protowire.Number, as protowire.Type) ([]byte, error) {
 	for payload := e.Payload; len(payload) > 0; {
 		number, kind, length := protowire.ConsumeTag(payload)
 		if length < 0 {
-			return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+			return nil, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
 		}
 		payload = payload[length:]
-		if number == newStatusField && kind == protowire.VarintType {
-			status, length := protowire.ConsumeVarint(payload)
-			if length < 0 {
-				return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
-			}
-			return state.OrderStatus(status), nil //nolint:gosec // an enum of seven
+		if number == wanted && kind == as {
+			return payload, nil
 		}
 		if length = protowire.ConsumeFieldValue(number, kind, payload); length < 0 {
-			return 0, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
+			return nil, fmt.Errorf("decode %s: %w", e.Type, protowire.ParseError(length))
 		}
 		payload = payload[length:]
 	}
-	return state.OrderUnspecified, nil
+	return nil, nil
 }
 
-// newStatusField is the number of OrderStatusChanged.new_status.
-const newStatusField = 3
-
 // OrderOf answers the order inside the payload of an order's event, at the version of the event; nil for other events. Its
-// lines are there in the first event only.
+// lines are there in the first event, and in those that tell that they were changed.
 func OrderOf(e *state.Event) (*omsv1.Order, error) {
 	switch e.Type {
 	case order.EventStatusChanged:
@@ -131,6 +160,17 @@ func OrderOf(e *state.Event) (*omsv1.Order, error) {
 	default:
 		return nil, nil //nolint:nilnil // another kind of event has no order
 	}
+}
+
+// LastItems answers the lines that an order had after events of it; nil when none of them has any.
+func LastItems(events []state.Event) ([]*omsv1.OrderItem, error) {
+	for i := range slices.Backward(events) {
+		message, err := OrderOf(&events[i])
+		if err != nil || len(message.GetItems()) > 0 {
+			return message.GetItems(), err
+		}
+	}
+	return nil, nil
 }
 
 // Demand sums the lines of a message by SKU.

@@ -13,10 +13,12 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// Life is what an order's timeline is made of. Events are those after the cursor, in order of their seq, one more than the page
-// holds if there are so many; all else is complete. Payment and Reservation are nil when there is none.
+// Life is what an order's timeline is made of. Items are the lines that the order had before the events; nil before all of them.
+// Events are those after the cursor, in order of their seq, one more than the page holds if there are so many; all else is complete.
+// Payment and Reservation are nil when there is none.
 type Life struct {
 	Order         *state.Order
+	Items         []*omsv1.OrderItem
 	Payment       *state.Payment
 	Reservation   *state.Reservation
 	OrderEvents   []state.Event
@@ -82,7 +84,7 @@ type unit struct {
 func (l *Life) Timeline(after TimelineCursor, limit int) (entries []*omsv1.TimelineEntry, next TimelineCursor, more bool, err error) {
 	others := slices.DeleteFunc(l.others(), func(u unit) bool { return after.At > 0 && u.compare(after.place) <= 0 })
 	slices.SortStableFunc(others, func(a, b unit) int { return a.compare(b.place) })
-	told := teller{Life: l, parties: l.parties()}
+	told := &teller{Life: l, parties: l.parties(), items: l.Items}
 	events := l.events()
 	next = after
 	for len(events) > 0 || len(others) > 0 {
@@ -188,10 +190,11 @@ func moved(items []state.Demand) []*omsv1.TimelineStock {
 	return stock
 }
 
-func reserved(r *state.Reservation) *omsv1.TimelineEntry {
+// reserved tells of what was set aside at first: items is that demand, which may have been changed since.
+func reserved(r *state.Reservation, items []state.Demand) *omsv1.TimelineEntry {
 	return &omsv1.TimelineEntry{
 		Kind: "stock.reserved", Type: omsv1.TimelineEntryType_TIMELINE_ENTRY_TYPE_STEP, SubjectId: r.ID, To: "HELD",
-		Stock: moved(r.Items), By: omsv1.TimelineParty_TIMELINE_PARTY_FLOW, Message: "Stock was reserved: " + pieces(r.Items) + ".",
+		Stock: moved(items), By: omsv1.TimelineParty_TIMELINE_PARTY_FLOW, Message: "Stock was reserved: " + pieces(items) + ".",
 	}
 }
 

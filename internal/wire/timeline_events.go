@@ -15,10 +15,11 @@ import (
 type teller struct {
 	*Life
 	parties map[int64]omsv1.TimelineParty
+	items   []*omsv1.OrderItem // the order's lines as of the last event that was told
 }
 
 // event writes an event with the stock or the timer that led to it.
-func (t teller) event(e *state.Event) ([]*omsv1.TimelineEntry, error) {
+func (t *teller) event(e *state.Event) ([]*omsv1.TimelineEntry, error) {
 	entry := &omsv1.TimelineEntry{
 		OccurredAt: stamp(e.At), Kind: e.Type, SubjectId: e.AggregateID, Seq: e.Seq, TraceId: e.TraceID,
 		Type: omsv1.TimelineEntryType_TIMELINE_ENTRY_TYPE_STEP, By: t.by(e),
@@ -29,12 +30,14 @@ func (t teller) event(e *state.Event) ([]*omsv1.TimelineEntry, error) {
 	case order.EventStatusChanged:
 		var message omsv1.OrderStatusChanged
 		if err = proto.Unmarshal(e.Payload, &message); err == nil {
+			t.note(message.Order)
 			entries = append(t.before(e, &message), entry)
 			t.becameOrder(entry, &message)
 		}
 	case order.EventUpdated:
 		var message omsv1.OrderUpdated
 		if err = proto.Unmarshal(e.Payload, &message); err == nil {
+			t.note(message.Order)
 			updatedOrder(entry, &message)
 		}
 	case payment.EventStatusChanged:
@@ -54,8 +57,15 @@ func (t teller) event(e *state.Event) ([]*omsv1.TimelineEntry, error) {
 	return entries, nil
 }
 
+// note keeps the lines of an event that has them.
+func (t *teller) note(o *omsv1.Order) {
+	if len(o.GetItems()) > 0 {
+		t.items = o.Items
+	}
+}
+
 // by tells through whom an event came: a caller's commands have a key, and an outcome or a replay has the time of its event.
-func (t teller) by(e *state.Event) omsv1.TimelineParty {
+func (t *teller) by(e *state.Event) omsv1.TimelineParty {
 	if found, known := t.parties[e.At.UnixMicro()]; known {
 		return found
 	}
@@ -66,10 +76,14 @@ func (t teller) by(e *state.Event) omsv1.TimelineParty {
 }
 
 // before answers what led to an order's status in the same transaction.
-func (t teller) before(e *state.Event, message *omsv1.OrderStatusChanged) []*omsv1.TimelineEntry {
+func (t *teller) before(e *state.Event, message *omsv1.OrderStatusChanged) []*omsv1.TimelineEntry {
 	switch {
 	case message.NewStatus == omsv1.OrderStatus_ORDER_STATUS_RESERVED && t.Reservation != nil:
-		entry := reserved(t.Reservation)
+		items := t.Reservation.Items
+		if t.items != nil {
+			items = Demand(&omsv1.Order{Items: t.items})
+		}
+		entry := reserved(t.Reservation, items)
 		entry.OccurredAt, entry.TraceId = stamp(e.At), e.TraceID
 		return []*omsv1.TimelineEntry{entry}
 	case message.Reason == reasonExpired:
@@ -79,7 +93,7 @@ func (t teller) before(e *state.Event, message *omsv1.OrderStatusChanged) []*oms
 	}
 }
 
-func (t teller) becameOrder(entry *omsv1.TimelineEntry, message *omsv1.OrderStatusChanged) {
+func (t *teller) becameOrder(entry *omsv1.TimelineEntry, message *omsv1.OrderStatusChanged) {
 	to := state.OrderStatus(message.NewStatus)                                   //nolint:gosec // few
 	entry.From, entry.To = name(state.OrderStatus(message.PrevStatus)), name(to) //nolint:gosec // few
 	entry.Reason = message.Reason
@@ -103,6 +117,10 @@ func updatedOrder(entry *omsv1.TimelineEntry, message *omsv1.OrderUpdated) {
 		entry.By = omsv1.TimelineParty_TIMELINE_PARTY_CALLBACK
 	case order.OperatorRetry, order.OperatorCompensation:
 		entry.Detail, entry.By = message.Order.GetStatusDetail(), omsv1.TimelineParty_TIMELINE_PARTY_OPERATOR
+	case order.ItemsChanged:
+		if message.Order.GetStatus() == omsv1.OrderStatus_ORDER_STATUS_RESERVED {
+			entry.Stock = moved(Demand(message.Order))
+		}
 	}
 	entry.Message = updateWords(message.Reason)
 }
@@ -115,7 +133,7 @@ func disputed(entry *omsv1.TimelineEntry, message *omsv1.PaymentDisputed) {
 	entry.Message = disputeWords(message.Reason, d)
 }
 
-func (t teller) becamePayment(entry *omsv1.TimelineEntry, message *omsv1.PaymentStatusChanged) {
+func (t *teller) becamePayment(entry *omsv1.TimelineEntry, message *omsv1.PaymentStatusChanged) {
 	from, to := state.PaymentStatus(message.PrevStatus), state.PaymentStatus(message.NewStatus) //nolint:gosec // few
 	if from != state.PaymentNone {
 		entry.From = from.String()

@@ -113,6 +113,16 @@ func updateWords(reason string) string {
 		return "A dispute is lost; its money stays with the payer."
 	case reasonDisputeUpdated:
 		return "The amount that is disputed has changed."
+	case order.ItemsChanged:
+		return "The lines of the order were changed; stock that is named is what is reserved for it from now on."
+	case order.DeliveryChanged:
+		return "It was said where the goods go."
+	case order.ClientChanged:
+		return "It was said whose order it is."
+	case order.DetailsGone:
+		return "The delivery and client details were deleted."
+	case order.FieldsChanged:
+		return "Parts of the order were changed; the history of changes names them."
 	case order.OperatorRetry:
 		return "An operator has the step tried again that the order waits for."
 	case order.OperatorCompensation:

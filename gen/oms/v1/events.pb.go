@@ -156,7 +156,7 @@ type OrderUpdated struct {
 	SchemaVersion string `protobuf:"bytes,5,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
 	// The order's customer.
 	CustomerId string `protobuf:"bytes,6,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	// The order without its lines, as of this event.
+	// The order as of this event, without its lines unless it tells that they were changed (ITEMS_CHANGED).
 	Order         *Order `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -600,7 +600,14 @@ type Order struct {
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// A person's words on the current status, such as the reason given with a cancellation, or the SKU that ran out, or why the last refund
 	// failed until another one is asked for.
-	StatusDetail  string `protobuf:"bytes,18,opt,name=status_detail,json=statusDetail,proto3" json:"status_detail,omitempty"`
+	StatusDetail string `protobuf:"bytes,18,opt,name=status_detail,json=statusDetail,proto3" json:"status_detail,omitempty"`
+	// Stands for the order at this version. ChangeOrder asks for it, and refuses that of an earlier version. Opaque; not in events.
+	ChangeToken string `protobuf:"bytes,19,opt,name=change_token,json=changeToken,proto3" json:"change_token,omitempty"`
+	// Where the goods go; absent while nobody has said so. Personal data: GetOrder and the methods that write it answer it, lists, streams,
+	// events and all other answers leave it out.
+	DeliveryDetails *DeliveryDetails `protobuf:"bytes,20,opt,name=delivery_details,json=deliveryDetails,proto3" json:"delivery_details,omitempty"`
+	// Whose order it is; as delivery_details.
+	ClientDetails *ClientDetails `protobuf:"bytes,21,opt,name=client_details,json=clientDetails,proto3" json:"client_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -754,6 +761,245 @@ func (x *Order) GetStatusDetail() string {
 	return ""
 }
 
+func (x *Order) GetChangeToken() string {
+	if x != nil {
+		return x.ChangeToken
+	}
+	return ""
+}
+
+func (x *Order) GetDeliveryDetails() *DeliveryDetails {
+	if x != nil {
+		return x.DeliveryDetails
+	}
+	return nil
+}
+
+func (x *Order) GetClientDetails() *ClientDetails {
+	if x != nil {
+		return x.ClientDetails
+	}
+	return nil
+}
+
+// DeliveryDetails says where the goods of an order go and how. It is written whole: what is left out is empty.
+type DeliveryDetails struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who takes the goods.
+	RecipientName string `protobuf:"bytes,1,opt,name=recipient_name,json=recipientName,proto3" json:"recipient_name,omitempty"`
+	// E.164, such as +4915112345678; or empty.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	// First line of the address: street and number, as a rule.
+	Line1 string `protobuf:"bytes,3,opt,name=line1,proto3" json:"line1,omitempty"`
+	// Second line of the address.
+	Line2 string `protobuf:"bytes,4,opt,name=line2,proto3" json:"line2,omitempty"`
+	// Postal code as the country writes it.
+	PostalCode string `protobuf:"bytes,5,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
+	// Town.
+	City string `protobuf:"bytes,6,opt,name=city,proto3" json:"city,omitempty"`
+	// State, province or canton.
+	Region string `protobuf:"bytes,7,opt,name=region,proto3" json:"region,omitempty"`
+	// ISO 3166-1 alpha-2, such as CH; or empty.
+	Country string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
+	// How the goods go, as the shop names it, such as "express".
+	Method string `protobuf:"bytes,9,opt,name=method,proto3" json:"method,omitempty"`
+	// Words for whoever brings them.
+	Instructions  string `protobuf:"bytes,10,opt,name=instructions,proto3" json:"instructions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryDetails) Reset() {
+	*x = DeliveryDetails{}
+	mi := &file_oms_v1_order_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryDetails) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryDetails) ProtoMessage() {}
+
+func (x *DeliveryDetails) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryDetails.ProtoReflect.Descriptor instead.
+func (*DeliveryDetails) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DeliveryDetails) GetRecipientName() string {
+	if x != nil {
+		return x.RecipientName
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetLine1() string {
+	if x != nil {
+		return x.Line1
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetLine2() string {
+	if x != nil {
+		return x.Line2
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetPostalCode() string {
+	if x != nil {
+		return x.PostalCode
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *DeliveryDetails) GetInstructions() string {
+	if x != nil {
+		return x.Instructions
+	}
+	return ""
+}
+
+// ClientDetails says whose order it is. It is written whole: what is left out is empty.
+type ClientDetails struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The buyer's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An address such as name@example.org; or empty.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// E.164, such as +4915112345678; or empty.
+	Phone string `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
+	// BCP 47, such as de-CH; or empty.
+	Locale string `protobuf:"bytes,4,opt,name=locale,proto3" json:"locale,omitempty"`
+	// The company that buys.
+	Company string `protobuf:"bytes,5,opt,name=company,proto3" json:"company,omitempty"`
+	// Its tax number.
+	TaxId         string `protobuf:"bytes,6,opt,name=tax_id,json=taxId,proto3" json:"tax_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientDetails) Reset() {
+	*x = ClientDetails{}
+	mi := &file_oms_v1_order_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientDetails) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientDetails) ProtoMessage() {}
+
+func (x *ClientDetails) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientDetails.ProtoReflect.Descriptor instead.
+func (*ClientDetails) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ClientDetails) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ClientDetails) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *ClientDetails) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *ClientDetails) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *ClientDetails) GetCompany() string {
+	if x != nil {
+		return x.Company
+	}
+	return ""
+}
+
+func (x *ClientDetails) GetTaxId() string {
+	if x != nil {
+		return x.TaxId
+	}
+	return ""
+}
+
 // TimelineStock is a number of pieces of one SKU.
 type TimelineStock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -767,7 +1013,7 @@ type TimelineStock struct {
 
 func (x *TimelineStock) Reset() {
 	*x = TimelineStock{}
-	mi := &file_oms_v1_order_proto_msgTypes[4]
+	mi := &file_oms_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +1025,7 @@ func (x *TimelineStock) String() string {
 func (*TimelineStock) ProtoMessage() {}
 
 func (x *TimelineStock) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_proto_msgTypes[4]
+	mi := &file_oms_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +1038,7 @@ func (x *TimelineStock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineStock.ProtoReflect.Descriptor instead.
 func (*TimelineStock) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TimelineStock) GetSku() string {
@@ -856,7 +1102,7 @@ type TimelineEntry struct {
 
 func (x *TimelineEntry) Reset() {
 	*x = TimelineEntry{}
-	mi := &file_oms_v1_order_proto_msgTypes[5]
+	mi := &file_oms_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1114,7 @@ func (x *TimelineEntry) String() string {
 func (*TimelineEntry) ProtoMessage() {}
 
 func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_proto_msgTypes[5]
+	mi := &file_oms_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1127,7 @@ func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineEntry.ProtoReflect.Descriptor instead.
 func (*TimelineEntry) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_oms_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TimelineEntry) GetOccurredAt() *timestamppb.Timestamp {
@@ -1022,7 +1268,7 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"card_brand\x18\a \x01(\tR\tcardBrand\x12$\n" +
 	"\x0ecard_last_four\x18\b \x01(\tR\fcardLastFour\x12%\n" +
 	"\x0edisputed_minor\x18\x14 \x01(\x03R\rdisputedMinor\x12,\n" +
-	"\x12charged_back_minor\x18\x15 \x01(\x03R\x10chargedBackMinor\"\xad\x06\n" +
+	"\x12charged_back_minor\x18\x15 \x01(\x03R\x10chargedBackMinor\"\xd2\a\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
@@ -1045,10 +1291,46 @@ const file_oms_v1_order_proto_rawDesc = "" +
 	"\x10cancel_requested\x18\x10 \x01(\bR\x0fcancelRequested\x129\n" +
 	"\n" +
 	"expires_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12#\n" +
-	"\rstatus_detail\x18\x12 \x01(\tR\fstatusDetail\x1a;\n" +
+	"\rstatus_detail\x18\x12 \x01(\tR\fstatusDetail\x12!\n" +
+	"\fchange_token\x18\x13 \x01(\tR\vchangeToken\x12B\n" +
+	"\x10delivery_details\x18\x14 \x01(\v2\x17.oms.v1.DeliveryDetailsR\x0fdeliveryDetails\x12<\n" +
+	"\x0eclient_details\x18\x15 \x01(\v2\x15.oms.v1.ClientDetailsR\rclientDetails\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x05\x10\x06\"3\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x05\x10\x06\"\x86\x04\n" +
+	"\x0fDeliveryDetails\x12;\n" +
+	"\x0erecipient_name\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\rrecipientName\x127\n" +
+	"\x05phone\x18\x02 \x01(\tB!\xbaH\x1er\x1c2\x1a^(?:[+][1-9][0-9]{6,14})?$R\x05phone\x12*\n" +
+	"\x05line1\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\x05line1\x12*\n" +
+	"\x05line2\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\x05line2\x124\n" +
+	"\vpostal_code\x18\x05 \x01(\tB\x13\xbaH\x10r\x0e\x18 2\n" +
+	"^[^\\x00]*$R\n" +
+	"postalCode\x12(\n" +
+	"\x04city\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\x04city\x12,\n" +
+	"\x06region\x18\a \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\x06region\x120\n" +
+	"\acountry\x18\b \x01(\tB\x16\xbaH\x13r\x112\x0f^(?:[A-Z]{2})?$R\acountry\x12+\n" +
+	"\x06method\x18\t \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
+	"^[^\\x00]*$R\x06method\x128\n" +
+	"\finstructions\x18\n" +
+	" \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\finstructions\"\xa7\x02\n" +
+	"\rClientDetails\x12(\n" +
+	"\x04name\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\x04name\x12*\n" +
+	"\x05email\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xfe\x012\n" +
+	"^[^\\x00]*$R\x05email\x127\n" +
+	"\x05phone\x18\x03 \x01(\tB!\xbaH\x1er\x1c2\x1a^(?:[+][1-9][0-9]{6,14})?$R\x05phone\x12+\n" +
+	"\x06locale\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18#2\n" +
+	"^[^\\x00]*$R\x06locale\x12.\n" +
+	"\acompany\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x18\xc8\x012\n" +
+	"^[^\\x00]*$R\acompany\x12*\n" +
+	"\x06tax_id\x18\x06 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
+	"^[^\\x00]*$R\x05taxId\"3\n" +
 	"\rTimelineStock\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x10\n" +
 	"\x03qty\x18\x02 \x01(\x03R\x03qty\"\x9b\x04\n" +
@@ -1123,7 +1405,7 @@ func file_oms_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_oms_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_oms_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_oms_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_oms_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: oms.v1.OrderStatus
 	(PaymentStatus)(0),            // 1: oms.v1.PaymentStatus
@@ -1133,37 +1415,41 @@ var file_oms_v1_order_proto_goTypes = []any{
 	(*Adjustment)(nil),            // 5: oms.v1.Adjustment
 	(*OrderPayment)(nil),          // 6: oms.v1.OrderPayment
 	(*Order)(nil),                 // 7: oms.v1.Order
-	(*TimelineStock)(nil),         // 8: oms.v1.TimelineStock
-	(*TimelineEntry)(nil),         // 9: oms.v1.TimelineEntry
-	nil,                           // 10: oms.v1.Order.MetadataEntry
-	(*Money)(nil),                 // 11: oms.v1.Money
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*DeliveryDetails)(nil),       // 8: oms.v1.DeliveryDetails
+	(*ClientDetails)(nil),         // 9: oms.v1.ClientDetails
+	(*TimelineStock)(nil),         // 10: oms.v1.TimelineStock
+	(*TimelineEntry)(nil),         // 11: oms.v1.TimelineEntry
+	nil,                           // 12: oms.v1.Order.MetadataEntry
+	(*Money)(nil),                 // 13: oms.v1.Money
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_oms_v1_order_proto_depIdxs = []int32{
-	11, // 0: oms.v1.OrderItem.price:type_name -> oms.v1.Money
-	11, // 1: oms.v1.Adjustment.amount:type_name -> oms.v1.Money
+	13, // 0: oms.v1.OrderItem.price:type_name -> oms.v1.Money
+	13, // 1: oms.v1.Adjustment.amount:type_name -> oms.v1.Money
 	1,  // 2: oms.v1.OrderPayment.status:type_name -> oms.v1.PaymentStatus
 	0,  // 3: oms.v1.Order.status:type_name -> oms.v1.OrderStatus
-	11, // 4: oms.v1.Order.amount:type_name -> oms.v1.Money
+	13, // 4: oms.v1.Order.amount:type_name -> oms.v1.Money
 	4,  // 5: oms.v1.Order.items:type_name -> oms.v1.OrderItem
-	12, // 6: oms.v1.Order.created_at:type_name -> google.protobuf.Timestamp
-	12, // 7: oms.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
+	14, // 6: oms.v1.Order.created_at:type_name -> google.protobuf.Timestamp
+	14, // 7: oms.v1.Order.updated_at:type_name -> google.protobuf.Timestamp
 	6,  // 8: oms.v1.Order.payment:type_name -> oms.v1.OrderPayment
-	11, // 9: oms.v1.Order.refunded:type_name -> oms.v1.Money
+	13, // 9: oms.v1.Order.refunded:type_name -> oms.v1.Money
 	5,  // 10: oms.v1.Order.adjustments:type_name -> oms.v1.Adjustment
-	10, // 11: oms.v1.Order.metadata:type_name -> oms.v1.Order.MetadataEntry
-	12, // 12: oms.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
-	12, // 13: oms.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	2,  // 14: oms.v1.TimelineEntry.type:type_name -> oms.v1.TimelineEntryType
-	3,  // 15: oms.v1.TimelineEntry.by:type_name -> oms.v1.TimelineParty
-	12, // 16: oms.v1.TimelineEntry.started_at:type_name -> google.protobuf.Timestamp
-	11, // 17: oms.v1.TimelineEntry.amount:type_name -> oms.v1.Money
-	8,  // 18: oms.v1.TimelineEntry.stock:type_name -> oms.v1.TimelineStock
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	12, // 11: oms.v1.Order.metadata:type_name -> oms.v1.Order.MetadataEntry
+	14, // 12: oms.v1.Order.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 13: oms.v1.Order.delivery_details:type_name -> oms.v1.DeliveryDetails
+	9,  // 14: oms.v1.Order.client_details:type_name -> oms.v1.ClientDetails
+	14, // 15: oms.v1.TimelineEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	2,  // 16: oms.v1.TimelineEntry.type:type_name -> oms.v1.TimelineEntryType
+	3,  // 17: oms.v1.TimelineEntry.by:type_name -> oms.v1.TimelineParty
+	14, // 18: oms.v1.TimelineEntry.started_at:type_name -> google.protobuf.Timestamp
+	13, // 19: oms.v1.TimelineEntry.amount:type_name -> oms.v1.Money
+	10, // 20: oms.v1.TimelineEntry.stock:type_name -> oms.v1.TimelineStock
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_order_proto_init() }
@@ -1178,7 +1464,7 @@ func file_oms_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_order_proto_rawDesc), len(file_oms_v1_order_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

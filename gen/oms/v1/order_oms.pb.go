@@ -234,6 +234,16 @@ func (x *Order) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `,"status_detail":`...)
 	b = codec.AppendString(b, x.StatusDetail)
+	b = append(b, `,"change_token":`...)
+	b = codec.AppendString(b, x.ChangeToken)
+	if x.DeliveryDetails != nil {
+		b = append(b, `,"delivery_details":`...)
+		b = x.DeliveryDetails.AppendJSON(b)
+	}
+	if x.ClientDetails != nil {
+		b = append(b, `,"client_details":`...)
+		b = x.ClientDetails.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -330,6 +340,156 @@ func (x *Order) DecodeJSON(r *codec.Reader) {
 		case "status_detail":
 			if r.Enter("status_detail", &seen, 16) {
 				x.StatusDetail = r.Text()
+			}
+		case "change_token":
+			if r.Enter("change_token", &seen, 17) {
+				x.ChangeToken = r.Text()
+			}
+		case "delivery_details":
+			if r.Enter("delivery_details", &seen, 18) {
+				x.DeliveryDetails = new(DeliveryDetails)
+				x.DeliveryDetails.DecodeJSON(r)
+			}
+		case "client_details":
+			if r.Enter("client_details", &seen, 19) {
+				x.ClientDetails = new(ClientDetails)
+				x.ClientDetails.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *DeliveryDetails) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"recipient_name":`...)
+	b = codec.AppendString(b, x.RecipientName)
+	b = append(b, `,"phone":`...)
+	b = codec.AppendString(b, x.Phone)
+	b = append(b, `,"line1":`...)
+	b = codec.AppendString(b, x.Line1)
+	b = append(b, `,"line2":`...)
+	b = codec.AppendString(b, x.Line2)
+	b = append(b, `,"postal_code":`...)
+	b = codec.AppendString(b, x.PostalCode)
+	b = append(b, `,"city":`...)
+	b = codec.AppendString(b, x.City)
+	b = append(b, `,"region":`...)
+	b = codec.AppendString(b, x.Region)
+	b = append(b, `,"country":`...)
+	b = codec.AppendString(b, x.Country)
+	b = append(b, `,"method":`...)
+	b = codec.AppendString(b, x.Method)
+	b = append(b, `,"instructions":`...)
+	b = codec.AppendString(b, x.Instructions)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *DeliveryDetails) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "recipient_name":
+			if r.Enter("recipient_name", &seen, 0) {
+				x.RecipientName = r.Text()
+			}
+		case "phone":
+			if r.Enter("phone", &seen, 1) {
+				x.Phone = r.Text()
+			}
+		case "line1":
+			if r.Enter("line1", &seen, 2) {
+				x.Line1 = r.Text()
+			}
+		case "line2":
+			if r.Enter("line2", &seen, 3) {
+				x.Line2 = r.Text()
+			}
+		case "postal_code":
+			if r.Enter("postal_code", &seen, 4) {
+				x.PostalCode = r.Text()
+			}
+		case "city":
+			if r.Enter("city", &seen, 5) {
+				x.City = r.Text()
+			}
+		case "region":
+			if r.Enter("region", &seen, 6) {
+				x.Region = r.Text()
+			}
+		case "country":
+			if r.Enter("country", &seen, 7) {
+				x.Country = r.Text()
+			}
+		case "method":
+			if r.Enter("method", &seen, 8) {
+				x.Method = r.Text()
+			}
+		case "instructions":
+			if r.Enter("instructions", &seen, 9) {
+				x.Instructions = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ClientDetails) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"name":`...)
+	b = codec.AppendString(b, x.Name)
+	b = append(b, `,"email":`...)
+	b = codec.AppendString(b, x.Email)
+	b = append(b, `,"phone":`...)
+	b = codec.AppendString(b, x.Phone)
+	b = append(b, `,"locale":`...)
+	b = codec.AppendString(b, x.Locale)
+	b = append(b, `,"company":`...)
+	b = codec.AppendString(b, x.Company)
+	b = append(b, `,"tax_id":`...)
+	b = codec.AppendString(b, x.TaxId)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ClientDetails) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "name":
+			if r.Enter("name", &seen, 0) {
+				x.Name = r.Text()
+			}
+		case "email":
+			if r.Enter("email", &seen, 1) {
+				x.Email = r.Text()
+			}
+		case "phone":
+			if r.Enter("phone", &seen, 2) {
+				x.Phone = r.Text()
+			}
+		case "locale":
+			if r.Enter("locale", &seen, 3) {
+				x.Locale = r.Text()
+			}
+		case "company":
+			if r.Enter("company", &seen, 4) {
+				x.Company = r.Text()
+			}
+		case "tax_id":
+			if r.Enter("tax_id", &seen, 5) {
+				x.TaxId = r.Text()
 			}
 		default:
 			r.Unknown()

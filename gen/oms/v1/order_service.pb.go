@@ -35,6 +35,8 @@ const (
 	ChangeStatus_CHANGE_STATUS_APPLIED ChangeStatus = 1
 	// It was not; error says why.
 	ChangeStatus_CHANGE_STATUS_REFUSED ChangeStatus = 2
+	// Nothing was wrong with it, but another of its batch was refused, and the batch is carried out as a whole or not at all.
+	ChangeStatus_CHANGE_STATUS_NOT_APPLIED ChangeStatus = 3
 )
 
 // Enum value maps for ChangeStatus.
@@ -43,11 +45,13 @@ var (
 		0: "CHANGE_STATUS_UNSPECIFIED",
 		1: "CHANGE_STATUS_APPLIED",
 		2: "CHANGE_STATUS_REFUSED",
+		3: "CHANGE_STATUS_NOT_APPLIED",
 	}
 	ChangeStatus_value = map[string]int32{
 		"CHANGE_STATUS_UNSPECIFIED": 0,
 		"CHANGE_STATUS_APPLIED":     1,
 		"CHANGE_STATUS_REFUSED":     2,
+		"CHANGE_STATUS_NOT_APPLIED": 3,
 	}
 )
 
@@ -1253,6 +1257,800 @@ func (x *RefundOrderResponse) GetOrder() *Order {
 	return nil
 }
 
+// PutDeliveryDetailsRequest says where the goods go.
+type PutDeliveryDetailsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "order:<uuid>".
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The details as a whole.
+	DeliveryDetails *DeliveryDetails `protobuf:"bytes,2,opt,name=delivery_details,json=deliveryDetails,proto3" json:"delivery_details,omitempty"`
+	// Refuse with ABORTED unless the order has this version; 0 for any.
+	ExpectedVersion int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutDeliveryDetailsRequest) Reset() {
+	*x = PutDeliveryDetailsRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutDeliveryDetailsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutDeliveryDetailsRequest) ProtoMessage() {}
+
+func (x *PutDeliveryDetailsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutDeliveryDetailsRequest.ProtoReflect.Descriptor instead.
+func (*PutDeliveryDetailsRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PutDeliveryDetailsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PutDeliveryDetailsRequest) GetDeliveryDetails() *DeliveryDetails {
+	if x != nil {
+		return x.DeliveryDetails
+	}
+	return nil
+}
+
+func (x *PutDeliveryDetailsRequest) GetExpectedVersion() int64 {
+	if x != nil {
+		return x.ExpectedVersion
+	}
+	return 0
+}
+
+func (x *PutDeliveryDetailsRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// PutDeliveryDetailsResponse holds the order with its details.
+type PutDeliveryDetailsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order as it stands.
+	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutDeliveryDetailsResponse) Reset() {
+	*x = PutDeliveryDetailsResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutDeliveryDetailsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutDeliveryDetailsResponse) ProtoMessage() {}
+
+func (x *PutDeliveryDetailsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutDeliveryDetailsResponse.ProtoReflect.Descriptor instead.
+func (*PutDeliveryDetailsResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PutDeliveryDetailsResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// PutClientDetailsRequest says whose order it is.
+type PutClientDetailsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "order:<uuid>".
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The details as a whole.
+	ClientDetails *ClientDetails `protobuf:"bytes,2,opt,name=client_details,json=clientDetails,proto3" json:"client_details,omitempty"`
+	// Refuse with ABORTED unless the order has this version; 0 for any.
+	ExpectedVersion int64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3" json:"expected_version,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutClientDetailsRequest) Reset() {
+	*x = PutClientDetailsRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutClientDetailsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutClientDetailsRequest) ProtoMessage() {}
+
+func (x *PutClientDetailsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutClientDetailsRequest.ProtoReflect.Descriptor instead.
+func (*PutClientDetailsRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *PutClientDetailsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *PutClientDetailsRequest) GetClientDetails() *ClientDetails {
+	if x != nil {
+		return x.ClientDetails
+	}
+	return nil
+}
+
+func (x *PutClientDetailsRequest) GetExpectedVersion() int64 {
+	if x != nil {
+		return x.ExpectedVersion
+	}
+	return 0
+}
+
+func (x *PutClientDetailsRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// PutClientDetailsResponse holds the order with its details.
+type PutClientDetailsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order as it stands.
+	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutClientDetailsResponse) Reset() {
+	*x = PutClientDetailsResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutClientDetailsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutClientDetailsResponse) ProtoMessage() {}
+
+func (x *PutClientDetailsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutClientDetailsResponse.ProtoReflect.Descriptor instead.
+func (*PutClientDetailsResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *PutClientDetailsResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// ForgetOrderDetailsRequest names an order.
+type ForgetOrderDetailsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "order:<uuid>".
+	OrderId       string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetOrderDetailsRequest) Reset() {
+	*x = ForgetOrderDetailsRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetOrderDetailsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetOrderDetailsRequest) ProtoMessage() {}
+
+func (x *ForgetOrderDetailsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetOrderDetailsRequest.ProtoReflect.Descriptor instead.
+func (*ForgetOrderDetailsRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ForgetOrderDetailsRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+// ForgetOrderDetailsResponse holds what is left.
+type ForgetOrderDetailsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order without its details.
+	Order         *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetOrderDetailsResponse) Reset() {
+	*x = ForgetOrderDetailsResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetOrderDetailsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetOrderDetailsResponse) ProtoMessage() {}
+
+func (x *ForgetOrderDetailsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetOrderDetailsResponse.ProtoReflect.Descriptor instead.
+func (*ForgetOrderDetailsResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ForgetOrderDetailsResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// FieldChange is one change of a part of an order.
+//
+// Paths: "delivery_details.FIELD" and "client_details.FIELD" with a field of those messages, "client_reference", "metadata.KEY", "items" to
+// add a line, "items[N]" to take line N away, "items[N].qty" to set its quantity. Lines are counted from 0, as they stood before the
+// changes of the request.
+type FieldChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's name for it, unique in the request; answered with what became of it. Optional.
+	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
+	// What is changed.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Make it empty, or take it away, instead of setting it; no value stands beside it.
+	Unset bool `protobuf:"varint,3,opt,name=unset,proto3" json:"unset,omitempty"`
+	// What it is set to, for paths of text.
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// The line to add, for the path "items". Its price must be the catalogue's where the shop's catalogue has the SKU.
+	Item *OrderItem `protobuf:"bytes,5,opt,name=item,proto3" json:"item,omitempty"`
+	// Number of pieces, for the path "items[N].qty"; 1 or more.
+	Qty           int32 `protobuf:"varint,6,opt,name=qty,proto3" json:"qty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldChange) Reset() {
+	*x = FieldChange{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldChange) ProtoMessage() {}
+
+func (x *FieldChange) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
+func (*FieldChange) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FieldChange) GetChangeId() string {
+	if x != nil {
+		return x.ChangeId
+	}
+	return ""
+}
+
+func (x *FieldChange) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FieldChange) GetUnset() bool {
+	if x != nil {
+		return x.Unset
+	}
+	return false
+}
+
+func (x *FieldChange) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *FieldChange) GetItem() *OrderItem {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+func (x *FieldChange) GetQty() int32 {
+	if x != nil {
+		return x.Qty
+	}
+	return 0
+}
+
+// ChangeOrderRequest is a list of changes of one order.
+type ChangeOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "order:<uuid>".
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// change_token of the order as the caller has seen it. When the order has changed since, the request is refused with ABORTED, and told the
+	// token of the order as it stands.
+	ChangeToken string `protobuf:"bytes,2,opt,name=change_token,json=changeToken,proto3" json:"change_token,omitempty"`
+	// The changes, 1 to 100, carried out one after the other.
+	Changes []*FieldChange `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeOrderRequest) Reset() {
+	*x = ChangeOrderRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeOrderRequest) ProtoMessage() {}
+
+func (x *ChangeOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeOrderRequest.ProtoReflect.Descriptor instead.
+func (*ChangeOrderRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ChangeOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *ChangeOrderRequest) GetChangeToken() string {
+	if x != nil {
+		return x.ChangeToken
+	}
+	return ""
+}
+
+func (x *ChangeOrderRequest) GetChanges() []*FieldChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ChangeOrderRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// ChangeOrderResponse holds the order after the changes, and what became of each.
+type ChangeOrderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order as it stands, with its details.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// In the order of the request.
+	Changes       []*ChangeRecord `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeOrderResponse) Reset() {
+	*x = ChangeOrderResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeOrderResponse) ProtoMessage() {}
+
+func (x *ChangeOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeOrderResponse.ProtoReflect.Descriptor instead.
+func (*ChangeOrderResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ChangeOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *ChangeOrderResponse) GetChanges() []*ChangeRecord {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// ChangeRecord tells of one change of a part of an order. It does not hold the value.
+type ChangeRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// change_id of the request.
+	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
+	// Its place in the request, from 1.
+	SequenceId int32 `protobuf:"varint,2,opt,name=sequence_id,json=sequenceId,proto3" json:"sequence_id,omitempty"`
+	// When it was decided.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// What was changed: a path of FieldChange, or "delivery_details" or "client_details" as a whole.
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// It was to be made empty or taken away, rather than set.
+	Unset bool `protobuf:"varint,5,opt,name=unset,proto3" json:"unset,omitempty"`
+	// What became of it.
+	Status ChangeStatus `protobuf:"varint,6,opt,name=status,proto3,enum=oms.v1.ChangeStatus" json:"status,omitempty"`
+	// Why it was refused; absent otherwise.
+	Error *ChangeError `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
+	// Version of the order that it belongs to; 0 when it was not carried out.
+	OrderVersion int64 `protobuf:"varint,8,opt,name=order_version,json=orderVersion,proto3" json:"order_version,omitempty"`
+	// Number of the request among those of the order that are told of, from 1; changes of one request have the same.
+	Batch         int64 `protobuf:"varint,9,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeRecord) Reset() {
+	*x = ChangeRecord{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeRecord) ProtoMessage() {}
+
+func (x *ChangeRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeRecord.ProtoReflect.Descriptor instead.
+func (*ChangeRecord) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ChangeRecord) GetChangeId() string {
+	if x != nil {
+		return x.ChangeId
+	}
+	return ""
+}
+
+func (x *ChangeRecord) GetSequenceId() int32 {
+	if x != nil {
+		return x.SequenceId
+	}
+	return 0
+}
+
+func (x *ChangeRecord) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *ChangeRecord) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ChangeRecord) GetUnset() bool {
+	if x != nil {
+		return x.Unset
+	}
+	return false
+}
+
+func (x *ChangeRecord) GetStatus() ChangeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ChangeStatus_CHANGE_STATUS_UNSPECIFIED
+}
+
+func (x *ChangeRecord) GetError() *ChangeError {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *ChangeRecord) GetOrderVersion() int64 {
+	if x != nil {
+		return x.OrderVersion
+	}
+	return 0
+}
+
+func (x *ChangeRecord) GetBatch() int64 {
+	if x != nil {
+		return x.Batch
+	}
+	return 0
+}
+
+// ListOrderChangesRequest names an order.
+type ListOrderChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "order:<uuid>".
+	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// 1 to 100; absent or 0 is 20.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before; bound to the caller and to the order.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrderChangesRequest) Reset() {
+	*x = ListOrderChangesRequest{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrderChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrderChangesRequest) ProtoMessage() {}
+
+func (x *ListOrderChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrderChangesRequest.ProtoReflect.Descriptor instead.
+func (*ListOrderChangesRequest) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListOrderChangesRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *ListOrderChangesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOrderChangesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListOrderChangesResponse is a page of what was done to an order.
+type ListOrderChangesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Changes []*ChangeRecord `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrderChangesResponse) Reset() {
+	*x = ListOrderChangesResponse{}
+	mi := &file_oms_v1_order_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrderChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrderChangesResponse) ProtoMessage() {}
+
+func (x *ListOrderChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_order_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrderChangesResponse.ProtoReflect.Descriptor instead.
+func (*ListOrderChangesResponse) Descriptor() ([]byte, []int) {
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListOrderChangesResponse) GetChanges() []*ChangeRecord {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ListOrderChangesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // WatchOrderRequest names the order to follow.
 type WatchOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1266,7 +2064,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	mi := &file_oms_v1_order_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +2076,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[18]
+	mi := &file_oms_v1_order_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +2089,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{18}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -1319,7 +2117,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	mi := &file_oms_v1_order_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +2129,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[19]
+	mi := &file_oms_v1_order_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +2142,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{19}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchOrderResponse) GetOrder() *Order {
@@ -1367,7 +2165,7 @@ type WatchOrdersRequest struct {
 
 func (x *WatchOrdersRequest) Reset() {
 	*x = WatchOrdersRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	mi := &file_oms_v1_order_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +2177,7 @@ func (x *WatchOrdersRequest) String() string {
 func (*WatchOrdersRequest) ProtoMessage() {}
 
 func (x *WatchOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[20]
+	mi := &file_oms_v1_order_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +2190,7 @@ func (x *WatchOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrdersRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{20}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchOrdersRequest) GetCustomerId() string {
@@ -1423,7 +2221,7 @@ type WatchOrdersResponse struct {
 
 func (x *WatchOrdersResponse) Reset() {
 	*x = WatchOrdersResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[21]
+	mi := &file_oms_v1_order_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +2233,7 @@ func (x *WatchOrdersResponse) String() string {
 func (*WatchOrdersResponse) ProtoMessage() {}
 
 func (x *WatchOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[21]
+	mi := &file_oms_v1_order_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +2246,7 @@ func (x *WatchOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrdersResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{21}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchOrdersResponse) GetChanges() []*OrderChange {
@@ -1490,7 +2288,7 @@ type OrderChange struct {
 
 func (x *OrderChange) Reset() {
 	*x = OrderChange{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[22]
+	mi := &file_oms_v1_order_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +2300,7 @@ func (x *OrderChange) String() string {
 func (*OrderChange) ProtoMessage() {}
 
 func (x *OrderChange) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[22]
+	mi := &file_oms_v1_order_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +2313,7 @@ func (x *OrderChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderChange.ProtoReflect.Descriptor instead.
 func (*OrderChange) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{22}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OrderChange) GetOrderId() string {
@@ -1589,7 +2387,7 @@ type GetTimelineRequest struct {
 
 func (x *GetTimelineRequest) Reset() {
 	*x = GetTimelineRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[23]
+	mi := &file_oms_v1_order_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +2399,7 @@ func (x *GetTimelineRequest) String() string {
 func (*GetTimelineRequest) ProtoMessage() {}
 
 func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[23]
+	mi := &file_oms_v1_order_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +2412,7 @@ func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{23}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetTimelineRequest) GetOrderId() string {
@@ -1652,7 +2450,7 @@ type GetTimelineResponse struct {
 
 func (x *GetTimelineResponse) Reset() {
 	*x = GetTimelineResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[24]
+	mi := &file_oms_v1_order_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +2462,7 @@ func (x *GetTimelineResponse) String() string {
 func (*GetTimelineResponse) ProtoMessage() {}
 
 func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[24]
+	mi := &file_oms_v1_order_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +2475,7 @@ func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{24}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetTimelineResponse) GetEntries() []*TimelineEntry {
@@ -1705,7 +2503,7 @@ type GetOperationRequest struct {
 
 func (x *GetOperationRequest) Reset() {
 	*x = GetOperationRequest{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[25]
+	mi := &file_oms_v1_order_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1717,7 +2515,7 @@ func (x *GetOperationRequest) String() string {
 func (*GetOperationRequest) ProtoMessage() {}
 
 func (x *GetOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[25]
+	mi := &file_oms_v1_order_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +2528,7 @@ func (x *GetOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOperationRequest.ProtoReflect.Descriptor instead.
 func (*GetOperationRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{25}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetOperationRequest) GetIdempotencyKey() string {
@@ -1761,7 +2559,7 @@ type GetOperationResponse struct {
 
 func (x *GetOperationResponse) Reset() {
 	*x = GetOperationResponse{}
-	mi := &file_oms_v1_order_service_proto_msgTypes[26]
+	mi := &file_oms_v1_order_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +2571,7 @@ func (x *GetOperationResponse) String() string {
 func (*GetOperationResponse) ProtoMessage() {}
 
 func (x *GetOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_order_service_proto_msgTypes[26]
+	mi := &file_oms_v1_order_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +2584,7 @@ func (x *GetOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOperationResponse.ProtoReflect.Descriptor instead.
 func (*GetOperationResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{26}
+	return file_oms_v1_order_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetOperationResponse) GetMethod() string {
@@ -1933,7 +2731,66 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x10expected_version\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
 	"\adry_run\x18\x0f \x01(\bR\x06dryRun\":\n" +
 	"\x13RefundOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\\\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xcf\x01\n" +
+	"\x19PutDeliveryDetailsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12J\n" +
+	"\x10delivery_details\x18\x02 \x01(\v2\x17.oms.v1.DeliveryDetailsB\x06\xbaH\x03\xc8\x01\x01R\x0fdeliveryDetails\x122\n" +
+	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"A\n" +
+	"\x1aPutDeliveryDetailsResponse\x12#\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xc7\x01\n" +
+	"\x17PutClientDetailsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12D\n" +
+	"\x0eclient_details\x18\x02 \x01(\v2\x15.oms.v1.ClientDetailsB\x06\xbaH\x03\xc8\x01\x01R\rclientDetails\x122\n" +
+	"\x10expected_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"?\n" +
+	"\x18PutClientDetailsResponse\x12#\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"6\n" +
+	"\x19ForgetOrderDetailsRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"A\n" +
+	"\x1aForgetOrderDetailsResponse\x12#\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xf0\x01\n" +
+	"\vFieldChange\x121\n" +
+	"\tchange_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
+	"^[^\\x00]*$R\bchangeId\x12*\n" +
+	"\x04path\x18\x02 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
+	"^[^\\x00]*$R\x04path\x12\x14\n" +
+	"\x05unset\x18\x03 \x01(\bR\x05unset\x12*\n" +
+	"\x05value\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\xf4\x032\n" +
+	"^[^\\x00]*$R\x05value\x12%\n" +
+	"\x04item\x18\x05 \x01(\v2\x11.oms.v1.OrderItemR\x04item\x12\x19\n" +
+	"\x03qty\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03qty\"\xbd\x01\n" +
+	"\x12ChangeOrderRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x128\n" +
+	"\fchange_token\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
+	"^[^\\x00]*$R\vchangeToken\x129\n" +
+	"\achanges\x18\x03 \x03(\v2\x13.oms.v1.FieldChangeB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\achanges\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"j\n" +
+	"\x13ChangeOrderResponse\x12#\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\x12.\n" +
+	"\achanges\x18\x02 \x03(\v2\x14.oms.v1.ChangeRecordR\achanges\"\xc7\x02\n" +
+	"\fChangeRecord\x12\x1b\n" +
+	"\tchange_id\x18\x01 \x01(\tR\bchangeId\x12\x1f\n" +
+	"\vsequence_id\x18\x02 \x01(\x05R\n" +
+	"sequenceId\x12;\n" +
+	"\voccurred_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x14\n" +
+	"\x05unset\x18\x05 \x01(\bR\x05unset\x12,\n" +
+	"\x06status\x18\x06 \x01(\x0e2\x14.oms.v1.ChangeStatusR\x06status\x12)\n" +
+	"\x05error\x18\a \x01(\v2\x13.oms.v1.ChangeErrorR\x05error\x12#\n" +
+	"\rorder_version\x18\b \x01(\x03R\forderVersion\x12\x14\n" +
+	"\x05batch\x18\t \x01(\x03R\x05batch\"\x91\x01\n" +
+	"\x17ListOrderChangesRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12&\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
+	"^[^\\x00]*$R\tpageToken\"r\n" +
+	"\x18ListOrderChangesResponse\x12.\n" +
+	"\achanges\x18\x01 \x03(\v2\x14.oms.v1.ChangeRecordR\achanges\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
 	"\x11WatchOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\"9\n" +
@@ -1979,11 +2836,12 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"httpStatus\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\x12#\n" +
-	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order*c\n" +
+	"\x05order\x18\x06 \x01(\v2\r.oms.v1.OrderR\x05order*\x82\x01\n" +
 	"\fChangeStatus\x12\x1d\n" +
 	"\x19CHANGE_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CHANGE_STATUS_APPLIED\x10\x01\x12\x19\n" +
-	"\x15CHANGE_STATUS_REFUSED\x10\x022\xf6\x10\n" +
+	"\x15CHANGE_STATUS_REFUSED\x10\x02\x12\x1d\n" +
+	"\x19CHANGE_STATUS_NOT_APPLIED\x10\x032\x88\x1b\n" +
 	"\fOrderService\x12\xbf\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\xd6\x01\n" +
@@ -1994,7 +2852,12 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"/v1/orders\x12\xd3\x02\n" +
 	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\x93\x02\xaa\xd4\x18\xe3\x01\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID\"\x17PAYMENT_MEANS_AMBIGUOUS\"\x13CARD_NUMBER_INVALID\"\x13CARD_EXPIRY_INVALID\"\fCARD_EXPIRED\"\x10CARD_CVV_INVALID\"\fCARD_REFUSED*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
 	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\xed\x01\n" +
-	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xb9\x01\n" +
+	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xf1\x01\n" +
+	"\x12PutDeliveryDetails\x12!.oms.v1.PutDeliveryDetailsRequest\x1a\".oms.v1.PutDeliveryDetailsResponse\"\x93\x01\xaa\xd4\x18W\x10\x01\x1a\forders:write\"\x0fCOUNTRY_INVALID\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x022:\x01*b\x05order\x1a&/v1/orders/{order_id}/delivery-details\x12\xf9\x01\n" +
+	"\x10PutClientDetails\x12\x1f.oms.v1.PutClientDetailsRequest\x1a .oms.v1.PutClientDetailsResponse\"\xa1\x01\xaa\xd4\x18g\x10\x01\x1a\forders:write\"\x0fADDRESS_INVALID\"\x0eLOCALE_INVALID\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x020:\x01*b\x05order\x1a$/v1/orders/{order_id}/client-details\x12\xad\x01\n" +
+	"\x12ForgetOrderDetails\x12!.oms.v1.ForgetOrderDetailsRequest\x1a\".oms.v1.ForgetOrderDetailsResponse\"P\xaa\xd4\x18 \x10\x01\x1a\forders:write*\x0eorder_id=order\x82\xd3\xe4\x93\x02&b\x05order*\x1d/v1/orders/{order_id}/details\x12\xb3\x03\n" +
+	"\vChangeOrder\x12\x1a.oms.v1.ChangeOrderRequest\x1a\x1b.oms.v1.ChangeOrderResponse\"\xea\x02\xaa\xd4\x18\xbd\x02\x10\x01\x1a\forders:write\"\x13CHANGE_PATH_UNKNOWN\"\x14CHANGE_VALUE_INVALID\"\x0fADDRESS_INVALID\"\x0eLOCALE_INVALID\"\x0fCOUNTRY_INVALID\"\x12ILLEGAL_TRANSITION\"\x13PAYMENT_IN_PROGRESS\"\x10VERSION_CONFLICT\"\fLINE_UNKNOWN\"\x0eTOO_MANY_LINES\"\rLINES_MISSING\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\x0fAMOUNT_OVERFLOW\"\rPRICE_CHANGED\"\x12INSUFFICIENT_STOCK*\x0eorder_id=order\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{order_id}/changes\x12\xb9\x01\n" +
+	"\x10ListOrderChanges\x12\x1f.oms.v1.ListOrderChangesRequest\x1a .oms.v1.ListOrderChangesResponse\"b\xaa\xd4\x181\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02'\x12%/v1/orders/{order_id}/changes-history\x12\xb9\x01\n" +
 	"\n" +
 	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"r\xaa\xd4\x18D\x1a\vorders:read*\x0eorder_id=order2%\n" +
 	"\x05order\x12\rorder.version\x1a\rafter_version\x82\xd3\xe4\x93\x02$b\x05order\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\xb0\x01\n" +
@@ -2016,107 +2879,144 @@ func file_oms_v1_order_service_proto_rawDescGZIP() []byte {
 }
 
 var file_oms_v1_order_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_oms_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_oms_v1_order_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_oms_v1_order_service_proto_goTypes = []any{
-	(ChangeStatus)(0),                 // 0: oms.v1.ChangeStatus
-	(*CreateOrderRequest)(nil),        // 1: oms.v1.CreateOrderRequest
-	(*CreateOrderResponse)(nil),       // 2: oms.v1.CreateOrderResponse
-	(*BatchCreateOrdersRequest)(nil),  // 3: oms.v1.BatchCreateOrdersRequest
-	(*BatchOrder)(nil),                // 4: oms.v1.BatchOrder
-	(*BatchCreateOrdersResponse)(nil), // 5: oms.v1.BatchCreateOrdersResponse
-	(*ChangeResult)(nil),              // 6: oms.v1.ChangeResult
-	(*ChangeError)(nil),               // 7: oms.v1.ChangeError
-	(*ChangeViolation)(nil),           // 8: oms.v1.ChangeViolation
-	(*GetOrderRequest)(nil),           // 9: oms.v1.GetOrderRequest
-	(*GetOrderResponse)(nil),          // 10: oms.v1.GetOrderResponse
-	(*ListOrdersRequest)(nil),         // 11: oms.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),        // 12: oms.v1.ListOrdersResponse
-	(*PayOrderRequest)(nil),           // 13: oms.v1.PayOrderRequest
-	(*PayOrderResponse)(nil),          // 14: oms.v1.PayOrderResponse
-	(*CancelOrderRequest)(nil),        // 15: oms.v1.CancelOrderRequest
-	(*CancelOrderResponse)(nil),       // 16: oms.v1.CancelOrderResponse
-	(*RefundOrderRequest)(nil),        // 17: oms.v1.RefundOrderRequest
-	(*RefundOrderResponse)(nil),       // 18: oms.v1.RefundOrderResponse
-	(*WatchOrderRequest)(nil),         // 19: oms.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),        // 20: oms.v1.WatchOrderResponse
-	(*WatchOrdersRequest)(nil),        // 21: oms.v1.WatchOrdersRequest
-	(*WatchOrdersResponse)(nil),       // 22: oms.v1.WatchOrdersResponse
-	(*OrderChange)(nil),               // 23: oms.v1.OrderChange
-	(*GetTimelineRequest)(nil),        // 24: oms.v1.GetTimelineRequest
-	(*GetTimelineResponse)(nil),       // 25: oms.v1.GetTimelineResponse
-	(*GetOperationRequest)(nil),       // 26: oms.v1.GetOperationRequest
-	(*GetOperationResponse)(nil),      // 27: oms.v1.GetOperationResponse
-	nil,                               // 28: oms.v1.CreateOrderRequest.MetadataEntry
-	nil,                               // 29: oms.v1.ChangeError.MetadataEntry
-	(*OrderItem)(nil),                 // 30: oms.v1.OrderItem
-	(*Adjustment)(nil),                // 31: oms.v1.Adjustment
-	(*Order)(nil),                     // 32: oms.v1.Order
-	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
-	(OrderStatus)(0),                  // 34: oms.v1.OrderStatus
-	(*Card)(nil),                      // 35: oms.v1.Card
-	(*Money)(nil),                     // 36: oms.v1.Money
-	(PaymentStatus)(0),                // 37: oms.v1.PaymentStatus
-	(*TimelineEntry)(nil),             // 38: oms.v1.TimelineEntry
+	(ChangeStatus)(0),                  // 0: oms.v1.ChangeStatus
+	(*CreateOrderRequest)(nil),         // 1: oms.v1.CreateOrderRequest
+	(*CreateOrderResponse)(nil),        // 2: oms.v1.CreateOrderResponse
+	(*BatchCreateOrdersRequest)(nil),   // 3: oms.v1.BatchCreateOrdersRequest
+	(*BatchOrder)(nil),                 // 4: oms.v1.BatchOrder
+	(*BatchCreateOrdersResponse)(nil),  // 5: oms.v1.BatchCreateOrdersResponse
+	(*ChangeResult)(nil),               // 6: oms.v1.ChangeResult
+	(*ChangeError)(nil),                // 7: oms.v1.ChangeError
+	(*ChangeViolation)(nil),            // 8: oms.v1.ChangeViolation
+	(*GetOrderRequest)(nil),            // 9: oms.v1.GetOrderRequest
+	(*GetOrderResponse)(nil),           // 10: oms.v1.GetOrderResponse
+	(*ListOrdersRequest)(nil),          // 11: oms.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),         // 12: oms.v1.ListOrdersResponse
+	(*PayOrderRequest)(nil),            // 13: oms.v1.PayOrderRequest
+	(*PayOrderResponse)(nil),           // 14: oms.v1.PayOrderResponse
+	(*CancelOrderRequest)(nil),         // 15: oms.v1.CancelOrderRequest
+	(*CancelOrderResponse)(nil),        // 16: oms.v1.CancelOrderResponse
+	(*RefundOrderRequest)(nil),         // 17: oms.v1.RefundOrderRequest
+	(*RefundOrderResponse)(nil),        // 18: oms.v1.RefundOrderResponse
+	(*PutDeliveryDetailsRequest)(nil),  // 19: oms.v1.PutDeliveryDetailsRequest
+	(*PutDeliveryDetailsResponse)(nil), // 20: oms.v1.PutDeliveryDetailsResponse
+	(*PutClientDetailsRequest)(nil),    // 21: oms.v1.PutClientDetailsRequest
+	(*PutClientDetailsResponse)(nil),   // 22: oms.v1.PutClientDetailsResponse
+	(*ForgetOrderDetailsRequest)(nil),  // 23: oms.v1.ForgetOrderDetailsRequest
+	(*ForgetOrderDetailsResponse)(nil), // 24: oms.v1.ForgetOrderDetailsResponse
+	(*FieldChange)(nil),                // 25: oms.v1.FieldChange
+	(*ChangeOrderRequest)(nil),         // 26: oms.v1.ChangeOrderRequest
+	(*ChangeOrderResponse)(nil),        // 27: oms.v1.ChangeOrderResponse
+	(*ChangeRecord)(nil),               // 28: oms.v1.ChangeRecord
+	(*ListOrderChangesRequest)(nil),    // 29: oms.v1.ListOrderChangesRequest
+	(*ListOrderChangesResponse)(nil),   // 30: oms.v1.ListOrderChangesResponse
+	(*WatchOrderRequest)(nil),          // 31: oms.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),         // 32: oms.v1.WatchOrderResponse
+	(*WatchOrdersRequest)(nil),         // 33: oms.v1.WatchOrdersRequest
+	(*WatchOrdersResponse)(nil),        // 34: oms.v1.WatchOrdersResponse
+	(*OrderChange)(nil),                // 35: oms.v1.OrderChange
+	(*GetTimelineRequest)(nil),         // 36: oms.v1.GetTimelineRequest
+	(*GetTimelineResponse)(nil),        // 37: oms.v1.GetTimelineResponse
+	(*GetOperationRequest)(nil),        // 38: oms.v1.GetOperationRequest
+	(*GetOperationResponse)(nil),       // 39: oms.v1.GetOperationResponse
+	nil,                                // 40: oms.v1.CreateOrderRequest.MetadataEntry
+	nil,                                // 41: oms.v1.ChangeError.MetadataEntry
+	(*OrderItem)(nil),                  // 42: oms.v1.OrderItem
+	(*Adjustment)(nil),                 // 43: oms.v1.Adjustment
+	(*Order)(nil),                      // 44: oms.v1.Order
+	(*timestamppb.Timestamp)(nil),      // 45: google.protobuf.Timestamp
+	(OrderStatus)(0),                   // 46: oms.v1.OrderStatus
+	(*Card)(nil),                       // 47: oms.v1.Card
+	(*Money)(nil),                      // 48: oms.v1.Money
+	(*DeliveryDetails)(nil),            // 49: oms.v1.DeliveryDetails
+	(*ClientDetails)(nil),              // 50: oms.v1.ClientDetails
+	(PaymentStatus)(0),                 // 51: oms.v1.PaymentStatus
+	(*TimelineEntry)(nil),              // 52: oms.v1.TimelineEntry
 }
 var file_oms_v1_order_service_proto_depIdxs = []int32{
-	30, // 0: oms.v1.CreateOrderRequest.items:type_name -> oms.v1.OrderItem
-	31, // 1: oms.v1.CreateOrderRequest.adjustments:type_name -> oms.v1.Adjustment
-	28, // 2: oms.v1.CreateOrderRequest.metadata:type_name -> oms.v1.CreateOrderRequest.MetadataEntry
-	32, // 3: oms.v1.CreateOrderResponse.order:type_name -> oms.v1.Order
+	42, // 0: oms.v1.CreateOrderRequest.items:type_name -> oms.v1.OrderItem
+	43, // 1: oms.v1.CreateOrderRequest.adjustments:type_name -> oms.v1.Adjustment
+	40, // 2: oms.v1.CreateOrderRequest.metadata:type_name -> oms.v1.CreateOrderRequest.MetadataEntry
+	44, // 3: oms.v1.CreateOrderResponse.order:type_name -> oms.v1.Order
 	4,  // 4: oms.v1.BatchCreateOrdersRequest.items:type_name -> oms.v1.BatchOrder
 	1,  // 5: oms.v1.BatchOrder.order:type_name -> oms.v1.CreateOrderRequest
 	6,  // 6: oms.v1.BatchCreateOrdersResponse.results:type_name -> oms.v1.ChangeResult
-	33, // 7: oms.v1.ChangeResult.occurred_at:type_name -> google.protobuf.Timestamp
+	45, // 7: oms.v1.ChangeResult.occurred_at:type_name -> google.protobuf.Timestamp
 	0,  // 8: oms.v1.ChangeResult.status:type_name -> oms.v1.ChangeStatus
 	7,  // 9: oms.v1.ChangeResult.error:type_name -> oms.v1.ChangeError
-	32, // 10: oms.v1.ChangeResult.order:type_name -> oms.v1.Order
+	44, // 10: oms.v1.ChangeResult.order:type_name -> oms.v1.Order
 	8,  // 11: oms.v1.ChangeError.field_violations:type_name -> oms.v1.ChangeViolation
-	29, // 12: oms.v1.ChangeError.metadata:type_name -> oms.v1.ChangeError.MetadataEntry
-	32, // 13: oms.v1.GetOrderResponse.order:type_name -> oms.v1.Order
-	34, // 14: oms.v1.ListOrdersRequest.filter_statuses:type_name -> oms.v1.OrderStatus
-	33, // 15: oms.v1.ListOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
-	33, // 16: oms.v1.ListOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
-	32, // 17: oms.v1.ListOrdersResponse.orders:type_name -> oms.v1.Order
-	35, // 18: oms.v1.PayOrderRequest.card:type_name -> oms.v1.Card
-	32, // 19: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
-	32, // 20: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
-	36, // 21: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
-	32, // 22: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
-	32, // 23: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
-	23, // 24: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
-	34, // 25: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
-	37, // 26: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
-	33, // 27: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
-	38, // 28: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
-	33, // 29: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
-	32, // 30: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
-	1,  // 31: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
-	3,  // 32: oms.v1.OrderService.BatchCreateOrders:input_type -> oms.v1.BatchCreateOrdersRequest
-	9,  // 33: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
-	11, // 34: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
-	13, // 35: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
-	15, // 36: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
-	17, // 37: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
-	19, // 38: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
-	21, // 39: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
-	24, // 40: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
-	26, // 41: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
-	2,  // 42: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
-	5,  // 43: oms.v1.OrderService.BatchCreateOrders:output_type -> oms.v1.BatchCreateOrdersResponse
-	10, // 44: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
-	12, // 45: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
-	14, // 46: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
-	16, // 47: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
-	18, // 48: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
-	20, // 49: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
-	22, // 50: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
-	25, // 51: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
-	27, // 52: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
-	42, // [42:53] is the sub-list for method output_type
-	31, // [31:42] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	41, // 12: oms.v1.ChangeError.metadata:type_name -> oms.v1.ChangeError.MetadataEntry
+	44, // 13: oms.v1.GetOrderResponse.order:type_name -> oms.v1.Order
+	46, // 14: oms.v1.ListOrdersRequest.filter_statuses:type_name -> oms.v1.OrderStatus
+	45, // 15: oms.v1.ListOrdersRequest.created_from:type_name -> google.protobuf.Timestamp
+	45, // 16: oms.v1.ListOrdersRequest.created_to:type_name -> google.protobuf.Timestamp
+	44, // 17: oms.v1.ListOrdersResponse.orders:type_name -> oms.v1.Order
+	47, // 18: oms.v1.PayOrderRequest.card:type_name -> oms.v1.Card
+	44, // 19: oms.v1.PayOrderResponse.order:type_name -> oms.v1.Order
+	44, // 20: oms.v1.CancelOrderResponse.order:type_name -> oms.v1.Order
+	48, // 21: oms.v1.RefundOrderRequest.amount:type_name -> oms.v1.Money
+	44, // 22: oms.v1.RefundOrderResponse.order:type_name -> oms.v1.Order
+	49, // 23: oms.v1.PutDeliveryDetailsRequest.delivery_details:type_name -> oms.v1.DeliveryDetails
+	44, // 24: oms.v1.PutDeliveryDetailsResponse.order:type_name -> oms.v1.Order
+	50, // 25: oms.v1.PutClientDetailsRequest.client_details:type_name -> oms.v1.ClientDetails
+	44, // 26: oms.v1.PutClientDetailsResponse.order:type_name -> oms.v1.Order
+	44, // 27: oms.v1.ForgetOrderDetailsResponse.order:type_name -> oms.v1.Order
+	42, // 28: oms.v1.FieldChange.item:type_name -> oms.v1.OrderItem
+	25, // 29: oms.v1.ChangeOrderRequest.changes:type_name -> oms.v1.FieldChange
+	44, // 30: oms.v1.ChangeOrderResponse.order:type_name -> oms.v1.Order
+	28, // 31: oms.v1.ChangeOrderResponse.changes:type_name -> oms.v1.ChangeRecord
+	45, // 32: oms.v1.ChangeRecord.occurred_at:type_name -> google.protobuf.Timestamp
+	0,  // 33: oms.v1.ChangeRecord.status:type_name -> oms.v1.ChangeStatus
+	7,  // 34: oms.v1.ChangeRecord.error:type_name -> oms.v1.ChangeError
+	28, // 35: oms.v1.ListOrderChangesResponse.changes:type_name -> oms.v1.ChangeRecord
+	44, // 36: oms.v1.WatchOrderResponse.order:type_name -> oms.v1.Order
+	35, // 37: oms.v1.WatchOrdersResponse.changes:type_name -> oms.v1.OrderChange
+	46, // 38: oms.v1.OrderChange.status:type_name -> oms.v1.OrderStatus
+	51, // 39: oms.v1.OrderChange.payment_status:type_name -> oms.v1.PaymentStatus
+	45, // 40: oms.v1.OrderChange.occurred_at:type_name -> google.protobuf.Timestamp
+	52, // 41: oms.v1.GetTimelineResponse.entries:type_name -> oms.v1.TimelineEntry
+	45, // 42: oms.v1.GetOperationResponse.committed_at:type_name -> google.protobuf.Timestamp
+	44, // 43: oms.v1.GetOperationResponse.order:type_name -> oms.v1.Order
+	1,  // 44: oms.v1.OrderService.CreateOrder:input_type -> oms.v1.CreateOrderRequest
+	3,  // 45: oms.v1.OrderService.BatchCreateOrders:input_type -> oms.v1.BatchCreateOrdersRequest
+	9,  // 46: oms.v1.OrderService.GetOrder:input_type -> oms.v1.GetOrderRequest
+	11, // 47: oms.v1.OrderService.ListOrders:input_type -> oms.v1.ListOrdersRequest
+	13, // 48: oms.v1.OrderService.PayOrder:input_type -> oms.v1.PayOrderRequest
+	15, // 49: oms.v1.OrderService.CancelOrder:input_type -> oms.v1.CancelOrderRequest
+	17, // 50: oms.v1.OrderService.RefundOrder:input_type -> oms.v1.RefundOrderRequest
+	19, // 51: oms.v1.OrderService.PutDeliveryDetails:input_type -> oms.v1.PutDeliveryDetailsRequest
+	21, // 52: oms.v1.OrderService.PutClientDetails:input_type -> oms.v1.PutClientDetailsRequest
+	23, // 53: oms.v1.OrderService.ForgetOrderDetails:input_type -> oms.v1.ForgetOrderDetailsRequest
+	26, // 54: oms.v1.OrderService.ChangeOrder:input_type -> oms.v1.ChangeOrderRequest
+	29, // 55: oms.v1.OrderService.ListOrderChanges:input_type -> oms.v1.ListOrderChangesRequest
+	31, // 56: oms.v1.OrderService.WatchOrder:input_type -> oms.v1.WatchOrderRequest
+	33, // 57: oms.v1.OrderService.WatchOrders:input_type -> oms.v1.WatchOrdersRequest
+	36, // 58: oms.v1.OrderService.GetTimeline:input_type -> oms.v1.GetTimelineRequest
+	38, // 59: oms.v1.OrderService.GetOperation:input_type -> oms.v1.GetOperationRequest
+	2,  // 60: oms.v1.OrderService.CreateOrder:output_type -> oms.v1.CreateOrderResponse
+	5,  // 61: oms.v1.OrderService.BatchCreateOrders:output_type -> oms.v1.BatchCreateOrdersResponse
+	10, // 62: oms.v1.OrderService.GetOrder:output_type -> oms.v1.GetOrderResponse
+	12, // 63: oms.v1.OrderService.ListOrders:output_type -> oms.v1.ListOrdersResponse
+	14, // 64: oms.v1.OrderService.PayOrder:output_type -> oms.v1.PayOrderResponse
+	16, // 65: oms.v1.OrderService.CancelOrder:output_type -> oms.v1.CancelOrderResponse
+	18, // 66: oms.v1.OrderService.RefundOrder:output_type -> oms.v1.RefundOrderResponse
+	20, // 67: oms.v1.OrderService.PutDeliveryDetails:output_type -> oms.v1.PutDeliveryDetailsResponse
+	22, // 68: oms.v1.OrderService.PutClientDetails:output_type -> oms.v1.PutClientDetailsResponse
+	24, // 69: oms.v1.OrderService.ForgetOrderDetails:output_type -> oms.v1.ForgetOrderDetailsResponse
+	27, // 70: oms.v1.OrderService.ChangeOrder:output_type -> oms.v1.ChangeOrderResponse
+	30, // 71: oms.v1.OrderService.ListOrderChanges:output_type -> oms.v1.ListOrderChangesResponse
+	32, // 72: oms.v1.OrderService.WatchOrder:output_type -> oms.v1.WatchOrderResponse
+	34, // 73: oms.v1.OrderService.WatchOrders:output_type -> oms.v1.WatchOrdersResponse
+	37, // 74: oms.v1.OrderService.GetTimeline:output_type -> oms.v1.GetTimelineResponse
+	39, // 75: oms.v1.OrderService.GetOperation:output_type -> oms.v1.GetOperationResponse
+	60, // [60:76] is the sub-list for method output_type
+	44, // [44:60] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_order_service_proto_init() }
@@ -2133,7 +3033,7 @@ func file_oms_v1_order_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_order_service_proto_rawDesc), len(file_oms_v1_order_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,17 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrderService_CreateOrder_FullMethodName       = "/oms.v1.OrderService/CreateOrder"
-	OrderService_BatchCreateOrders_FullMethodName = "/oms.v1.OrderService/BatchCreateOrders"
-	OrderService_GetOrder_FullMethodName          = "/oms.v1.OrderService/GetOrder"
-	OrderService_ListOrders_FullMethodName        = "/oms.v1.OrderService/ListOrders"
-	OrderService_PayOrder_FullMethodName          = "/oms.v1.OrderService/PayOrder"
-	OrderService_CancelOrder_FullMethodName       = "/oms.v1.OrderService/CancelOrder"
-	OrderService_RefundOrder_FullMethodName       = "/oms.v1.OrderService/RefundOrder"
-	OrderService_WatchOrder_FullMethodName        = "/oms.v1.OrderService/WatchOrder"
-	OrderService_WatchOrders_FullMethodName       = "/oms.v1.OrderService/WatchOrders"
-	OrderService_GetTimeline_FullMethodName       = "/oms.v1.OrderService/GetTimeline"
-	OrderService_GetOperation_FullMethodName      = "/oms.v1.OrderService/GetOperation"
+	OrderService_CreateOrder_FullMethodName        = "/oms.v1.OrderService/CreateOrder"
+	OrderService_BatchCreateOrders_FullMethodName  = "/oms.v1.OrderService/BatchCreateOrders"
+	OrderService_GetOrder_FullMethodName           = "/oms.v1.OrderService/GetOrder"
+	OrderService_ListOrders_FullMethodName         = "/oms.v1.OrderService/ListOrders"
+	OrderService_PayOrder_FullMethodName           = "/oms.v1.OrderService/PayOrder"
+	OrderService_CancelOrder_FullMethodName        = "/oms.v1.OrderService/CancelOrder"
+	OrderService_RefundOrder_FullMethodName        = "/oms.v1.OrderService/RefundOrder"
+	OrderService_PutDeliveryDetails_FullMethodName = "/oms.v1.OrderService/PutDeliveryDetails"
+	OrderService_PutClientDetails_FullMethodName   = "/oms.v1.OrderService/PutClientDetails"
+	OrderService_ForgetOrderDetails_FullMethodName = "/oms.v1.OrderService/ForgetOrderDetails"
+	OrderService_ChangeOrder_FullMethodName        = "/oms.v1.OrderService/ChangeOrder"
+	OrderService_ListOrderChanges_FullMethodName   = "/oms.v1.OrderService/ListOrderChanges"
+	OrderService_WatchOrder_FullMethodName         = "/oms.v1.OrderService/WatchOrder"
+	OrderService_WatchOrders_FullMethodName        = "/oms.v1.OrderService/WatchOrders"
+	OrderService_GetTimeline_FullMethodName        = "/oms.v1.OrderService/GetTimeline"
+	OrderService_GetOperation_FullMethodName       = "/oms.v1.OrderService/GetOperation"
 )
 
 // OrderServiceClient is the client API for OrderService service.
@@ -59,6 +64,24 @@ type OrderServiceClient interface {
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*CancelOrderResponse, error)
 	// RefundOrder gives back a part of a confirmed order's money, or the rest of it (requirements O-5).
 	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*RefundOrderResponse, error)
+	// PutDeliveryDetails says where the goods of an order go, as a whole: what is left out is empty (requirements C-3). The order must be
+	// PENDING, RESERVED or PAID.
+	PutDeliveryDetails(ctx context.Context, in *PutDeliveryDetailsRequest, opts ...grpc.CallOption) (*PutDeliveryDetailsResponse, error)
+	// PutClientDetails says whose order it is, as a whole: what is left out is empty (requirements C-3). The order must not have ended as
+	// CANCELED or REFUNDED.
+	PutClientDetails(ctx context.Context, in *PutClientDetailsRequest, opts ...grpc.CallOption) (*PutClientDetailsResponse, error)
+	// ForgetOrderDetails deletes the delivery and the client details of an order for good, whatever its status (requirements P-12). Answers
+	// that are kept under idempotency keys hold them until the keys are purged.
+	ForgetOrderDetails(ctx context.Context, in *ForgetOrderDetailsRequest, opts ...grpc.CallOption) (*ForgetOrderDetailsResponse, error)
+	// ChangeOrder carries out a list of changes of an order, all of them or none (requirements C-4).
+	//
+	// Lines can be changed while the order is unpaid: PENDING or RESERVED, without a payment under way. Of a RESERVED order the difference
+	// is reserved or given back in the same transaction. When any change is refused, the error tells of every one that is, and the
+	// list of history tells of all of them.
+	ChangeOrder(ctx context.Context, in *ChangeOrderRequest, opts ...grpc.CallOption) (*ChangeOrderResponse, error)
+	// ListOrderChanges answers what was done to an order by ChangeOrder, PutDeliveryDetails, PutClientDetails and ForgetOrderDetails, newest
+	// first, a page at a time; refused lists of changes too. Values are not kept: it tells what was changed, not to what.
+	ListOrderChanges(ctx context.Context, in *ListOrderChangesRequest, opts ...grpc.CallOption) (*ListOrderChangesResponse, error)
 	// WatchOrder sends a snapshot and then every later version in order; it ends at CANCELED or REFUNDED.
 	// Over HTTP it is an event stream: "id" is the version, and Last-Event-ID goes on after that version.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
@@ -152,6 +175,56 @@ func (c *orderServiceClient) RefundOrder(ctx context.Context, in *RefundOrderReq
 	return out, nil
 }
 
+func (c *orderServiceClient) PutDeliveryDetails(ctx context.Context, in *PutDeliveryDetailsRequest, opts ...grpc.CallOption) (*PutDeliveryDetailsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutDeliveryDetailsResponse)
+	err := c.cc.Invoke(ctx, OrderService_PutDeliveryDetails_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) PutClientDetails(ctx context.Context, in *PutClientDetailsRequest, opts ...grpc.CallOption) (*PutClientDetailsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutClientDetailsResponse)
+	err := c.cc.Invoke(ctx, OrderService_PutClientDetails_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ForgetOrderDetails(ctx context.Context, in *ForgetOrderDetailsRequest, opts ...grpc.CallOption) (*ForgetOrderDetailsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ForgetOrderDetailsResponse)
+	err := c.cc.Invoke(ctx, OrderService_ForgetOrderDetails_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ChangeOrder(ctx context.Context, in *ChangeOrderRequest, opts ...grpc.CallOption) (*ChangeOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeOrderResponse)
+	err := c.cc.Invoke(ctx, OrderService_ChangeOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) ListOrderChanges(ctx context.Context, in *ListOrderChangesRequest, opts ...grpc.CallOption) (*ListOrderChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOrderChangesResponse)
+	err := c.cc.Invoke(ctx, OrderService_ListOrderChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *orderServiceClient) WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &OrderService_ServiceDesc.Streams[0], OrderService_WatchOrder_FullMethodName, cOpts...)
@@ -237,6 +310,24 @@ type OrderServiceServer interface {
 	CancelOrder(context.Context, *CancelOrderRequest) (*CancelOrderResponse, error)
 	// RefundOrder gives back a part of a confirmed order's money, or the rest of it (requirements O-5).
 	RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error)
+	// PutDeliveryDetails says where the goods of an order go, as a whole: what is left out is empty (requirements C-3). The order must be
+	// PENDING, RESERVED or PAID.
+	PutDeliveryDetails(context.Context, *PutDeliveryDetailsRequest) (*PutDeliveryDetailsResponse, error)
+	// PutClientDetails says whose order it is, as a whole: what is left out is empty (requirements C-3). The order must not have ended as
+	// CANCELED or REFUNDED.
+	PutClientDetails(context.Context, *PutClientDetailsRequest) (*PutClientDetailsResponse, error)
+	// ForgetOrderDetails deletes the delivery and the client details of an order for good, whatever its status (requirements P-12). Answers
+	// that are kept under idempotency keys hold them until the keys are purged.
+	ForgetOrderDetails(context.Context, *ForgetOrderDetailsRequest) (*ForgetOrderDetailsResponse, error)
+	// ChangeOrder carries out a list of changes of an order, all of them or none (requirements C-4).
+	//
+	// Lines can be changed while the order is unpaid: PENDING or RESERVED, without a payment under way. Of a RESERVED order the difference
+	// is reserved or given back in the same transaction. When any change is refused, the error tells of every one that is, and the
+	// list of history tells of all of them.
+	ChangeOrder(context.Context, *ChangeOrderRequest) (*ChangeOrderResponse, error)
+	// ListOrderChanges answers what was done to an order by ChangeOrder, PutDeliveryDetails, PutClientDetails and ForgetOrderDetails, newest
+	// first, a page at a time; refused lists of changes too. Values are not kept: it tells what was changed, not to what.
+	ListOrderChanges(context.Context, *ListOrderChangesRequest) (*ListOrderChangesResponse, error)
 	// WatchOrder sends a snapshot and then every later version in order; it ends at CANCELED or REFUNDED.
 	// Over HTTP it is an event stream: "id" is the version, and Last-Event-ID goes on after that version.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
@@ -280,6 +371,21 @@ func (UnimplementedOrderServiceServer) CancelOrder(context.Context, *CancelOrder
 }
 func (UnimplementedOrderServiceServer) RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefundOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) PutDeliveryDetails(context.Context, *PutDeliveryDetailsRequest) (*PutDeliveryDetailsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutDeliveryDetails not implemented")
+}
+func (UnimplementedOrderServiceServer) PutClientDetails(context.Context, *PutClientDetailsRequest) (*PutClientDetailsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutClientDetails not implemented")
+}
+func (UnimplementedOrderServiceServer) ForgetOrderDetails(context.Context, *ForgetOrderDetailsRequest) (*ForgetOrderDetailsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetOrderDetails not implemented")
+}
+func (UnimplementedOrderServiceServer) ChangeOrder(context.Context, *ChangeOrderRequest) (*ChangeOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) ListOrderChanges(context.Context, *ListOrderChangesRequest) (*ListOrderChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOrderChanges not implemented")
 }
 func (UnimplementedOrderServiceServer) WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchOrder not implemented")
@@ -440,6 +546,96 @@ func _OrderService_RefundOrder_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_PutDeliveryDetails_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutDeliveryDetailsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).PutDeliveryDetails(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_PutDeliveryDetails_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).PutDeliveryDetails(ctx, req.(*PutDeliveryDetailsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_PutClientDetails_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutClientDetailsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).PutClientDetails(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_PutClientDetails_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).PutClientDetails(ctx, req.(*PutClientDetailsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ForgetOrderDetails_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetOrderDetailsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ForgetOrderDetails(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ForgetOrderDetails_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ForgetOrderDetails(ctx, req.(*ForgetOrderDetailsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ChangeOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ChangeOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ChangeOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ChangeOrder(ctx, req.(*ChangeOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_ListOrderChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOrderChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).ListOrderChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_ListOrderChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).ListOrderChanges(ctx, req.(*ListOrderChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrderService_WatchOrder_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchOrderRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -532,6 +728,26 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefundOrder",
 			Handler:    _OrderService_RefundOrder_Handler,
+		},
+		{
+			MethodName: "PutDeliveryDetails",
+			Handler:    _OrderService_PutDeliveryDetails_Handler,
+		},
+		{
+			MethodName: "PutClientDetails",
+			Handler:    _OrderService_PutClientDetails_Handler,
+		},
+		{
+			MethodName: "ForgetOrderDetails",
+			Handler:    _OrderService_ForgetOrderDetails_Handler,
+		},
+		{
+			MethodName: "ChangeOrder",
+			Handler:    _OrderService_ChangeOrder_Handler,
+		},
+		{
+			MethodName: "ListOrderChanges",
+			Handler:    _OrderService_ListOrderChanges_Handler,
 		},
 		{
 			MethodName: "GetTimeline",

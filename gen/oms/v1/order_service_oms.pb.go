@@ -849,6 +849,534 @@ func (x *RefundOrderResponse) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *PutDeliveryDetailsRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	if x.DeliveryDetails != nil {
+		b = append(b, `,"delivery_details":`...)
+		b = x.DeliveryDetails.AppendJSON(b)
+	}
+	b = append(b, `,"expected_version":`...)
+	b = codec.AppendInt(b, x.ExpectedVersion)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PutDeliveryDetailsRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		case "delivery_details":
+			if r.Enter("delivery_details", &seen, 1) {
+				x.DeliveryDetails = new(DeliveryDetails)
+				x.DeliveryDetails.DecodeJSON(r)
+			}
+		case "expected_version":
+			if r.Enter("expected_version", &seen, 2) {
+				x.ExpectedVersion = r.Int64()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *PutDeliveryDetailsResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if x.Order != nil {
+		b = append(b, `"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PutDeliveryDetailsResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order":
+			if r.Enter("order", &seen, 0) {
+				x.Order = new(Order)
+				x.Order.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *PutClientDetailsRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	if x.ClientDetails != nil {
+		b = append(b, `,"client_details":`...)
+		b = x.ClientDetails.AppendJSON(b)
+	}
+	b = append(b, `,"expected_version":`...)
+	b = codec.AppendInt(b, x.ExpectedVersion)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PutClientDetailsRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		case "client_details":
+			if r.Enter("client_details", &seen, 1) {
+				x.ClientDetails = new(ClientDetails)
+				x.ClientDetails.DecodeJSON(r)
+			}
+		case "expected_version":
+			if r.Enter("expected_version", &seen, 2) {
+				x.ExpectedVersion = r.Int64()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *PutClientDetailsResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if x.Order != nil {
+		b = append(b, `"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *PutClientDetailsResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order":
+			if r.Enter("order", &seen, 0) {
+				x.Order = new(Order)
+				x.Order.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ForgetOrderDetailsRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ForgetOrderDetailsRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ForgetOrderDetailsResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if x.Order != nil {
+		b = append(b, `"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ForgetOrderDetailsResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order":
+			if r.Enter("order", &seen, 0) {
+				x.Order = new(Order)
+				x.Order.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *FieldChange) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"change_id":`...)
+	b = codec.AppendString(b, x.ChangeId)
+	b = append(b, `,"path":`...)
+	b = codec.AppendString(b, x.Path)
+	b = append(b, `,"unset":`...)
+	b = codec.AppendBool(b, x.Unset)
+	b = append(b, `,"value":`...)
+	b = codec.AppendString(b, x.Value)
+	if x.Item != nil {
+		b = append(b, `,"item":`...)
+		b = x.Item.AppendJSON(b)
+	}
+	b = append(b, `,"qty":`...)
+	b = codec.AppendInt(b, x.Qty)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *FieldChange) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "change_id":
+			if r.Enter("change_id", &seen, 0) {
+				x.ChangeId = r.Text()
+			}
+		case "path":
+			if r.Enter("path", &seen, 1) {
+				x.Path = r.Text()
+			}
+		case "unset":
+			if r.Enter("unset", &seen, 2) {
+				x.Unset = r.Bool()
+			}
+		case "value":
+			if r.Enter("value", &seen, 3) {
+				x.Value = r.Text()
+			}
+		case "item":
+			if r.Enter("item", &seen, 4) {
+				x.Item = new(OrderItem)
+				x.Item.DecodeJSON(r)
+			}
+		case "qty":
+			if r.Enter("qty", &seen, 5) {
+				x.Qty = r.Int32()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeOrderRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"change_token":`...)
+	b = codec.AppendString(b, x.ChangeToken)
+	b = append(b, `,"changes":`...)
+	b = append(b, '[')
+	for i, element := range x.Changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeOrderRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		case "change_token":
+			if r.Enter("change_token", &seen, 1) {
+				x.ChangeToken = r.Text()
+			}
+		case "changes":
+			if r.Enter("changes", &seen, 2) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(FieldChange)
+					value.DecodeJSON(r)
+					x.Changes = append(x.Changes, value)
+				}
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeOrderResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if x.Order != nil {
+		b = append(b, `"order":`...)
+		b = x.Order.AppendJSON(b)
+	}
+	b = codec.AppendComma(b)
+	b = append(b, `"changes":`...)
+	b = append(b, '[')
+	for i, element := range x.Changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeOrderResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order":
+			if r.Enter("order", &seen, 0) {
+				x.Order = new(Order)
+				x.Order.DecodeJSON(r)
+			}
+		case "changes":
+			if r.Enter("changes", &seen, 1) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(ChangeRecord)
+					value.DecodeJSON(r)
+					x.Changes = append(x.Changes, value)
+				}
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ChangeRecord) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"change_id":`...)
+	b = codec.AppendString(b, x.ChangeId)
+	b = append(b, `,"sequence_id":`...)
+	b = codec.AppendInt(b, x.SequenceId)
+	if x.OccurredAt != nil {
+		b = append(b, `,"occurred_at":`...)
+		b = codec.AppendTimestamp(b, x.OccurredAt)
+	}
+	b = append(b, `,"path":`...)
+	b = codec.AppendString(b, x.Path)
+	b = append(b, `,"unset":`...)
+	b = codec.AppendBool(b, x.Unset)
+	b = append(b, `,"status":`...)
+	b = codec.AppendEnum(b, x.Status, namesChangeStatus)
+	if x.Error != nil {
+		b = append(b, `,"error":`...)
+		b = x.Error.AppendJSON(b)
+	}
+	b = append(b, `,"order_version":`...)
+	b = codec.AppendInt(b, x.OrderVersion)
+	b = append(b, `,"batch":`...)
+	b = codec.AppendInt(b, x.Batch)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ChangeRecord) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "change_id":
+			if r.Enter("change_id", &seen, 0) {
+				x.ChangeId = r.Text()
+			}
+		case "sequence_id":
+			if r.Enter("sequence_id", &seen, 1) {
+				x.SequenceId = r.Int32()
+			}
+		case "occurred_at":
+			if r.Enter("occurred_at", &seen, 2) {
+				x.OccurredAt = r.Timestamp()
+			}
+		case "path":
+			if r.Enter("path", &seen, 3) {
+				x.Path = r.Text()
+			}
+		case "unset":
+			if r.Enter("unset", &seen, 4) {
+				x.Unset = r.Bool()
+			}
+		case "status":
+			if r.Enter("status", &seen, 5) {
+				x.Status = codec.ReadEnum[ChangeStatus](r, namesChangeStatus)
+			}
+		case "error":
+			if r.Enter("error", &seen, 6) {
+				x.Error = new(ChangeError)
+				x.Error.DecodeJSON(r)
+			}
+		case "order_version":
+			if r.Enter("order_version", &seen, 7) {
+				x.OrderVersion = r.Int64()
+			}
+		case "batch":
+			if r.Enter("batch", &seen, 8) {
+				x.Batch = r.Int64()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ListOrderChangesRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"order_id":`...)
+	b = codec.AppendString(b, x.OrderId)
+	b = append(b, `,"page_size":`...)
+	b = codec.AppendInt(b, x.PageSize)
+	b = append(b, `,"page_token":`...)
+	b = codec.AppendString(b, x.PageToken)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ListOrderChangesRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "order_id":
+			if r.Enter("order_id", &seen, 0) {
+				x.OrderId = r.Text()
+			}
+		case "page_size":
+			if r.Enter("page_size", &seen, 1) {
+				x.PageSize = r.Int32()
+			}
+		case "page_token":
+			if r.Enter("page_token", &seen, 2) {
+				x.PageToken = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *ListOrderChangesResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"changes":`...)
+	b = append(b, '[')
+	for i, element := range x.Changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
+	b = append(b, `,"next_page_token":`...)
+	b = codec.AppendString(b, x.NextPageToken)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *ListOrderChangesResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "changes":
+			if r.Enter("changes", &seen, 0) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(ChangeRecord)
+					value.DecodeJSON(r)
+					x.Changes = append(x.Changes, value)
+				}
+			}
+		case "next_page_token":
+			if r.Enter("next_page_token", &seen, 1) {
+				x.NextPageToken = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *WatchOrderRequest) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -1346,6 +1874,106 @@ var MethodOrderServiceRefundOrder = &contract.Method{
 	NewResponse: func() proto.Message { return new(RefundOrderResponse) },
 }
 
+// MethodOrderServicePutDeliveryDetails are the rules of OrderService.PutDeliveryDetails.
+var MethodOrderServicePutDeliveryDetails = &contract.Method{
+	FullName:      "/oms.v1.OrderService/PutDeliveryDetails",
+	Service:       "oms.v1.OrderService",
+	Name:          "PutDeliveryDetails",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:write"},
+	Reasons:       []string{"COUNTRY_INVALID", "ILLEGAL_TRANSITION", "VERSION_CONFLICT"},
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*PutDeliveryDetailsRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(PutDeliveryDetailsRequest) },
+	NewResponse: func() proto.Message { return new(PutDeliveryDetailsResponse) },
+}
+
+// MethodOrderServicePutClientDetails are the rules of OrderService.PutClientDetails.
+var MethodOrderServicePutClientDetails = &contract.Method{
+	FullName:      "/oms.v1.OrderService/PutClientDetails",
+	Service:       "oms.v1.OrderService",
+	Name:          "PutClientDetails",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:write"},
+	Reasons:       []string{"ADDRESS_INVALID", "LOCALE_INVALID", "ILLEGAL_TRANSITION", "VERSION_CONFLICT"},
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*PutClientDetailsRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(PutClientDetailsRequest) },
+	NewResponse: func() proto.Message { return new(PutClientDetailsResponse) },
+}
+
+// MethodOrderServiceForgetOrderDetails are the rules of OrderService.ForgetOrderDetails.
+var MethodOrderServiceForgetOrderDetails = &contract.Method{
+	FullName:      "/oms.v1.OrderService/ForgetOrderDetails",
+	Service:       "oms.v1.OrderService",
+	Name:          "ForgetOrderDetails",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:write"},
+	Reasons:       nil,
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*ForgetOrderDetailsRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ForgetOrderDetailsRequest) },
+	NewResponse: func() proto.Message { return new(ForgetOrderDetailsResponse) },
+}
+
+// MethodOrderServiceChangeOrder are the rules of OrderService.ChangeOrder.
+var MethodOrderServiceChangeOrder = &contract.Method{
+	FullName:      "/oms.v1.OrderService/ChangeOrder",
+	Service:       "oms.v1.OrderService",
+	Name:          "ChangeOrder",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:write"},
+	Reasons:       []string{"CHANGE_PATH_UNKNOWN", "CHANGE_VALUE_INVALID", "ADDRESS_INVALID", "LOCALE_INVALID", "COUNTRY_INVALID", "ILLEGAL_TRANSITION", "PAYMENT_IN_PROGRESS", "VERSION_CONFLICT", "LINE_UNKNOWN", "TOO_MANY_LINES", "LINES_MISSING", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW", "PRICE_CHANGED", "INSUFFICIENT_STOCK"},
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*ChangeOrderRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ChangeOrderRequest) },
+	NewResponse: func() proto.Message { return new(ChangeOrderResponse) },
+}
+
+// MethodOrderServiceListOrderChanges are the rules of OrderService.ListOrderChanges.
+var MethodOrderServiceListOrderChanges = &contract.Method{
+	FullName:      "/oms.v1.OrderService/ListOrderChanges",
+	Service:       "oms.v1.OrderService",
+	Name:          "ListOrderChanges",
+	Mutation:      false,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"orders:read"},
+	Reasons:       []string{"PAGE_TOKEN_INVALID"},
+	IDs: []contract.ID{
+		{
+			Field: "order_id", Kind: "order",
+			In: func(m proto.Message) *string { return &m.(*ListOrderChangesRequest).OrderId },
+		},
+	},
+	NewRequest:  func() proto.Message { return new(ListOrderChangesRequest) },
+	NewResponse: func() proto.Message { return new(ListOrderChangesResponse) },
+}
+
 // MethodOrderServiceWatchOrder are the rules of OrderService.WatchOrder.
 var MethodOrderServiceWatchOrder = &contract.Method{
 	FullName:      "/oms.v1.OrderService/WatchOrder",
@@ -1423,6 +2051,11 @@ var OrderServiceMethods = []*contract.Method{
 	MethodOrderServicePayOrder,
 	MethodOrderServiceCancelOrder,
 	MethodOrderServiceRefundOrder,
+	MethodOrderServicePutDeliveryDetails,
+	MethodOrderServicePutClientDetails,
+	MethodOrderServiceForgetOrderDetails,
+	MethodOrderServiceChangeOrder,
+	MethodOrderServiceListOrderChanges,
 	MethodOrderServiceWatchOrder,
 	MethodOrderServiceWatchOrders,
 	MethodOrderServiceGetTimeline,
@@ -1550,6 +2183,84 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 			},
 			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
 				response, err := service.RefundOrder(ctx, request.(*RefundOrderRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServicePutDeliveryDetails,
+			Verb:   "PUT", Template: "/v1/orders/{order_id}/delivery-details",
+			Body:   true,
+			Decode: readOrderServicePutDeliveryDetails0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*PutDeliveryDetailsResponse).GetOrder().AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.PutDeliveryDetails(ctx, request.(*PutDeliveryDetailsRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServicePutClientDetails,
+			Verb:   "PUT", Template: "/v1/orders/{order_id}/client-details",
+			Body:   true,
+			Decode: readOrderServicePutClientDetails0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*PutClientDetailsResponse).GetOrder().AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.PutClientDetails(ctx, request.(*PutClientDetailsRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServiceForgetOrderDetails,
+			Verb:   "DELETE", Template: "/v1/orders/{order_id}/details",
+			Body:   false,
+			Decode: readOrderServiceForgetOrderDetails0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*ForgetOrderDetailsResponse).GetOrder().AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.ForgetOrderDetails(ctx, request.(*ForgetOrderDetailsRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServiceChangeOrder,
+			Verb:   "POST", Template: "/v1/orders/{order_id}/changes",
+			Body:   true,
+			Decode: readOrderServiceChangeOrder0,
+			Encode: func(b []byte, response proto.Message) []byte { return response.(*ChangeOrderResponse).AppendJSON(b) },
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.ChangeOrder(ctx, request.(*ChangeOrderRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodOrderServiceListOrderChanges,
+			Verb:   "GET", Template: "/v1/orders/{order_id}/changes-history",
+			Body:   false,
+			Decode: readOrderServiceListOrderChanges0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*ListOrderChangesResponse).AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.ListOrderChanges(ctx, request.(*ListOrderChangesRequest))
 				if err != nil {
 					return nil, err
 				}
@@ -1743,6 +2454,71 @@ func readOrderServiceRefundOrder0(in *contract.Input) proto.Message {
 	in.PathText(0, "order_id", "order", &m.OrderId)
 	for in.NextQuery() {
 		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServicePutDeliveryDetails0 makes the request of PUT /v1/orders/{order_id}/delivery-details.
+func readOrderServicePutDeliveryDetails0(in *contract.Input) proto.Message {
+	m := new(PutDeliveryDetailsRequest)
+	in.ReadBody("", m)
+	in.PathText(0, "order_id", "order", &m.OrderId)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServicePutClientDetails0 makes the request of PUT /v1/orders/{order_id}/client-details.
+func readOrderServicePutClientDetails0(in *contract.Input) proto.Message {
+	m := new(PutClientDetailsRequest)
+	in.ReadBody("", m)
+	in.PathText(0, "order_id", "order", &m.OrderId)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServiceForgetOrderDetails0 makes the request of DELETE /v1/orders/{order_id}/details.
+func readOrderServiceForgetOrderDetails0(in *contract.Input) proto.Message {
+	m := new(ForgetOrderDetailsRequest)
+	in.PathText(0, "order_id", "order", &m.OrderId)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServiceChangeOrder0 makes the request of POST /v1/orders/{order_id}/changes.
+func readOrderServiceChangeOrder0(in *contract.Input) proto.Message {
+	m := new(ChangeOrderRequest)
+	in.ReadBody("", m)
+	in.PathText(0, "order_id", "order", &m.OrderId)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readOrderServiceListOrderChanges0 makes the request of GET /v1/orders/{order_id}/changes-history.
+func readOrderServiceListOrderChanges0(in *contract.Input) proto.Message {
+	m := new(ListOrderChangesRequest)
+	in.PathText(0, "order_id", "order", &m.OrderId)
+	var seen contract.Seen
+	for in.NextQuery() {
+		switch in.Name() {
+		case "page_size":
+			if in.Once(&seen, 0) {
+				m.PageSize = in.Int32()
+			}
+		case "page_token":
+			if in.Once(&seen, 1) {
+				m.PageToken = in.Text()
+			}
+		default:
+			in.UnknownQuery()
+		}
 	}
 	return m
 }

@@ -323,7 +323,7 @@ func TestWritten(t *testing.T) {
 	got := string((&omsv1.Order{Items: []*omsv1.OrderItem{{}}, Metadata: map[string]string{"b": "\"\n", "a": "ж"}}).AppendJSON(nil))
 	want := `{"id":"","customer_id":"","status":"ORDER_STATUS_UNSPECIFIED","items":[{"sku":"","qty":0}],"version":0,` +
 		`"status_reason":"","adjustments":[],"client_reference":"","metadata":{"a":"ж","b":"\"\n"},` +
-		`"cancel_requested":false,"status_detail":""}`
+		`"cancel_requested":false,"status_detail":"","change_token":""}`
 	want = strings.Replace(want, "\n", `\n`, 1)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -156,14 +156,84 @@ func (o Order) settle(states domain.States, now time.Time, to state.ReservationS
 	after.Version++
 	changes := []domain.Change{{Before: reservation, After: &after}}
 	for _, demand := range reservation.Items {
+		if !slices.Contains(o.SKUs, demand.SKU) {
+			return domain.Decision{}, Stale(o.OrderID, demand.SKU)
+		}
 		item := domain.Find[state.Item](states, ItemRef(o.Tenant, demand.SKU))
-		if item == nil || !slices.Contains(o.SKUs, demand.SKU) {
-			return domain.Decision{}, fault.New(fault.Aborted, "STALE_DEMAND",
-				"the step did not name %q of the reservation; it is tried again", demand.SKU)
+		if item == nil {
+			return domain.Decision{}, Stale(o.OrderID, demand.SKU)
 		}
 		changes = append(changes, change(item, demand.Quantity))
 	}
 	return domain.Decision{Changes: changes, Answer: ref}, nil
+}
+
+// StaleDemand is the reason of a step that was made for other lines than the order has now. It is made anew from the lines as they are.
+const StaleDemand = "STALE_DEMAND"
+
+// Stale is the refusal of such a step; its metadata names the order.
+func Stale(orderID, sku string) *fault.Fault {
+	return fault.New(fault.Aborted, StaleDemand, "the step did not name %q of the order; it is tried again", sku).With("order_id", orderID)
+}
+
+// Exchange makes a held reservation one of another demand: what is wanted in addition is set aside and what is not wanted any more given
+// back, all of it or nothing (requirement O-12).
+type Exchange struct {
+	Order
+	Items []state.Demand // as Sum answers it
+}
+
+// Decide implements domain.Command. A shortage is refused with a violation for each SKU that ran out, in whose field the SKU stands.
+func (c Exchange) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	ref := ReservationRef(c.Tenant, c.OrderID)
+	reservation := domain.Find[state.Reservation](states, ref)
+	if reservation == nil || reservation.Status != state.ReservationHeld {
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "NOT_RESERVED", "no stock is held for the order any more").
+			With("order_id", c.OrderID)
+	}
+	after := *reservation
+	after.Items, after.UpdatedAt = c.Items, now
+	after.Version++
+	changes := []domain.Change{{Before: reservation, After: &after}}
+	var short *fault.Fault
+	for _, difference := range differences(reservation.Items, c.Items) {
+		if !slices.Contains(c.SKUs, difference.SKU) {
+			return domain.Decision{}, Stale(c.OrderID, difference.SKU)
+		}
+		item := domain.Find[state.Item](states, ItemRef(c.Tenant, difference.SKU))
+		if item == nil {
+			item = &state.Item{SKU: difference.SKU} // nothing was ever there; there is too little of it
+		}
+		if available := item.OnHand - item.Reserved; available < difference.Quantity {
+			short = lacking(short, difference, available)
+			continue
+		}
+		changes = append(changes, move(item, now, 0, difference.Quantity, 0))
+	}
+	if short != nil {
+		return domain.Decision{}, short
+	}
+	return domain.Decision{Changes: changes, Answer: ref}, nil
+}
+
+// differences answers what has to be moved for a demand to become another, without what stays the same.
+func differences(before, after []state.Demand) []state.Demand {
+	both := slices.Clone(after)
+	for _, demand := range before {
+		both = append(both, state.Demand{SKU: demand.SKU, Quantity: -demand.Quantity})
+	}
+	return slices.DeleteFunc(SumDemands(both), func(d state.Demand) bool { return d.Quantity == 0 })
+}
+
+// lacking adds a SKU to the refusal of a shortage.
+func lacking(short *fault.Fault, wanted state.Demand, available int64) *fault.Fault {
+	if short == nil {
+		short = fault.New(fault.FailedPrecondition, "INSUFFICIENT_STOCK", "%d more pieces of %q are wanted and %d are available",
+			wanted.Quantity, wanted.SKU, available).With("sku", wanted.SKU).With("available", strconv.FormatInt(available, 10)).
+			With("wanted", strconv.FormatInt(wanted.Quantity, 10))
+	}
+	return short.Violating(wanted.SKU, "INSUFFICIENT_STOCK", "%d more pieces of %q are wanted and %d are available",
+		wanted.Quantity, wanted.SKU, available)
 }
 
 // SetStock sets the number of pieces in the house, or changes it by Difference when that is not zero.

@@ -44,7 +44,7 @@ func TestStockAgainstModel(t *testing.T) {
 			sku := rapid.SampledFrom(skus).Draw(t, "sku")
 			orderID := fmt.Sprintf("order:%d", rapid.IntRange(1, 6).Draw(t, "order"))
 			about := inventory.Order{Tenant: "t", OrderID: orderID, SKUs: skus}
-			switch rapid.SampledFrom([]string{"set", "adjust", "reserve", "release", "sell"}).Draw(t, "what") {
+			switch rapid.SampledFrom([]string{"set", "adjust", "reserve", "exchange", "release", "sell"}).Draw(t, "what") {
 			case "set":
 				onHand := rapid.Int64Range(0, 20).Draw(t, "on hand")
 				if w.do(inventory.SetStock{Tenant: "t", SKU: sku, OnHand: onHand}) == nil {
@@ -63,6 +63,25 @@ func TestStockAgainstModel(t *testing.T) {
 				w.do(inventory.Reserve{Order: about, Items: demand})
 				after := domain.Find[state.Reservation](w, inventory.ReservationRef("t", orderID))
 				if before == nil && after.Status == state.ReservationHeld {
+					held[orderID] = map[string]int64{}
+					for _, d := range demand {
+						held[orderID][d.SKU] = d.Quantity
+					}
+				}
+			case "exchange":
+				demand := inventory.SumDemands([]state.Demand{
+					{SKU: sku, Quantity: rapid.Int64Range(1, 9).Draw(t, "qty")}, {SKU: "B", Quantity: 1},
+				})
+				fits := held[orderID] != nil
+				for _, d := range demand {
+					item := w.item(d.SKU)
+					fits = fits && item.OnHand-item.Reserved+held[orderID][d.SKU] >= d.Quantity
+				}
+				refused := w.do(inventory.Exchange{Order: about, Items: demand})
+				if (refused == nil) != fits {
+					t.Fatalf("exchange for %v answered %v, model: fits %v", demand, refused, fits)
+				}
+				if fits {
 					held[orderID] = map[string]int64{}
 					for _, d := range demand {
 						held[orderID][d.SKU] = d.Quantity

@@ -21,3 +21,25 @@ func TestOnlyHeldStockOfNamedItemsIsSold(t *testing.T) {
 		t.Errorf("of an item that was not named: %v", refusal)
 	}
 }
+
+// Of a shortage every SKU that ran out is told, and nothing is moved.
+func TestExchangeTellsEveryShortage(t *testing.T) {
+	w, about := world{}, inventory.Order{Tenant: "t", OrderID: "order:1", SKUs: []string{"A", "B", "C"}}
+	for _, sku := range []string{"A", "B"} {
+		w.do(inventory.SetStock{Tenant: "t", SKU: sku, OnHand: 3})
+	}
+	w.do(inventory.Reserve{Order: about, Items: []state.Demand{{SKU: "A", Quantity: 3}}})
+	refusal := w.do(inventory.Exchange{Order: about, Items: []state.Demand{
+		{SKU: "A", Quantity: 1}, {SKU: "B", Quantity: 4}, {SKU: "C", Quantity: 1},
+	}})
+	if refusal == nil || refusal.Reason != "INSUFFICIENT_STOCK" || len(refusal.Violations) != 2 || refusal.Violations[1].Field != "C" {
+		t.Fatalf("answered %+v", refusal)
+	}
+	if w.item("A").Reserved != 3 || w.item("B").Reserved != 0 {
+		t.Errorf("moved: %+v %+v", w.item("A"), w.item("B"))
+	}
+	about.SKUs = []string{"A"}
+	if refusal := w.do(inventory.Exchange{Order: about, Items: []state.Demand{{SKU: "B", Quantity: 1}}}); refusal == nil || refusal.Reason != inventory.StaleDemand {
+		t.Errorf("of an item that was not named: %v", refusal)
+	}
+}

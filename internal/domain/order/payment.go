@@ -56,12 +56,17 @@ func (c Pay) admissible(o *state.Order) *fault.Fault {
 		return illegal(o, "paid", "RESERVED")
 	}
 	if o.PaymentStatus != state.PaymentNone && o.PaymentStatus != state.PaymentDeclined {
-		return fault.New(fault.FailedPrecondition, "PAYMENT_IN_PROGRESS",
-			"a payment of the order is %s; wait for its outcome", o.PaymentStatus).
-			With("payment_status", o.PaymentStatus.String()).
-			Needing("PAYMENT_STATUS", o.ID, "a payment is "+o.PaymentStatus.String())
+		return inProgress(o)
 	}
 	return expect(o, c.ExpectedVersion)
+}
+
+// inProgress is the refusal of what must not happen while a payment is under way.
+func inProgress(o *state.Order) *fault.Fault {
+	return fault.New(fault.FailedPrecondition, "PAYMENT_IN_PROGRESS",
+		"a payment of the order is %s; wait for its outcome", o.PaymentStatus).
+		With("payment_status", o.PaymentStatus.String()).
+		Needing("PAYMENT_STATUS", o.ID, "a payment is "+o.PaymentStatus.String())
 }
 
 // MarkPaid takes a RESERVED order to PAID: the gateway holds the money.

@@ -47,7 +47,7 @@ func (s *Orders) BatchCreateOrders(ctx context.Context, request *omsv1.BatchCrea
 	}
 	for i, result := range response.Results {
 		result.ChangeId, result.SequenceId = request.Items[i].ChangeId, int32(i+1)
-		if result.Order != nil {
+		if wire.WithToken(result.Order) != nil {
 			result.Status, result.OccurredAt = omsv1.ChangeStatus_CHANGE_STATUS_APPLIED, result.Order.CreatedAt
 		}
 	}

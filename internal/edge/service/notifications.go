@@ -31,15 +31,12 @@ var e164 = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 
 // PutContact implements the contract.
 func (s *Notifications) PutContact(ctx context.Context, request *omsv1.PutContactRequest) (*omsv1.PutContactResponse, error) {
-	locale, refusal := canonical(request.Locale)
+	locale, refusal := canonical("locale", request.Locale)
 	if refusal != nil {
 		return nil, refusal
 	}
-	if request.Email != "" {
-		address, err := mail.ParseAddress(request.Email)
-		if err != nil || address.Name != "" || address.Address != request.Email {
-			return nil, fault.Invalid("email", "ADDRESS_INVALID", "must be an address such as name@example.org, without a name beside it")
-		}
+	if refusal := checkEmail("email", request.Email); refusal != nil {
+		return nil, refusal
 	}
 	if request.Phone != "" && !e164.MatchString(request.Phone) {
 		return nil, fault.Invalid("phone", "ADDRESS_INVALID", "must be a number of E.164 such as +4915112345678")
@@ -55,14 +52,25 @@ func (s *Notifications) PutContact(ctx context.Context, request *omsv1.PutContac
 	return &omsv1.PutContactResponse{Contact: answer}, err
 }
 
+// checkEmail refuses what is no address; "" is none.
+func checkEmail(field, email string) *fault.Fault {
+	if email == "" {
+		return nil
+	}
+	if address, err := mail.ParseAddress(email); err != nil || address.Name != "" || address.Address != email {
+		return fault.Invalid(field, "ADDRESS_INVALID", "must be an address such as name@example.org, without a name beside it")
+	}
+	return nil
+}
+
 // canonical checks a locale and writes it as BCP 47 does; "" stays.
-func canonical(locale string) (string, *fault.Fault) {
+func canonical(field, locale string) (string, *fault.Fault) {
 	if locale == "" {
 		return "", nil
 	}
 	tag, err := language.Parse(locale)
 	if err != nil {
-		return "", fault.Invalid("locale", "LOCALE_INVALID", "must be a locale of BCP 47 such as de-CH")
+		return "", fault.Invalid(field, "LOCALE_INVALID", "must be a locale of BCP 47 such as de-CH")
 	}
 	return tag.String(), nil
 }
@@ -90,7 +98,7 @@ func (s *Notifications) ForgetContact(ctx context.Context, request *omsv1.Forget
 // SendNotification implements the contract.
 func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.SendNotificationRequest,
 ) (*omsv1.SendNotificationResponse, error) {
-	locale, refusal := canonical(request.Locale)
+	locale, refusal := canonical("locale", request.Locale)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -188,7 +196,7 @@ func (s *Notifications) ListNotifications(ctx context.Context, request *omsv1.Li
 
 // PreviewTemplate implements the contract.
 func (s *Notifications) PreviewTemplate(_ context.Context, request *omsv1.PreviewTemplateRequest) (*omsv1.PreviewTemplateResponse, error) {
-	locale, refusal := canonical(request.Locale)
+	locale, refusal := canonical("locale", request.Locale)
 	if refusal != nil {
 		return nil, refusal
 	}

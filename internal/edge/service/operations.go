@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
-	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/edge"
@@ -154,51 +154,56 @@ func (s *Operations) addLetters(ctx context.Context, tenant string, response *om
 	return nil
 }
 
-// subjectOf reads what an operator's command must name: the order's stock, its demand, and the call that its payment waits for.
-func (s *Operations) subjectOf(ctx context.Context, orderID string) (flow.Subject, []state.Demand, string, error) {
+// subjectOf reads what an operator's command must name: the order's stock, and the call that its payment waits for.
+func (s *Operations) subjectOf(ctx context.Context, orderID string) (flow.Subject, string, error) {
 	about := subject(ctx, orderID)
 	o, err := s.View.Order(ctx, about.Tenant, orderID)
 	if err != nil {
-		return about, nil, "", read(err, "order", orderID)
+		return about, "", read(err, "order", orderID)
 	}
-	demand := inventory.Sum(o.Lines)
-	for i := range demand {
-		about.SKUs = append(about.SKUs, demand[i].SKU)
-	}
+	about.SKUs = flow.SKUs(o.Lines)
 	p, err := s.View.Payment(ctx, about.Tenant, id.Derive("payment", orderID))
 	if err != nil && !isNotFound(err) {
-		return about, nil, "", unavailable(err)
+		return about, "", unavailable(err)
 	}
-	return about, demand, payment.Waiting(p).Step, nil
+	return about, payment.Waiting(p).Step, nil
 }
 
 // RetryStep implements the contract.
 func (s *Operations) RetryStep(ctx context.Context, request *omsv1.RetryStepRequest) (*omsv1.RetryStepResponse, error) {
-	about, demand, wait, err := s.subjectOf(ctx, request.OrderId)
-	if err != nil {
-		return nil, err
-	}
-	c := prepare(ctx)
-	c.Steps = flow.RetryStep(about, order.Operate{
-		Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
-		Action: order.OperatorRetry, Operator: request.Operator, Words: request.Reason,
-	}, demand, s.Provider, wait)
-	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
+	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, wait string) []command.Step {
+		return flow.RetryStep(about, order.Operate{
+			Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
+			Action: order.OperatorRetry, Operator: request.Operator, Words: request.Reason,
+		}, s.Provider, wait)
+	})
 	return &omsv1.RetryStepResponse{Order: answer}, err
 }
 
 // ForceCompensation implements the contract.
 func (s *Operations) ForceCompensation(ctx context.Context, request *omsv1.ForceCompensationRequest,
 ) (*omsv1.ForceCompensationResponse, error) {
-	about, _, wait, err := s.subjectOf(ctx, request.OrderId)
+	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, wait string) []command.Step {
+		return flow.ForceCompensation(about, order.Operate{
+			Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
+			Action: order.OperatorCompensation, Operator: request.Operator, Words: request.Reason,
+		}, wait)
+	})
+	return &omsv1.ForceCompensationResponse{Order: answer}, err
+}
+
+// operate carries an operator's command out.
+func (s *Operations) operate(ctx context.Context, orderID string, steps func(about flow.Subject, wait string) []command.Step,
+) (*omsv1.Order, error) {
+	result, err := s.submitAnew(ctx, prepare(ctx), func() ([]command.Step, error) {
+		about, wait, err := s.subjectOf(ctx, orderID)
+		if err != nil {
+			return nil, err
+		}
+		return steps(about, wait), nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	c := prepare(ctx)
-	c.Steps = flow.ForceCompensation(about, order.Operate{
-		Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
-		Action: order.OperatorCompensation, Operator: request.Operator, Words: request.Reason,
-	}, wait)
-	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
-	return &omsv1.ForceCompensationResponse{Order: answer}, err
+	return answered(ctx, result, &omsv1.Order{})
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/edge"
@@ -92,7 +93,13 @@ func (s *Orders) GetOrder(ctx context.Context, request *omsv1.GetOrderRequest) (
 	if err != nil {
 		return nil, read(err, "order", request.OrderId)
 	}
-	return &omsv1.GetOrderResponse{Order: wire.Order(found)}, nil
+	answer := wire.WithToken(wire.Order(found))
+	details, err := s.View.OrderDetails(ctx, found.Tenant, found.ID)
+	if err != nil && !isNotFound(err) {
+		return nil, unavailable(err)
+	}
+	wire.AddDetails(answer, details)
+	return &omsv1.GetOrderResponse{Order: answer}, nil
 }
 
 // ListOrders implements the contract.
@@ -128,7 +135,7 @@ func (s *Orders) ListOrders(ctx context.Context, request *omsv1.ListOrdersReques
 	}
 	response := &omsv1.ListOrdersResponse{Orders: make([]*omsv1.Order, len(page.Orders))}
 	for i, found := range page.Orders {
-		response.Orders[i] = wire.Order(found)
+		response.Orders[i] = wire.WithToken(wire.Order(found))
 	}
 	if page.Next != "" {
 		response.NextPageToken = s.Sealer.Seal(page.Next, binding...)
@@ -172,16 +179,17 @@ func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (
 
 // CancelOrder implements the contract.
 func (s *Orders) CancelOrder(ctx context.Context, request *omsv1.CancelOrderRequest) (*omsv1.CancelOrderResponse, error) {
-	subject, err := s.stocked(ctx, request.OrderId)
+	result, err := s.submitAnew(ctx, prepare(ctx), func() ([]command.Step, error) {
+		subject, err := s.stocked(ctx, request.OrderId)
+		return flow.Cancel(subject, order.Cancel{
+			Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
+			Words: request.Reason, ExpectedVersion: request.ExpectedVersion,
+		}), err
+	})
 	if err != nil {
 		return nil, err
 	}
-	c := prepare(ctx)
-	c.Steps = flow.Cancel(subject, order.Cancel{
-		Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
-		Words: request.Reason, ExpectedVersion: request.ExpectedVersion,
-	})
-	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
+	answer, err := answered(ctx, result, &omsv1.Order{})
 	return &omsv1.CancelOrderResponse{Order: answer}, err
 }
 
@@ -229,12 +237,28 @@ func (s *Orders) GetOperation(ctx context.Context, request *omsv1.GetOperationRe
 	}
 	if method := s.Methods[answer.Method]; method != nil {
 		response.HttpStatus = int32(method.SuccessStatus) //nolint:gosec // three digits
-		if method.Service == omsv1.OrderService_ServiceDesc.ServiceName && answer.Method != omsv1.OrderService_BatchCreateOrders_FullMethodName {
-			response.Order = &omsv1.Order{}
-			if err := proto.Unmarshal(answer.Body, response.Order); err != nil {
+		if method.Service == omsv1.OrderService_ServiceDesc.ServiceName {
+			if response.Order, err = answeredOrder(answer); err != nil {
 				return nil, fault.From(err)
 			}
 		}
 	}
 	return response, nil
+}
+
+// answeredOrder reads the order in the stored answer of an order method; nil when it has several.
+func answeredOrder(answer *state.Answer) (*omsv1.Order, error) {
+	switch answer.Method {
+	case omsv1.OrderService_BatchCreateOrders_FullMethodName:
+		return nil, nil
+	case omsv1.OrderService_ChangeOrder_FullMethodName, omsv1.OrderService_PutDeliveryDetails_FullMethodName,
+		omsv1.OrderService_PutClientDetails_FullMethodName, omsv1.OrderService_ForgetOrderDetails_FullMethodName:
+		var changed omsv1.ChangeOrderResponse
+		err := proto.Unmarshal(answer.Body, &changed)
+		return wire.WithToken(changed.Order), err
+	default:
+		var found omsv1.Order
+		err := proto.Unmarshal(answer.Body, &found)
+		return wire.WithToken(&found), err
+	}
 }

@@ -10,10 +10,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/card"
 	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -72,7 +74,11 @@ func prepare(ctx context.Context) command.Command {
 
 // submit carries a command out and answers its row as message M, from the row or, for a repeated key, from the stored bytes.
 func submit[M proto.Message](ctx context.Context, e *Environment, c command.Command, empty M) (M, error) {
-	result := e.Submit(ctx, c)
+	return answered(ctx, e.Submit(ctx, c), empty)
+}
+
+// answered tells the outcome of a command.
+func answered[M proto.Message](ctx context.Context, result command.Result, empty M) (M, error) {
 	var none M
 	if result.Replayed {
 		edge.ScopeOf(ctx).Call.SetHeader("Idempotent-Replayed", "true")
@@ -88,14 +94,38 @@ func answerOf[M proto.Message](result command.Result, empty M) (M, error) {
 	var none M
 	if result.Row != nil {
 		if message, found := wire.Message(result.Row).(M); found {
-			return message, nil
+			return tokened(message), nil
 		}
 	}
 	if err := proto.Unmarshal(result.Body, empty); err != nil {
 		return none, fault.From(err)
 	}
-	return empty, nil
+	return tokened(empty), nil
 }
+
+// tokened adds the change token to an answer that is an order.
+func tokened[M proto.Message](message M) M {
+	if o, isOrder := any(message).(*omsv1.Order); isOrder {
+		wire.WithToken(o)
+	}
+	return message
+}
+
+// submitAnew submits a command whose steps name the lines of an order, and makes it anew when the lines were changed meanwhile.
+func (e *Environment) submitAnew(ctx context.Context, c command.Command, steps func() ([]command.Step, error)) (result command.Result, err error) {
+	for range remade {
+		if c.Steps, err = steps(); err != nil {
+			return result, err
+		}
+		if result = e.Submit(ctx, c); result.Fault == nil || result.Fault.Reason != inventory.StaleDemand {
+			break
+		}
+	}
+	return result, nil
+}
+
+// remade is how often a command is made: its lines would have to change as often within the call.
+const remade = 4
 
 // read translates the error of a view: absent rows are NOT_FOUND, anything else means that the store cannot be read now.
 func read(err error, kind, name string) error {

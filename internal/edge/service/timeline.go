@@ -62,6 +62,15 @@ func (s *Orders) life(ctx context.Context, tenant, orderID string, after wire.Ti
 	if life.OrderEvents, err = s.View.AggregateEvents(ctx, tenant, orderID, after.OrderSeq, limit+1); err != nil {
 		return life, err
 	}
+	if after.OrderSeq > 0 { // the lines may have been changed before the page
+		before, err := s.View.AggregateEvents(ctx, tenant, orderID, 0, int(after.OrderSeq))
+		if err != nil {
+			return life, err
+		}
+		if life.Items, err = wire.LastItems(before); err != nil {
+			return life, err
+		}
+	}
 	if life.Order, err = s.View.Order(ctx, tenant, orderID); err != nil {
 		return life, err
 	}

@@ -66,15 +66,24 @@ func (s *Orders) WatchOrder(request *omsv1.WatchOrderRequest, stream grpc.Server
 // watch is one stream of one order.
 type watch struct {
 	stream   grpc.ServerStreamingServer[omsv1.WatchOrderResponse]
-	snapshot *omsv1.Order // for the lines, which events after the first do not repeat
-	version  int64        // the last one sent
-	ended    bool         // CANCELED or REFUNDED was sent
+	snapshot *omsv1.Order
+	items    []*omsv1.OrderItem // the lines at the last version sent, which most events do not repeat
+	version  int64              // the last one sent
+	ended    bool               // CANCELED or REFUNDED was sent
 }
 
 // begin sends the snapshot, or what followed the version that the caller has seen.
 func (w *watch) begin(ctx context.Context, s *Orders, tenant string) error {
 	if w.version == 0 {
+		w.items = w.snapshot.Items
 		return w.sendOrder(w.snapshot)
+	}
+	seen, err := s.View.AggregateEvents(ctx, tenant, w.snapshot.Id, 0, int(w.version))
+	if err != nil {
+		return unavailable(err)
+	}
+	if w.items, err = wire.LastItems(seen); err != nil {
+		return fault.From(err)
 	}
 	missed, err := s.View.AggregateEvents(ctx, tenant, w.snapshot.Id, w.version, 0)
 	if err != nil {
@@ -97,7 +106,10 @@ func (w *watch) send(events []state.Event) error {
 		if version == nil || version.Version <= w.version {
 			continue
 		}
-		version.Items = w.snapshot.Items
+		if len(version.Items) > 0 {
+			w.items = version.Items
+		}
+		version.Items = w.items
 		if err := w.sendOrder(version); err != nil || w.ended {
 			return err
 		}
@@ -106,7 +118,7 @@ func (w *watch) send(events []state.Event) error {
 }
 
 func (w *watch) sendOrder(version *omsv1.Order) error {
-	if err := w.stream.Send(&omsv1.WatchOrderResponse{Order: version}); err != nil {
+	if err := w.stream.Send(&omsv1.WatchOrderResponse{Order: wire.WithToken(version)}); err != nil {
 		return err //nolint:wrapcheck // the stream is gone
 	}
 	w.version, w.ended = version.Version, terminal(version.Status)

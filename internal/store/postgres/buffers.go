@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,8 @@ type buffers struct {
 	inserts   [lastKind + 1]*rowset
 	updates   [lastKind + 1]*rowset
 	lines     *rowset
+	dropped   *rowset // orders whose lines are written anew
+	items     *rowset // of reservations that they changed
 	lookups   *rowset
 	answers   *rowset
 	events    *rowset
@@ -28,6 +31,8 @@ type buffers struct {
 var bufferPool = sync.Pool{New: func() any {
 	b := &buffers{
 		lines:     newRowset(lineFields),
+		dropped:   newRowset(lineFields[:2]),
+		items:     newRowset(itemsFields),
 		lookups:   newRowset(answerFields[:3]),
 		answers:   newRowset(answerFields),
 		events:    newRowset(eventFields),
@@ -61,7 +66,8 @@ func (b *buffers) giveBack() {
 		b.updates[kind].reset()
 		b.proofs[kind].reset()
 	}
-	for _, set := range []*rowset{b.lines, b.lookups, b.answers, b.events, b.timers, b.newTimers, b.cleared, b.transfers, b.entries} {
+	for _, set := range []*rowset{b.lines, b.dropped, b.items, b.lookups, b.answers, b.events, b.timers, b.newTimers, b.cleared,
+		b.transfers, b.entries} {
 		set.reset()
 	}
 	bufferPool.Put(b)
@@ -176,23 +182,42 @@ func (b *buffers) encodeRow(t *transaction, written *state.Written) error {
 		if err := encodeRow(b.inserts[ref.Kind], written.Row); err != nil {
 			return err
 		}
-	} else {
-		replaced, known := t.assumed[ref]
-		if !known {
-			replaced, known = t.locked[ref]
+		if order, isOrder := written.Row.(*state.Order); isOrder {
+			encodeLines(b.lines, order)
 		}
-		if !known || replaced.row == nil {
-			return fmt.Errorf("%w: an update of %v, which the batch has not read", state.ErrData, ref)
-		}
-		if err := encodeRow(b.updates[ref.Kind], written.Row); err != nil {
-			return err
-		}
-		b.updates[ref.Kind].xid(replaced.xmin)
+		return nil
 	}
-	if order, isOrder := written.Row.(*state.Order); isOrder && written.New {
-		encodeLines(b.lines, order)
+	replaced, known := t.assumed[ref]
+	if !known {
+		replaced, known = t.locked[ref]
+	}
+	if !known || replaced.row == nil {
+		return fmt.Errorf("%w: an update of %v, which the batch has not read", state.ErrData, ref)
+	}
+	if err := encodeRow(b.updates[ref.Kind], written.Row); err != nil {
+		return err
+	}
+	b.updates[ref.Kind].xid(replaced.xmin)
+	switch row := written.Row.(type) {
+	case *state.Order:
+		if row.NewLines(replaced.row) {
+			b.dropped.row().text(row.Tenant)
+			b.dropped.text(row.ID)
+			encodeLines(b.lines, row)
+		}
+	case *state.Reservation:
+		if before, is := replaced.row.(*state.Reservation); !is || !slices.Equal(before.Items, row.Items) {
+			return b.encodeItems(row)
+		}
 	}
 	return nil
+}
+
+// encodeItems writes what a reservation holds now.
+func (b *buffers) encodeItems(r *state.Reservation) error {
+	b.items.row().text(r.Tenant)
+	b.items.text(r.ID)
+	return encodeJSON(b.items, len(r.Items), r.Items)
 }
 
 // send sends what encode wrote. Rows come before keys, as they do when they are locked for reading, and both in an order that is the
@@ -203,6 +228,7 @@ func (b *buffers) send(e *exchange, changes *state.Changes) {
 		add(rowStatements[kind].prove, b.proofs[kind])
 		add(rowStatements[kind].update, b.updates[kind])
 	}
+	add(changeItems, b.items)
 	for _, kind := range kinds {
 		add(rowStatements[kind].proveAbsent, b.keys[kind])
 	}
@@ -210,6 +236,7 @@ func (b *buffers) send(e *exchange, changes *state.Changes) {
 	for _, kind := range kinds {
 		add(rowStatements[kind].insert, b.inserts[kind])
 	}
+	add(dropLines, b.dropped)
 	add(insertLines, b.lines)
 	if b.events.count > 0 {
 		e.send(insertEvents, [][]byte{changes.Batch[:], b.events.array(e.types[b.events.rowType])}, nil)

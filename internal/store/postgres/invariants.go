@@ -145,6 +145,22 @@ var invariants = []invariant{
 			WHERE o.status = 4 AND (o.captured_minor <> o.amount_minor OR ` + reservationOf + ` IS DISTINCT FROM 4)`,
 	},
 	{
+		holds: "The reservation of every reserved, paid or confirmed order holds exactly its lines.",
+		rows:  "SELECT count(*) FROM orders WHERE status IN (2, 3, 4)",
+		bad: `SELECT format('%s of %s: %s of %s in its lines, %s in its reservation', coalesce(w.order_id, h.order_id),
+				coalesce(w.tenant_id, h.tenant_id), coalesce(w.qty, 0), coalesce(w.sku, h.sku), coalesce(h.qty, 0))
+			FROM (
+				SELECT o.tenant_id, o.order_id, l.sku, sum(l.quantity) AS qty FROM orders o
+				JOIN order_lines l ON l.tenant_id = o.tenant_id AND l.order_id = o.order_id WHERE o.status IN (2, 3, 4) GROUP BY 1, 2, 3
+			) w FULL JOIN (
+				SELECT o.tenant_id, o.order_id, d.sku COLLATE "C" AS sku, d.qty FROM orders o
+				JOIN reservations r ON r.tenant_id = o.tenant_id AND r.reservation_id = 'reservation' || substr(o.order_id, 6),
+				jsonb_to_recordset(r.items) AS d(sku text, qty bigint)
+				WHERE o.status IN (2, 3, 4) AND r.status IN (1, 4) AND r.items IS NOT NULL
+			) h ON w.tenant_id = h.tenant_id AND w.order_id = h.order_id AND w.sku = h.sku
+			WHERE w.qty IS DISTINCT FROM h.qty`,
+	},
+	{
 		holds: "No canceled order holds stock or, once things have settled, money.",
 		rows:  "SELECT count(*) FROM orders WHERE status = 5",
 		bad: `SELECT format('%s of %s: reservation in status %s, captured %s, refunded or being refunded %s', o.order_id, o.tenant_id,

@@ -145,8 +145,11 @@ func (r *recent) keep(assumed, locked map[state.Ref]version, written []state.Wri
 	}
 }
 
-// remembered tells whether rows of a kind are worth their place. Dead letters are rare and may be large.
-func remembered(kind state.Kind) bool { return kind != state.KindDeadLetter }
+// remembered tells whether rows of a kind are worth their place. Dead letters are rare and may be large, details are personal, and who asks
+// for a batch of changes again does so once.
+func remembered(kind state.Kind) bool {
+	return kind != state.KindDeadLetter && kind != state.KindOrderDetails && kind != state.KindChangeBatch
+}
 
 // forget drops what a batch named that did not commit, or may not have.
 func (r *recent) forget(t *transaction, changes *state.Changes) {

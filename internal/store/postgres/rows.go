@@ -37,6 +37,10 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeAccount(set, row)
 	case *state.Hold:
 		return encodeHold(set, row)
+	case *state.OrderDetails:
+		return encodeDetails(set, row)
+	case *state.ChangeBatch:
+		return encodeChanges(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -70,6 +74,10 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeAccount(f), nil
 	case state.KindHold:
 		return decodeHold(f)
+	case state.KindOrderDetails:
+		return decodeDetails(f)
+	case state.KindChangeBatch:
+		return decodeChanges(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

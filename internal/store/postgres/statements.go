@@ -31,10 +31,15 @@ func defineRead(name, sql string) *statement {
 	return s
 }
 
+// versionOf reads the version of an order under the snapshot of its lines: they are a statement of their own, and may be of another version
+// than the order that was read before.
+const versionOf = "SELECT version FROM orders "
+
 // The statements that read one order: with its lines they are one round trip.
 var (
 	viewOrder = defineRead("view_order", selectOrders+"WHERE tenant_id = $1 AND order_id = $2")
-	viewLines = defineRead("view_lines", "SELECT "+list("", lineFields)+" FROM order_lines WHERE tenant_id = $1 AND order_id = $2")
+	viewLines = defineRead("view_lines", "SELECT "+list("", lineFields)+", ("+versionOf+"WHERE tenant_id = $1 AND order_id = $2)"+
+		" FROM order_lines WHERE tenant_id = $1 AND order_id = $2")
 )
 
 // The statements of a batch. Rows come as one parameter, an array (types.go).
@@ -54,7 +59,13 @@ var (
 		list("t.", answerFields), unnest(answerFields[:3]), match(answerFields[:3])))
 
 	insertLines = define("lines", insert("order_lines", lineFields))
-	readLines   = define("read_lines", fmt.Sprintf("SELECT %s FROM %s JOIN order_lines t ON %s",
+	dropLines   = define("drop_lines", fmt.Sprintf("DELETE FROM order_lines t USING %s WHERE %s",
+		unnest(lineFields[:2]), match(lineFields[:2])))
+	// changeItems writes the items of reservations, which the update of those rows leaves out: they change with the lines of an unpaid order
+	// only, and every order updates its reservation.
+	changeItems = define("change_items", fmt.Sprintf(`WITH written AS (UPDATE reservations t SET items = k.items FROM %s WHERE %s RETURNING 1)
+		SELECT expect(count(*), cardinality($1)) FROM written`, unnest(itemsFields), match(itemsFields[:2])))
+	readLines = define("read_lines", fmt.Sprintf("SELECT %s FROM %s JOIN order_lines t ON %s",
 		list("t.", lineFields), unnest(lineFields[:2]), match(lineFields[:2])))
 
 	// insertEvents takes the batch's id first.
@@ -86,10 +97,11 @@ type ofRows struct {
 var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
 	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
+	state.KindOrderDetails, state.KindChangeBatch,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindHold
+const lastKind = state.KindChangeBatch
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

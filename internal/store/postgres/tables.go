@@ -18,7 +18,8 @@ type field struct {
 type table struct {
 	name   string
 	fields []field
-	// fixed names the columns that never change once the row exists (package state): updates leave them out.
+	// fixed names the columns that never change once the row exists (package state), or that have a statement of their own
+	// (changeItems): updates leave them out.
 	fixed []string
 	// shared says that rows are read without a lock (state.Kind.Shared).
 	shared bool
@@ -45,6 +46,8 @@ var tables = map[state.Kind]*table{
 	state.KindHold: {"account_holds", holdFields, []string{
 		"account_id", "amount_minor", "several", "expires_at", "created_at",
 	}, false},
+	state.KindOrderDetails: {"order_details", detailsFields, nil, false},
+	state.KindChangeBatch:  {"order_changes", changesFields, nil, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.
@@ -66,6 +69,7 @@ var (
 		{"tenant_id", kindText}, {"reservation_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"items", kindJSON},
 		{"rejected_sku", kindText}, {"version", kindInt8}, {"updated_at", kindTime},
 	}
+	itemsFields   = []field{reservationFields[0], reservationFields[1], reservationFields[4]}
 	paymentFields = []field{
 		{"tenant_id", kindText}, {"payment_id", kindText}, {"order_id", kindText}, {"status", kindInt2}, {"currency", kindText},
 		{"amount_minor", kindInt8}, {"provider", kindText}, {"external_id", kindText}, {"token", kindText},

@@ -21,6 +21,7 @@ var (
 	// selectLines looks order by order (OFFSET keeps the planner from turning that around): planned on an empty table, a join or
 	// ANY reads all lines of the tenant.
 	selectLines = "SELECT lines.* FROM unnest($2::text[]) AS k(order_id) CROSS JOIN LATERAL (SELECT " + list("", lineFields) +
+		", (" + versionOf + `WHERE tenant_id = $1 AND order_id = k.order_id COLLATE "C")` +
 		` FROM order_lines t WHERE t.tenant_id = $1 AND t.order_id = k.order_id COLLATE "C" OFFSET 0) AS lines`
 	selectAnswers = "SELECT " + list("", answerFields) + " FROM idempotency_keys "
 )
@@ -41,38 +42,62 @@ func plain[T any](decode func(*fields) T) func(*fields) (T, error) {
 	return func(f *fields) (T, error) { return decode(f), nil }
 }
 
-// Order implements view.Store.
+// Order implements view.Store. The lines of an unpaid order may be changed between the two statements; then both are sent again.
 func (s *Store) Order(ctx context.Context, tenant, name string) (order *state.Order, err error) {
 	key := [][]byte{[]byte(tenant), []byte(name)}
-	err = s.ask(ctx, "order", func(e *exchange) {
-		order = nil
-		e.send(viewOrder, key, func(row *fields) (err error) {
-			order, err = decodeOrder(row)
-			return err
+	for torn := true; torn && err == nil; {
+		torn = false
+		err = s.ask(ctx, "order", func(e *exchange) {
+			order = nil
+			e.send(viewOrder, key, func(row *fields) (err error) {
+				order, err = decodeOrder(row)
+				return err
+			})
+			e.send(viewLines, key, func(row *fields) error {
+				if order == nil { // it was made between the two
+					return nil
+				}
+				err := decodeLine(row, func(_, _ []byte) *state.Order { return order })
+				torn = mayBeTorn(order) && row.int64() != order.Version
+				return err
+			})
 		})
-		e.send(viewLines, key, func(row *fields) error {
-			if order == nil { // it was made between the two
-				return nil
-			}
-			return decodeLine(row, func(_, _ []byte) *state.Order { return order })
-		})
-	})
+	}
 	if err == nil && order == nil {
 		err = state.ErrNotFound
 	}
 	return order, err
 }
 
-// addLines reads the lines of orders. They are written with their order and never change, so a later snapshot does no harm.
+// addLines reads the lines of orders. An order that has changed meanwhile is read anew, since its lines may have.
 func (s *Store) addLines(ctx context.Context, tenant string, orders []*state.Order) error {
 	byID, names := make(map[string]*state.Order, len(orders)), make([]string, len(orders))
 	for i, order := range orders {
 		byID[order.ID], names[i] = order, order.ID
 	}
+	changed := map[string]bool{}
 	_, err := read(ctx, s, "lines of orders", func(f *fields) (struct{}, error) {
-		return struct{}{}, decodeLine(f, func(_, name []byte) *state.Order { return byID[string(name)] })
+		var order *state.Order
+		err := decodeLine(f, func(_, name []byte) *state.Order {
+			order = byID[string(name)]
+			return order
+		})
+		if err == nil && mayBeTorn(order) && f.int64() != order.Version {
+			changed[order.ID] = true
+		}
+		return struct{}{}, err
 	}, selectLines, tenant, names)
+	for i, order := range orders {
+		if err == nil && changed[order.ID] {
+			orders[i], err = s.Order(ctx, tenant, order.ID)
+		}
+	}
 	return err
+}
+
+// mayBeTorn tells whether the lines of an order could be changed since it was read.
+func mayBeTorn(o *state.Order) bool {
+	return o.Status == state.OrderPending || o.Status == state.OrderReserved
 }
 
 // scanned is a row that a page looked at: an order, and how many were looked at before it.

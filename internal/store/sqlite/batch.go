@@ -102,7 +102,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 			return err
 		}
 	}
-	if err := t.writer.store(changes); err != nil {
+	if err := t.writer.store(changes, t.loaded.Rows); err != nil {
 		t.Rollback()
 		return translate("store", err)
 	}

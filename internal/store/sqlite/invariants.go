@@ -198,6 +198,25 @@ var invariants = []invariant{
 			WHERE o.status = 4 AND o.updated_at_us < ?1 AND (r.status IS NOT 4 OR o.captured_minor <> o.amount_minor)`,
 	},
 	{
+		sentence: "every reserved, paid or confirmed order has exactly its lines in its reservation",
+		checked:  "SELECT count(*) FROM orders WHERE status IN (2, 3, 4)",
+		violated: `WITH wanted AS MATERIALIZED (
+				SELECT l.tenant_id, l.order_id, l.sku, sum(l.quantity) AS qty FROM orders o
+					JOIN order_lines l ON l.order_id = o.order_id AND l.tenant_id = o.tenant_id
+				WHERE o.status IN (2, 3, 4) GROUP BY 1, 2, 3),
+			held AS MATERIALIZED (
+				SELECT r.tenant_id, o.order_id, d.value ->> 'sku' AS sku, d.value ->> 'qty' AS qty FROM orders o
+					JOIN reservations r ON r.reservation_id = 'reservation' || substr(o.order_id, 6) AND r.tenant_id = o.tenant_id,
+					json_each(r.items) d
+				WHERE o.status IN (2, 3, 4) AND r.status IN (1, 4))
+			SELECT format('%s %s: %d of %s in its lines, %d in its reservation', w.tenant_id, w.order_id, w.qty, w.sku, coalesce(h.qty, 0))
+			FROM wanted w LEFT JOIN held h ON h.tenant_id = w.tenant_id AND h.order_id = w.order_id AND h.sku = w.sku
+			WHERE h.qty IS NOT w.qty
+			UNION ALL
+			SELECT format('%s %s: none of %s in its lines, %d in its reservation', h.tenant_id, h.order_id, h.sku, h.qty) FROM held h
+			WHERE NOT EXISTS (SELECT 1 FROM wanted w WHERE w.tenant_id = h.tenant_id AND w.order_id = h.order_id AND w.sku = h.sku)`,
+	},
+	{
 		sentence: "every canceled order has given back its pieces and its money, or is giving it back",
 		checked:  "SELECT count(*) FROM orders WHERE status = 5",
 		violated: `SELECT format('%s %s: reservation %s, captured %d, refunded %d, refunds pending %d', o.tenant_id, o.order_id,

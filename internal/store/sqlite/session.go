@@ -57,7 +57,7 @@ func (s *session) find(ref state.Ref) (state.Row, error) {
 	return found, err
 }
 
-// readLines completes an order. Lines are stored with their order and never change, so no transaction around the two is needed.
+// readLines completes an order. Who reads the two outside of a batch needs a snapshot around them: the lines of an unpaid order change.
 func (s *session) readLines(order *state.Order) error {
 	if s.lines == nil {
 		var err error

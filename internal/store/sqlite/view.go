@@ -31,7 +31,18 @@ func readRow[P state.Row](ctx context.Context, s *Store, ref state.Ref) (P, erro
 
 // Order implements view.Store.
 func (s *Store) Order(ctx context.Context, tenant, name string) (*state.Order, error) {
-	return readRow[*state.Order](ctx, s, state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: name})
+	var order *state.Order
+	err := s.read(ctx, "order", func(reader *session) error {
+		return reader.snapshot(func() error {
+			found, err := reader.find(state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: name})
+			if err == nil && found == nil {
+				err = state.ErrNotFound
+			}
+			order, _ = found.(*state.Order)
+			return err
+		})
+	})
+	return order, err
 }
 
 // Payment implements view.Store.
@@ -61,16 +72,17 @@ const beyond = "\U0010ffff\U0010ffff"
 func (s *Store) Orders(ctx context.Context, query state.OrderQuery) (state.OrderPage, error) {
 	var page state.OrderPage
 	err := s.readLong(ctx, "orders", func(reader *session) error {
-		var err error
-		if page, err = reader.orders(query); err != nil {
-			return err
-		}
-		for _, order := range page.Orders {
-			if err := reader.readLines(order); err != nil {
+		return reader.snapshot(func() (err error) {
+			if page, err = reader.orders(query); err != nil {
 				return err
 			}
-		}
-		return nil
+			for _, order := range page.Orders {
+				if err := reader.readLines(order); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	return page, err
 }

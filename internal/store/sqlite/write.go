@@ -21,8 +21,9 @@ type statements struct {
 	entries   *bulk
 	batches   *bulk
 
-	fresh [kinds][]state.Row // the new rows of the batch being stored, by kind
-	parts []part             // their lines, or the entries of transfers
+	fresh   [kinds][]state.Row // the new rows of the batch being stored, by kind
+	relined []state.Row        // orders whose lines it changes
+	parts   []part             // their lines, or the entries of transfers
 }
 
 // part names a member of a list in a list.
@@ -50,8 +51,8 @@ func (w *writer) prepare() {
 	w.batches = newBulk(w.connection, "batches", "batch_id, first_position, events, committed_at_us, abandoned", "")
 }
 
-// store writes everything of a batch inside the transaction that is open.
-func (w *writer) store(changes *state.Changes) error {
+// store writes everything of a batch inside the transaction that is open; loaded are the rows as they were.
+func (w *writer) store(changes *state.Changes, loaded map[state.Ref]state.Row) error {
 	counters, err := w.counters()
 	if err != nil {
 		return fmt.Errorf("counters: %w", err)
@@ -62,7 +63,7 @@ func (w *writer) store(changes *state.Changes) error {
 	if err := w.storeAnswers(changes.Answers); err != nil {
 		return fmt.Errorf("answers: %w", err)
 	}
-	if err := w.storeRows(changes.Rows); err != nil {
+	if err := w.storeRows(changes.Rows, loaded); err != nil {
 		return err
 	}
 	if err := w.storeEvents(changes.Events, counters.next); err != nil {
@@ -108,10 +109,11 @@ func (w *writer) storeAnswers(answers []state.KeyedAnswer) error {
 }
 
 // storeRows changes the rows that exist one by one and inserts the new ones by kind.
-func (w *writer) storeRows(rows []state.Written) error {
+func (w *writer) storeRows(rows []state.Written, loaded map[state.Ref]state.Row) error {
 	for i := range w.fresh {
 		w.fresh[i] = w.fresh[i][:0]
 	}
+	w.relined = w.relined[:0]
 	for _, written := range rows {
 		ref := written.Row.Ref()
 		if written.New {
@@ -120,6 +122,12 @@ func (w *writer) storeRows(rows []state.Written) error {
 		}
 		if err := w.change(ref, written.Row); err != nil {
 			return fmt.Errorf("change %s %s: %w", ref.Kind, ref.ID, err)
+		}
+		if order, isOrder := written.Row.(*state.Order); isOrder && order.NewLines(loaded[ref]) {
+			if err := w.dropLines(order); err != nil {
+				return fmt.Errorf("lines of %s: %w", ref.ID, err)
+			}
+			w.relined = append(w.relined, order)
 		}
 	}
 	for kind, fresh := range w.fresh {
@@ -131,10 +139,20 @@ func (w *writer) storeRows(rows []state.Written) error {
 			return fmt.Errorf("new %ss: %w", state.Kind(kind), err)
 		}
 	}
-	if err := w.storeLines(w.fresh[state.KindOrder]); err != nil {
-		return fmt.Errorf("lines: %w", err)
+	for _, orders := range [][]state.Row{w.fresh[state.KindOrder], w.relined} {
+		if err := w.storeLines(orders); err != nil {
+			return fmt.Errorf("lines: %w", err)
+		}
 	}
 	return nil
+}
+
+// dropLines deletes the lines of an order that has others now.
+func (w *writer) dropLines(order *state.Order) error {
+	return w.execute("DELETE FROM order_lines WHERE order_id = ?2 AND tenant_id = ?1", func(r *row) {
+		r.text(order.Tenant)
+		r.text(order.ID)
+	})
 }
 
 // change updates one row. That it is absent is a mistake of the caller's, and would be one again.

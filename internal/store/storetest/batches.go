@@ -42,7 +42,7 @@ func oneOfEach() []state.Row {
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order), sampleAccount("player 1:~.x"),
-		sampleHold(sampleAccount("player 1:~.x"))}
+		sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1)}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -67,6 +67,7 @@ func bareOfEach() []state.Row {
 		&state.Account{Account: ledger.Account{Tenant: tenant, ID: ledger.ID("bare", ledger.JackpotPool, "JPY"), Version: 1, CreatedAt: at, UpdatedAt: at}},
 		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
+		bareDetails(order), bareChanges(order),
 	}
 }
 
@@ -102,12 +103,12 @@ func renamed(row, as state.Row) state.Row {
 	switch row := row.(type) {
 	case *state.Order:
 		renamed, as := *row, as.(*state.Order) //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
-		renamed.Tenant, renamed.ID, renamed.Lines, renamed.CreatedAt = as.Tenant, as.ID, as.Lines, as.CreatedAt
+		renamed.Tenant, renamed.ID, renamed.CreatedAt = as.Tenant, as.ID, as.CreatedAt
 		renamed.CustomerID, renamed.Currency = as.CustomerID, as.Currency
 		return &renamed
 	case *state.Reservation:
 		renamed, as := *row, as.(*state.Reservation) //nolint:errcheck,forcetypeassert // as above
-		renamed.ID, renamed.OrderID, renamed.Items = as.ID, as.OrderID, as.Items
+		renamed.ID, renamed.OrderID = as.ID, as.OrderID
 		return &renamed
 	case *state.Payment:
 		renamed, as := *row, as.(*state.Payment) //nolint:errcheck,forcetypeassert // as above
@@ -153,6 +154,14 @@ func renamed(row, as state.Row) state.Row {
 		renamed.ID, renamed.Account, renamed.AmountMinor, renamed.Several = as.ID, as.Account, as.AmountMinor, as.Several
 		renamed.ExpiresAt, renamed.CreatedAt = as.ExpiresAt, as.CreatedAt
 		return &renamed
+	case *state.OrderDetails:
+		renamed := *row
+		renamed.OrderID = as.Ref().ID
+		return &renamed
+	case *state.ChangeBatch:
+		renamed := *row
+		renamed.ID = as.Ref().ID
+		return &renamed
 	}
 	return row
 }
@@ -161,7 +170,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindHold; kind++ {
+	for kind := state.KindReservation; kind <= state.KindChangeBatch; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

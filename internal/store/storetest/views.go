@@ -21,6 +21,8 @@ var viewTests = []test{
 	{name: "attempts as rows", run: testAttemptsAsRows},
 	{name: "notifications of a user and of an order, newest first, page by page", run: testViewNotifications},
 	{name: "whether there are contacts", run: testAnyContacts},
+	{name: "changes of an order, newest first, page by page", run: testViewChanges},
+	{name: "lines are those of the version that is read", run: testLinesAreOfTheirVersion},
 	{name: "items by SKU in byte order, page by page", run: testViewItems},
 	{name: "dead letters of some aggregates, oldest first", run: testViewDeadLettersOf},
 	{name: "dead letters newest first, without payloads, page by page", run: testViewDeadLetters},
@@ -54,6 +56,8 @@ func (s *suite) view(ref state.Ref) (state.Row, error) {
 		return s.store.Item(s.context(), ref.Tenant, ref.ID)
 	case state.KindContact:
 		return s.store.Contact(s.context(), ref.Tenant, ref.ID)
+	case state.KindOrderDetails:
+		return s.store.OrderDetails(s.context(), ref.Tenant, ref.ID)
 	case state.KindNotification:
 		return s.store.Notification(s.context(), ref.Tenant, ref.ID)
 	default: // no view reads one such row by its name
