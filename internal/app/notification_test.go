@@ -87,13 +87,13 @@ func ofOrder(t *testing.T, client omsv1.NotificationServiceClient, orderID, temp
 	}
 }
 
-// order makes an order over 10.00 EUR of a user.
-func (r *running) order(t *testing.T, user string) string {
+// order makes an order over 10.00 EUR of a user; the same key answers the same order.
+func (r *running) order(t *testing.T, user string, key ...string) string {
 	t.Helper()
 	if _, err := r.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(1000)}); err != nil {
 		t.Fatal(err)
 	}
-	created, err := r.orders.CreateOrder(keyed(t, "create/"+user+t.Name()), &omsv1.CreateOrderRequest{
+	created, err := r.orders.CreateOrder(keyed(t, "create/"+user+t.Name()+strings.Join(key, "")), &omsv1.CreateOrderRequest{
 		CustomerId: user, Currency: "EUR",
 		Items: []*omsv1.OrderItem{{Sku: "A", Qty: 2, Price: &omsv1.Money{Currency: "EUR", AmountMinor: 500}}},
 	})
@@ -346,6 +346,57 @@ func TestWhoIsNotMailed(t *testing.T) {
 			Parameters: map[string]string{"order_id": "o", "currency": "EUR", "amount_minor": "1"},
 		}); reason(err) != "CONTACT_MISSING" {
 			t.Errorf("to a user without a contact: %v", err)
+		}
+	})
+}
+
+// Only what goes uses a user's allowance: neither the alerts of orders that were paid, nor what is due in a week, nor what was withdrawn.
+func TestPaceCountsWhatGoes(t *testing.T) {
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		r := start(t, store, withMail(startMail(t, nil)), func(c *config.Config) { c.NotifyBurst, c.NotifyPer = 9, time.Hour })
+		client := r.notifications(t)
+		putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
+		dueIn := func(d time.Duration) func(*omsv1.SendNotificationRequest) {
+			return func(request *omsv1.SendNotificationRequest) { request.DueAt = timestamppb.New(time.Now().Add(d)) }
+		}
+		for i := range 20 {
+			far := send(t, client, "anna", fmt.Sprint("week-", i), dueIn(7*24*time.Hour))
+			if i < 10 {
+				continue
+			}
+			if _, err := client.CancelNotification(keyed(t, far.Id), &omsv1.CancelNotificationRequest{NotificationId: far.Id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 8 {
+			orderID := r.order(t, "anna", fmt.Sprint(i))
+			r.pay(t, orderID, "sim:ok")
+			r.await(t, orderID, omsv1.OrderStatus_ORDER_STATUS_CONFIRMED)
+			confirmed := ofOrder(t, client, orderID, "order_confirmed")
+			if confirmed.Reason != "" {
+				t.Fatalf("order %d: %v", i, confirmed)
+			}
+			settled(t, client, confirmed.Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+		}
+		soon := send(t, client, "anna", "soon", dueIn(time.Second)) // due when the ninth has gone
+		settled(t, client, send(t, client, "anna", "ninth").Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+		for ctx := keyed(t, ""); soon.Reason == ""; time.Sleep(5 * time.Millisecond) {
+			got, err := client.GetNotification(ctx, &omsv1.GetNotificationRequest{NotificationId: soon.Id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			soon = got.Notification
+		}
+		if soon.State != omsv1.NotificationState_NOTIFICATION_STATE_SCHEDULED || soon.Reason != "TOO_MANY_FOR_NOW" || soon.Attempts != 0 {
+			t.Errorf("due beyond the pace: %v", soon)
+		}
+		waiting := send(t, client, "anna", "waiting")
+		if _, err := client.CancelNotification(keyed(t, "c"), &omsv1.CancelNotificationRequest{NotificationId: soon.Id}); err != nil {
+			t.Fatal(err)
+		}
+		next := send(t, client, "anna", "next")
+		if waiting.Reason != "TOO_MANY_FOR_NOW" || next.Reason != waiting.Reason || next.DueAt.AsTime().Sub(waiting.DueAt.AsTime()) > time.Minute {
+			t.Errorf("after a place was left free: %v, then %v", waiting, next)
 		}
 	})
 }

@@ -21,6 +21,7 @@ func TestRefusalsOfCardsAndMessages(t *testing.T) {
 		{http.MethodPut, contact, `{"email":"no address"}`, "ADDRESS_INVALID"},
 		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"no_such"}`, "TEMPLATE_UNKNOWN"},
 		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"order_confirmed"}`, "PARAMETERS_UNFIT"},
+		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"x","due_at":"9999-12-31T23:59:59Z"}`, "VALIDATION_FAILED"},
 	} {
 		code, text := server.http(t, refused.verb, refused.path, refused.body, "Idempotency-Key: refused-"+string(rune('a'+i)))
 		var told struct{ Code string }

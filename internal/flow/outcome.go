@@ -217,11 +217,12 @@ func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step 
 	}
 }
 
-// Claim gives an effect that is due to one process for a time.
-func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
+// Claim gives an effect that is due to one process for a time. A notification's allowance is looked at under it: one that has to wait has
+// no owner afterwards.
+func (n Notices) Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
 	claim := command.Do(effect.Claim{Name: nameOf(e), Owner: owner, Lease: lease})
 	if notification.IsKind(e.Kind) {
-		return append([]command.Step{claim}, stillWanted(e)...)
+		return append([]command.Step{claim}, n.stillWanted(e)...)
 	}
 	return []command.Step{claim}
 }

@@ -12,9 +12,10 @@ type Contact struct {
 	OptedOut       []string // channels that must not be used, in byte order
 	Forgotten      bool     // nothing is left but that there was somebody
 
-	// PacedUntil is until when the past notifications use up what the user may get; a notification moves it on (see
-	// notification.Pace). It is in the past for a user who got few.
+	// PacedUntil is until when the notifications that went to transports use up what the user may get (see notification.Pace). It is in the past for a user who got few.
 	PacedUntil time.Time
+	// Waiting is how many notifications the pace has put off that are SCHEDULED still.
+	Waiting int32
 
 	Version   int64 // grows with every change by a client
 	CreatedAt time.Time

@@ -759,7 +759,7 @@ type SendNotificationRequest struct {
 	Parameters map[string]string `protobuf:"bytes,5,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The order that it is about: it is listed with it.
 	OrderId string `protobuf:"bytes,6,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// When to send it; absent for now.
+	// When to send it, at most 365 days ahead; absent for now. It uses the user's allowance then, not before.
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// What makes two requests the same, beyond the idempotency key's retention: a notification with the same words for the same user,
 	// channel and template is answered instead of sent. Empty for none.
@@ -1408,7 +1408,7 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
 	"^[^\\x00]*$R\x06userId\"B\n" +
 	"\x15ForgetContactResponse\x12)\n" +
-	"\acontact\x18\x01 \x01(\v2\x0f.oms.v1.ContactR\acontact\"\xc2\x04\n" +
+	"\acontact\x18\x01 \x01(\v2\x0f.oms.v1.ContactR\acontact\"\x9c\x05\n" +
 	"\x17SendNotificationRequest\x12/\n" +
 	"\auser_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
 	"^[^\\x00]*$R\x06userId\x125\n" +
@@ -1424,8 +1424,9 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\n" +
 	"parameters\x12.\n" +
 	"\border_id\x18\x06 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
-	"^[^\\x00]*$R\aorderId\x121\n" +
-	"\x06due_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12:\n" +
+	"^[^\\x00]*$R\aorderId\x12\x8a\x01\n" +
+	"\x06due_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampBW\xbaHT\xba\x01Q\n" +
+	"\x0edue_at_too_far\x12\x1emust be at most 365 days ahead\x1a\x1fthis <= now + duration('8760h')R\x05dueAt\x12:\n" +
 	"\rdeduplication\x18\b \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
 	"^[^\\x00]*$R\rdeduplication\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +

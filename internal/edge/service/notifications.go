@@ -122,7 +122,11 @@ func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.Sen
 func (s *Notifications) CancelNotification(ctx context.Context, request *omsv1.CancelNotificationRequest,
 ) (*omsv1.CancelNotificationResponse, error) {
 	c := prepare(ctx)
-	c.Steps = flow.Withdraw(c.Tenant, request.NotificationId, notification.ReasonWithdrawn, true)
+	found, err := s.View.Notification(ctx, c.Tenant, request.NotificationId) // its user never changes
+	if err != nil {
+		return nil, read(err, "notification", request.NotificationId)
+	}
+	c.Steps = flow.Withdraw(c.Tenant, found.UserID, found.ID, notification.ReasonWithdrawn, true)
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Notification{})
 	return &omsv1.CancelNotificationResponse{Notification: answer}, err
 }
