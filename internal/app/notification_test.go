@@ -49,7 +49,7 @@ func bothStores(t *testing.T, test func(t *testing.T, store func(*config.Config)
 
 func putContact(t *testing.T, client omsv1.NotificationServiceClient, request *omsv1.PutContactRequest) {
 	t.Helper()
-	if _, err := client.PutContact(keyed(t, "contact/"+request.UserId+request.String()), request); err != nil {
+	if _, err := client.PutContact(keyed(t, "contact/"+strconv.QuoteToASCII(request.String())), request); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -289,8 +289,72 @@ func TestRefusedMailFails(t *testing.T) {
 	client := r.notifications(t)
 	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
 	got := settled(t, client, send(t, client, "anna", "a").Id, omsv1.NotificationState_NOTIFICATION_STATE_FAILED)
-	if !strings.Contains(got.Reason, "550") || strings.Contains(got.Reason, "anna@") || server.tries.Load() != 1 {
+	if got.Reason != "TRANSPORT_REFUSED" || server.tries.Load() != 1 {
 		t.Errorf("failed as %v after %d tries", got, server.tries.Load())
+	}
+}
+
+// What a dependency says is for operators: clients are told a machine reason, the same by get and list, and the dead letter has the words.
+func TestReasonsAreForMachines(t *testing.T) {
+	dead := start(t, func(c *config.Config) {
+		c.SMTP, c.MailFrom, c.NotifyAttempts = "smtp+plain://127.0.0.1:1", "shop@example.org", 2
+	})
+	client := dead.notifications(t)
+	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
+	sent := send(t, client, "anna", "a")
+	seen := map[string]bool{}
+	for ctx := keyed(t, ""); sent.State != omsv1.NotificationState_NOTIFICATION_STATE_FAILED; time.Sleep(5 * time.Millisecond) {
+		list, err := client.ListNotifications(ctx, &omsv1.ListNotificationsRequest{UserId: "anna"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := client.GetNotification(ctx, &omsv1.GetNotificationRequest{NotificationId: sent.Id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listed := list.Notifications[0]; listed.UpdatedAt.AsTime().Equal(got.Notification.UpdatedAt.AsTime()) && !proto.Equal(listed, got.Notification) {
+			t.Fatalf("listed as %v, is %v", listed, got.Notification)
+		}
+		sent = got.Notification
+		seen[fmt.Sprintf("%s %d", sent.Reason, sent.Attempts)] = true
+	}
+	delete(seen, " 0")
+	if len(seen) != 2 || !seen["TRANSPORT_UNREACHABLE 1"] || !seen["TRANSPORT_UNREACHABLE 2"] {
+		t.Errorf("seen %v", seen)
+	}
+	_, _, internal, _ := dead.Addresses()
+	letters, err := omsv1.NewAdminServiceClient(dial(t, internal)).ListDeadLetters(keyed(t, ""), &omsv1.ListDeadLettersRequest{})
+	if err != nil || len(letters.DeadLetters) != 1 || !strings.Contains(letters.DeadLetters[0].Error, "dial tcp 127.0.0.1:1") {
+		t.Errorf("dead letters %v %v", letters, err)
+	}
+}
+
+// A server that does not offer SMTPUTF8 (RFC 6531) is told nothing but ASCII; an address that it could not take is refused beforehand.
+func TestAddressesOfOtherLetters(t *testing.T) {
+	var mutex sync.Mutex
+	var to []string
+	server := startMail(t, func(step, address string) error {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if step == "rcpt" {
+			to = append(to, address)
+		}
+		return nil
+	})
+	r := start(t, withMail(server))
+	client := r.notifications(t)
+	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@exämple.org"})
+	settled(t, client, send(t, client, "anna", "a").Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+	mutex.Lock()
+	defer mutex.Unlock()
+	if len(to) != 1 || to[0] != "anna@xn--exmple-cua.org" {
+		t.Errorf("sent to %q", to)
+	}
+	for _, address := range []string{"ü@example.org", "anna@-ä.org", "Anna <anna@example.org>"} {
+		_, err := client.PutContact(keyed(t, strconv.QuoteToASCII(address)), &omsv1.PutContactRequest{UserId: "anna", Email: address})
+		if reason(err) != "ADDRESS_INVALID" {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 

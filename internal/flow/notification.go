@@ -168,16 +168,28 @@ func Withdraw(tenant, user, name, reason string, refuse bool) []command.Step {
 func notified(e *state.Effect, outcome Outcome) []command.Step {
 	settle := notification.Settle{Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationSent, Attempts: e.Attempts}
 	if !outcome.Succeeded {
-		settle.State, settle.Reason = state.NotificationFailed, outcome.Reason
+		settle.State, settle.Reason = state.NotificationFailed, notification.Reason(outcome.Reason)
 	}
 	return []command.Step{command.Do(settle)}
 }
 
 // notNotified is the end of a notification that no transport took.
-func notNotified(e *state.Effect, reason string) command.Step {
+func notNotified(e *state.Effect, words string) command.Step {
 	return command.Do(notification.Settle{
-		Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationFailed, Reason: reason, Attempts: e.Attempts,
+		Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationFailed, Reason: notification.Reason(words), Attempts: e.Attempts,
 	})
+}
+
+// tried has the notification tell of an attempt that is made again, unless another claim or an outcome was there first.
+func tried(e *state.Effect, did state.EffectAttempt) []command.Step {
+	if !notification.IsKind(e.Kind) || did.Reason == "" {
+		return nil
+	}
+	return when(e, func(found *state.Effect) bool {
+		return found.State == state.EffectOpen && found.NextAt.Equal(e.NextAt)
+	}, []command.Step{command.Do(notification.Tried{
+		Tenant: e.Tenant, ID: e.AggregateID, Reason: notification.Reason(did.Reason), Attempts: e.Attempts,
+	})})
 }
 
 // notifyAgain has a notification that was given up sent again.

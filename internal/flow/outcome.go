@@ -229,9 +229,9 @@ func (n Notices) Claim(e *state.Effect, owner string, lease time.Duration) []com
 
 // Retry ends a claim without an outcome. called says that a call may have reached the gateway.
 func Retry(e *state.Effect, after time.Duration, did state.EffectAttempt, called bool) []command.Step {
-	return []command.Step{command.Do(effect.Retry{
+	return append(tried(e, did), command.Do(effect.Retry{
 		Name: nameOf(e), Until: e.NextAt, After: after, Did: did, Called: called,
-	})}
+	}))
 }
 
 // Note writes down what a claim has come to know while it goes on.

@@ -4,8 +4,10 @@
 package notification
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -38,6 +40,22 @@ const (
 	ReasonWithdrawn = "WITHDRAWN"        // by a caller
 	ReasonPaced     = "TOO_MANY_FOR_NOW" // scheduled, since the user got as many as the pace allows
 )
+
+// ReasonFailed stands for words that begin with no machine reason.
+const ReasonFailed = "TRANSPORT_FAILED"
+
+// machine finds the machine reason that words begin with.
+var machine = regexp.MustCompile(`^[A-Z][A-Z0-9_]*[A-Z0-9](: |$)`)
+
+// Reason is what clients are told of a transport's words: the machine reason that they begin with, and nothing of the rest, which is
+// for operators (requirement V-5).
+func Reason(words string) string {
+	found := machine.FindString(words)
+	if found == "" {
+		return ReasonFailed
+	}
+	return strings.TrimSuffix(found, ": ")
+}
 
 // ContactRef is the row of a user's contact.
 func ContactRef(tenant, user string) state.Ref {
@@ -192,6 +210,27 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	return changed(n, after), nil
 }
 
+// Tried tells of an attempt that failed and is made again.
+type Tried struct {
+	Tenant, ID string
+	Reason     string
+	Attempts   int32
+}
+
+// Refs implements domain.Command.
+func (c Tried) Refs() []state.Ref { return []state.Ref{Ref(c.Tenant, c.ID)} }
+
+// Decide implements domain.Command.
+func (c Tried) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	n := domain.Find[state.Notification](states, Ref(c.Tenant, c.ID))
+	if n == nil || n.State != state.NotificationSending {
+		return domain.Decision{}, nil
+	}
+	after := next(n, now)
+	after.Reason, after.Attempts = c.Reason, c.Attempts
+	return domain.Decision{Changes: []domain.Change{{Before: n, After: after}}}, nil
+}
+
 // Begin tells that a notification is due and wanted still, or why it is not sent. One that is due uses the user's allowance now; where
 // there is none left it is put off, and stays SCHEDULED.
 type Begin struct {
@@ -279,7 +318,7 @@ func (c Reopen) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, nil
 	}
 	after := next(n, now)
-	after.State, after.Reason = state.NotificationSending, ""
+	after.State, after.Reason, after.Attempts = state.NotificationSending, "", 0
 	return changed(n, after), nil
 }
 

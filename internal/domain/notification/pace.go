@@ -27,7 +27,8 @@ func (p Pace) next(until, due time.Time, ahead int32) (at, after time.Time) {
 	if until.Before(due) {
 		until = due
 	}
-	until = until.Add(each * min(time.Duration(ahead), Farthest/each))
+	places := min(int64(ahead), int64(Farthest/each)) // beyond them it is Farthest all the same
+	until = until.Add(time.Duration(places * int64(each)))
 	at = due
 	if allowed := until.Add(each - p.Per); allowed.After(at) {
 		at = earlier(allowed, due.Add(Farthest))

@@ -34,7 +34,7 @@ func (p *paced) scheduled() []*state.Notification {
 			found = append(found, n)
 		}
 	}
-	slices.SortFunc(found, func(a, b *state.Notification) int { return compare(a, b) })
+	slices.SortFunc(found, compare)
 	return found
 }
 

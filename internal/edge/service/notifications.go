@@ -2,7 +2,7 @@ package service
 
 import (
 	"context"
-	"net/mail"
+	"errors"
 	"regexp"
 
 	"golang.org/x/text/language"
@@ -36,9 +36,8 @@ func (s *Notifications) PutContact(ctx context.Context, request *omsv1.PutContac
 		return nil, refusal
 	}
 	if request.Email != "" {
-		address, err := mail.ParseAddress(request.Email)
-		if err != nil || address.Name != "" || address.Address != request.Email {
-			return nil, fault.Invalid("email", "ADDRESS_INVALID", "must be an address such as name@example.org, without a name beside it")
+		if _, err := message.Deliverable(request.Email); err != nil {
+			return nil, fault.Invalid("email", "ADDRESS_INVALID", "%s", err)
 		}
 	}
 	if request.Phone != "" && !e164.MatchString(request.Phone) {
@@ -102,10 +101,10 @@ func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.Sen
 	if !s.Templates.Has(request.Template) {
 		return nil, fault.Invalid("template", "TEMPLATE_UNKNOWN", "there is no template %q", request.Template)
 	}
-	if _, err := s.Templates.Render(request.Template, request.Parameters, locale); err != nil {
-		return nil, fault.Invalid("parameters", "PARAMETERS_UNFIT", "do not fit the template %q: %v", request.Template, err)
-	}
 	channel := wire.ChannelName(request.Channel)
+	if refusal := s.fits(request.Template, channel, request.Parameters, locale); refusal != nil {
+		return nil, refusal
+	}
 	send := notification.Send{
 		Tenant: edge.ScopeOf(ctx).Caller.Tenant, UserID: request.UserId, Channel: channel, Template: request.Template, Locale: locale,
 		Parameters: request.Parameters, OrderID: request.OrderId, Provider: s.Notices.Providers[channel], DueAt: moment(request.DueAt),
@@ -116,6 +115,20 @@ func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.Sen
 	}
 	answer, err := do[*omsv1.Notification](ctx, s.Environment, send)
 	return &omsv1.SendNotificationResponse{Notification: answer}, err
+}
+
+// fits tells which parameter the template cannot be filled with for the channel. The engine's words are for operators.
+func (s *Notifications) fits(template, channel string, parameters map[string]string, locale string) *fault.Fault {
+	_, err := s.Templates.Render(template, channel, parameters, locale)
+	var unfit *message.Unfit
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unfit):
+		return fault.Invalid(unfit.Field(), "PARAMETERS_UNFIT", "%s", unfit.Problem).Because(err)
+	default:
+		return fault.Invalid("parameters", "PARAMETERS_UNFIT", "do not fit the template").Because(err)
+	}
 }
 
 // CancelNotification implements the contract.
@@ -131,7 +144,7 @@ func (s *Notifications) CancelNotification(ctx context.Context, request *omsv1.C
 	return &omsv1.CancelNotificationResponse{Notification: answer}, err
 }
 
-// GetNotification implements the contract. While it is open, its effect knows how often it was tried.
+// GetNotification implements the contract.
 func (s *Notifications) GetNotification(ctx context.Context, request *omsv1.GetNotificationRequest,
 ) (*omsv1.GetNotificationResponse, error) {
 	tenant := edge.ScopeOf(ctx).Caller.Tenant
@@ -139,20 +152,7 @@ func (s *Notifications) GetNotification(ctx context.Context, request *omsv1.GetN
 	if err != nil {
 		return nil, read(err, "notification", request.NotificationId)
 	}
-	answer := wire.Notification(found)
-	if notification.Open(found) {
-		effects, err := s.View.Effects(ctx, tenant, found.ID)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		for _, e := range effects {
-			answer.Attempts = e.Attempts
-			if answer.Reason == "" {
-				answer.Reason = e.LastError
-			}
-		}
-	}
-	return &omsv1.GetNotificationResponse{Notification: answer}, nil
+	return &omsv1.GetNotificationResponse{Notification: wire.Notification(found)}, nil
 }
 
 // ListNotifications implements the contract.
@@ -199,9 +199,9 @@ func (s *Notifications) PreviewTemplate(_ context.Context, request *omsv1.Previe
 	if !s.Templates.Has(request.Name) {
 		return nil, fault.NotFoundf("template", request.Name)
 	}
-	text, err := s.Templates.Render(request.Name, message.Sample(), locale)
-	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "PARAMETERS_UNFIT", "the template %q cannot be filled with the sample: %v", request.Name, err)
+	text, err := s.Templates.Render(request.Name, "", s.Templates.Sample(request.Name), locale)
+	if err != nil { // it was tried at the start
+		return nil, fault.From(err)
 	}
 	return &omsv1.PreviewTemplateResponse{
 		Locale: text.Locale, Subject: text.Subject, Text: text.Plain, Html: text.HTML, Sms: text.SMS,
