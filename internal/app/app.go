@@ -208,7 +208,7 @@ func (a *App) makeEffects() error {
 		return err
 	}
 	options := effect.Options{
-		Store: a.store, Gateways: gateways, Flow: effectFlow(),
+		Store: a.store, Gateways: gateways, Flow: effectFlow(a.table.notices.Notices),
 		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	}

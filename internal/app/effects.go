@@ -11,12 +11,12 @@ import (
 )
 
 // effectFlow connects the workers that call to the flow that knows what follows.
-func effectFlow() effect.Flow {
+func effectFlow(n flow.Notices) effect.Flow {
 	subject := func(e *state.Effect, skus []string) flow.Subject {
 		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, SKUs: skus}
 	}
 	return effect.Flow{
-		Claim: flow.Claim,
+		Claim: n.Claim,
 		Retry: flow.Retry,
 		Note:  flow.Note,
 		Doubt: func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {

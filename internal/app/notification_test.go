@@ -50,7 +50,7 @@ func bothStores(t *testing.T, test func(t *testing.T, store func(*config.Config)
 
 func putContact(t *testing.T, client omsv1.NotificationServiceClient, request *omsv1.PutContactRequest) {
 	t.Helper()
-	if _, err := client.PutContact(keyed(t, "contact/"+request.UserId+request.String()), request); err != nil {
+	if _, err := client.PutContact(keyed(t, "contact/"+strconv.QuoteToASCII(request.String())), request); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -88,13 +88,13 @@ func ofOrder(t *testing.T, client omsv1.NotificationServiceClient, orderID, temp
 	}
 }
 
-// order makes an order over 10.00 EUR of a user.
-func (r *running) order(t *testing.T, user string) string {
+// order makes an order over 10.00 EUR of a user; the same key answers the same order.
+func (r *running) order(t *testing.T, user string, key ...string) string {
 	t.Helper()
 	if _, err := r.inventory.SetStock(keyed(t, "stock"), &omsv1.SetStockRequest{Sku: "A", OnHand: proto.Int64(1000)}); err != nil {
 		t.Fatal(err)
 	}
-	created, err := r.orders.CreateOrder(keyed(t, "create/"+user+t.Name()), &omsv1.CreateOrderRequest{
+	created, err := r.orders.CreateOrder(keyed(t, "create/"+user+t.Name()+strings.Join(key, "")), &omsv1.CreateOrderRequest{
 		CustomerId: user, Currency: "EUR",
 		Items: []*omsv1.OrderItem{{Sku: "A", Qty: 2, Price: &omsv1.Money{Currency: "EUR", AmountMinor: 500}}},
 	})
@@ -292,8 +292,72 @@ func TestRefusedMailFails(t *testing.T) {
 	client := r.notifications(t)
 	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
 	got := settled(t, client, send(t, client, "anna", "a").Id, omsv1.NotificationState_NOTIFICATION_STATE_FAILED)
-	if !strings.Contains(got.Reason, "550") || strings.Contains(got.Reason, "anna@") || server.Tries.Load() != 1 {
+	if got.Reason != "TRANSPORT_REFUSED" || server.Tries.Load() != 1 {
 		t.Errorf("failed as %v after %d tries", got, server.Tries.Load())
+	}
+}
+
+// What a dependency says is for operators: clients are told a machine reason, the same by get and list, and the dead letter has the words.
+func TestReasonsAreForMachines(t *testing.T) {
+	dead := start(t, func(c *config.Config) {
+		c.SMTP, c.MailFrom, c.NotifyAttempts = "smtp+plain://127.0.0.1:1", "shop@example.org", 2
+	})
+	client := dead.notifications(t)
+	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
+	sent := send(t, client, "anna", "a")
+	seen := map[string]bool{}
+	for ctx := keyed(t, ""); sent.State != omsv1.NotificationState_NOTIFICATION_STATE_FAILED; time.Sleep(5 * time.Millisecond) {
+		list, err := client.ListNotifications(ctx, &omsv1.ListNotificationsRequest{UserId: "anna"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := client.GetNotification(ctx, &omsv1.GetNotificationRequest{NotificationId: sent.Id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listed := list.Notifications[0]; listed.UpdatedAt.AsTime().Equal(got.Notification.UpdatedAt.AsTime()) && !proto.Equal(listed, got.Notification) {
+			t.Fatalf("listed as %v, is %v", listed, got.Notification)
+		}
+		sent = got.Notification
+		seen[fmt.Sprintf("%s %d", sent.Reason, sent.Attempts)] = true
+	}
+	delete(seen, " 0")
+	if len(seen) != 2 || !seen["TRANSPORT_UNREACHABLE 1"] || !seen["TRANSPORT_UNREACHABLE 2"] {
+		t.Errorf("seen %v", seen)
+	}
+	_, _, internal, _ := dead.Addresses()
+	letters, err := omsv1.NewAdminServiceClient(dial(t, internal)).ListDeadLetters(keyed(t, ""), &omsv1.ListDeadLettersRequest{})
+	if err != nil || len(letters.DeadLetters) != 1 || !strings.Contains(letters.DeadLetters[0].Error, "dial tcp 127.0.0.1:1") {
+		t.Errorf("dead letters %v %v", letters, err)
+	}
+}
+
+// A server that does not offer SMTPUTF8 (RFC 6531) is told nothing but ASCII; an address that it could not take is refused beforehand.
+func TestAddressesOfOtherLetters(t *testing.T) {
+	var mutex sync.Mutex
+	var to []string
+	server := mailtest.Start(t, func(step, address string) error {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if step == "rcpt" {
+			to = append(to, address)
+		}
+		return nil
+	})
+	r := start(t, withMail(server))
+	client := r.notifications(t)
+	putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@exämple.org"})
+	settled(t, client, send(t, client, "anna", "a").Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+	mutex.Lock()
+	defer mutex.Unlock()
+	if len(to) != 1 || to[0] != "anna@xn--exmple-cua.org" {
+		t.Errorf("sent to %q", to)
+	}
+	for _, address := range []string{"ü@example.org", "anna@-ä.org", "Anna <anna@example.org>"} {
+		_, err := client.PutContact(keyed(t, strconv.QuoteToASCII(address)), &omsv1.PutContactRequest{UserId: "anna", Email: address})
+		if reason(err) != "ADDRESS_INVALID" {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 
@@ -349,6 +413,57 @@ func TestWhoIsNotMailed(t *testing.T) {
 			Parameters: map[string]string{"order_id": "o", "currency": "EUR", "amount_minor": "1"},
 		}); reason(err) != "CONTACT_MISSING" {
 			t.Errorf("to a user without a contact: %v", err)
+		}
+	})
+}
+
+// Only what goes uses a user's allowance: neither the alerts of orders that were paid, nor what is due in a week, nor what was withdrawn.
+func TestPaceCountsWhatGoes(t *testing.T) {
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		r := start(t, store, withMail(mailtest.Start(t, nil)), func(c *config.Config) { c.NotifyBurst, c.NotifyPer = 9, time.Hour })
+		client := r.notifications(t)
+		putContact(t, client, &omsv1.PutContactRequest{UserId: "anna", Email: "anna@example.org"})
+		dueIn := func(d time.Duration) func(*omsv1.SendNotificationRequest) {
+			return func(request *omsv1.SendNotificationRequest) { request.DueAt = timestamppb.New(time.Now().Add(d)) }
+		}
+		for i := range 20 {
+			far := send(t, client, "anna", fmt.Sprint("week-", i), dueIn(7*24*time.Hour))
+			if i < 10 {
+				continue
+			}
+			if _, err := client.CancelNotification(keyed(t, far.Id), &omsv1.CancelNotificationRequest{NotificationId: far.Id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 8 {
+			orderID := r.order(t, "anna", fmt.Sprint(i))
+			r.pay(t, orderID, "sim:ok")
+			r.await(t, orderID, omsv1.OrderStatus_ORDER_STATUS_CONFIRMED)
+			confirmed := ofOrder(t, client, orderID, "order_confirmed")
+			if confirmed.Reason != "" {
+				t.Fatalf("order %d: %v", i, confirmed)
+			}
+			settled(t, client, confirmed.Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+		}
+		soon := send(t, client, "anna", "soon", dueIn(time.Second)) // due when the ninth has gone
+		settled(t, client, send(t, client, "anna", "ninth").Id, omsv1.NotificationState_NOTIFICATION_STATE_SENT)
+		for ctx := keyed(t, ""); soon.Reason == ""; time.Sleep(5 * time.Millisecond) {
+			got, err := client.GetNotification(ctx, &omsv1.GetNotificationRequest{NotificationId: soon.Id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			soon = got.Notification
+		}
+		if soon.State != omsv1.NotificationState_NOTIFICATION_STATE_SCHEDULED || soon.Reason != "TOO_MANY_FOR_NOW" || soon.Attempts != 0 {
+			t.Errorf("due beyond the pace: %v", soon)
+		}
+		waiting := send(t, client, "anna", "waiting")
+		if _, err := client.CancelNotification(keyed(t, "c"), &omsv1.CancelNotificationRequest{NotificationId: soon.Id}); err != nil {
+			t.Fatal(err)
+		}
+		next := send(t, client, "anna", "next")
+		if waiting.Reason != "TOO_MANY_FOR_NOW" || next.Reason != waiting.Reason || next.DueAt.AsTime().Sub(waiting.DueAt.AsTime()) > time.Minute {
+			t.Errorf("after a place was left free: %v, then %v", waiting, next)
 		}
 	})
 }

@@ -87,7 +87,7 @@ func (a *App) addSenders(options *effect.Options) error {
 	}
 	options.Own = map[string]effect.Own{}
 	for name, transport := range transports {
-		options.Gateways[name] = &notify.Sender{Store: a.store, Templates: a.templates, Transport: transport}
+		options.Gateways[name] = &notify.Sender{Store: a.store, Templates: a.templates, Transport: transport, Logger: a.logger}
 		options.Own[name] = effect.Own{
 			Calls: notifyCalls, Attempts: a.config.NotifyAttempts, BackoffMin: notifyBackoffLeast, BackoffMax: notifyBackoffMax,
 		}

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -21,11 +22,16 @@ func TestRefusalsOfCardsAndMessages(t *testing.T) {
 		{http.MethodPut, contact, `{"email":"no address"}`, "ADDRESS_INVALID"},
 		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"no_such"}`, "TEMPLATE_UNKNOWN"},
 		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"order_confirmed"}`, "PARAMETERS_UNFIT"},
+		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_SMS","template":"message","parameters":{"message":"m"}}`, "CONTACT_MISSING"},
+		{http.MethodPost, send, `{"user_id":"u","channel":"CHANNEL_EMAIL","template":"x","due_at":"9999-12-31T23:59:59Z"}`, "VALIDATION_FAILED"},
 	} {
 		code, text := server.http(t, refused.verb, refused.path, refused.body, "Idempotency-Key: refused-"+string(rune('a'+i)))
 		var told struct{ Code string }
 		if err := json.Unmarshal([]byte(text), &told); err != nil || code != http.StatusBadRequest || told.Code != refused.reason {
 			t.Errorf("%s %s %s: %d %s, want %s", refused.verb, refused.path, refused.body, code, text, refused.reason)
+		}
+		if refused.reason == "PARAMETERS_UNFIT" && !strings.Contains(text, `parameters[\"order_id\"]: is required by the template`) {
+			t.Errorf("the parameter that is missing: %s", text)
 		}
 	}
 }

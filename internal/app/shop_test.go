@@ -238,6 +238,10 @@ func shopNotifications(t *testing.T, server *running, mail *mailtest.Server) {
 	if got := server.post(t, notifyPath, as("sms")); !strings.HasPrefix(got, `{"code":501,"message":"Notification not sent: `) {
 		t.Errorf("a message without a transport: %s", got)
 	}
+	short := `{"userId":"123456","notificationType":"sms","message":"m"}`
+	if got := server.post(t, notifyPath, short); !strings.HasPrefix(got, `{"code":501,"message":"Notification not sent: `) {
+		t.Errorf("a short message without a subject: %s", got)
+	}
 	refused(t, "no message", server.post(t, notifyPath, `{"userId":"123456","notificationType":"email","subject":"s"}`), 400, "VALIDATION_FAILED")
 }
 

@@ -136,7 +136,7 @@ func newStage(t *testing.T, place string) *stage {
 		},
 	}})
 	workers, err = effect.New(effect.Options{
-		Store: opened, Gateways: map[string]gateway.Gateway{"script": s.script}, Flow: effectFlow(), Submit: s.pipeline.Submit,
+		Store: opened, Gateways: map[string]gateway.Gateway{"script": s.script}, Flow: effectFlow(flow.Notices{}), Submit: s.pipeline.Submit,
 		SKUs: s.table.skus.find, Owner: "stage", Lease: stageLease, Attempts: 2,
 		BackoffMin: time.Millisecond, BackoffMax: time.Millisecond, PollMin: time.Millisecond, PollMax: 2 * time.Millisecond,
 	})

@@ -106,11 +106,17 @@ func (g *Gateway) checkRemote(p *Problems, where string) {
 	case g.APIKey == "" && !Loopback(parsed.Host):
 		p.add("%s: a gateway on another machine must ask for an api_key: set it, \"env:NAME\" takes it from the environment.", where)
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(g.Secret.Reveal(), "whsec_"))
-	if err != nil || !strings.HasPrefix(g.Secret.Reveal(), "whsec_") || len(raw) < minWebhookSecret || len(raw) > maxWebhookSecret {
+	if !webhookSecret(g.Secret) {
 		p.add("%s: its secret must be \"whsec_\" and 24 to 64 bytes in base64, such as `echo whsec_$(openssl rand -base64 32)` prints; "+
 			"\"env:NAME\" takes it from the environment.", where)
 	}
+}
+
+// webhookSecret tells whether a secret has the form of Standard Webhooks.
+func webhookSecret(s Secret) bool {
+	text, marked := strings.CutPrefix(s.Reveal(), "whsec_")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	return marked && err == nil && len(raw) >= minWebhookSecret && len(raw) <= maxWebhookSecret
 }
 
 // Length of a secret of Standard Webhooks in bytes.

@@ -81,7 +81,8 @@ func (w *Workers) claim(ctx context.Context, e *state.Effect) bool {
 		w.log(e).Warn("an effect cannot be claimed", "cause", result.Fault)
 		return false
 	}
-	if claimed, ok := result.Row.(*state.Effect); ok && claimed.State == state.EffectOpen { // else the claim found that it is over
+	// Without an owner, or done: the claim found that it is not due after all, or over.
+	if claimed, ok := result.Row.(*state.Effect); ok && claimed.State == state.EffectOpen && claimed.Owner == w.o.Owner {
 		w.put(d, job{effect: claimed, ask: claimed.Called, claimed: start})
 	}
 	return true

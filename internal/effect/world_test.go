@@ -337,7 +337,7 @@ func testFlow() Flow {
 		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, SKUs: skus}
 	}
 	return Flow{
-		Claim: flow.Claim, Retry: flow.Retry, Note: flow.Note, GiveUp: flow.GiveUp,
+		Claim: flow.Notices{}.Claim, Retry: flow.Retry, Note: flow.Note, GiveUp: flow.GiveUp,
 		Doubt: func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
 			return flow.Doubt(subject(e, nil), e, after, did)
 		},

@@ -82,7 +82,8 @@ func (n Notices) Notify(t Told) []command.Step {
 			continue // an e-mail without a transport is written down as such, once is enough
 		}
 		if template != TemplateExpiring {
-			steps = append(steps, Withdraw(t.Tenant, notification.ID(t.OrderID, 1, TemplateExpiring, channel), notification.ReasonOver, false)...)
+			alert := notification.ID(t.OrderID, 1, TemplateExpiring, channel)
+			steps = append(steps, Withdraw(t.Tenant, t.UserID, alert, notification.ReasonOver, false)...)
 		}
 		steps = append(steps, command.Do(notification.Send{
 			Tenant: t.Tenant, ID: notification.ID(t.OrderID, t.Version, template, channel), UserID: t.UserID, Channel: channel,
@@ -113,9 +114,9 @@ func (t Told) parameters() map[string]string {
 }
 
 // stillWanted looks, under the claim of a notification, whether it should go: the order may have gone on, the user may have opted out
-// or been forgotten since it was made.
-func stillWanted(e *state.Effect) []command.Step {
-	begin := notification.Begin{Tenant: e.Tenant, ID: e.AggregateID, UserID: e.Token}
+// or been forgotten since it was made, or may have got too much for now.
+func (n Notices) stillWanted(e *state.Effect) []command.Step {
+	begin := notification.Begin{Tenant: e.Tenant, ID: e.AggregateID, UserID: e.Token, Pace: n.Pace}
 	refs := begin.Refs()
 	about := state.Ref{}
 	if e.OrderID != "" {
@@ -131,33 +132,35 @@ func stillWanted(e *state.Effect) []command.Step {
 			}
 			return begin
 		}},
-		closeUnlessOpen(e.Tenant, e.AggregateID),
+		follow(e.Tenant, e.AggregateID),
 	}
 }
 
-// closeUnlessOpen ends the effect of a notification that is not to be sent.
-func closeUnlessOpen(tenant, name string) command.Step {
-	finish := effect.Finish{Name: effect.Name{Tenant: tenant, ID: notification.EffectID(name)}, By: state.PartyWorker}
+// follow has the effect of a notification follow it: one that is not to be sent ends, one that was put off is claimed by nobody.
+func follow(tenant, name string) command.Step {
+	of := effect.Name{Tenant: tenant, ID: notification.EffectID(name)}
 	return command.Step{
-		Refs: []state.Ref{notification.Ref(tenant, name), finish.Ref()},
+		Refs: []state.Ref{notification.Ref(tenant, name), of.Ref()},
 		Next: func(states domain.States) domain.Command {
 			n := domain.Find[state.Notification](states, notification.Ref(tenant, name))
-			sending := domain.Find[state.Effect](states, finish.Ref())
-			if n == nil || notification.Open(n) || sending == nil || sending.State != state.EffectOpen {
+			sending := domain.Find[state.Effect](states, of.Ref())
+			switch {
+			case n == nil || sending == nil || sending.State != state.EffectOpen || n.State == state.NotificationSending:
 				return nil
+			case n.State == state.NotificationScheduled:
+				return effect.Release{Name: of, Until: n.DueAt}
+			default:
+				return effect.Finish{Name: of, By: state.PartyWorker, Error: n.Reason}
 			}
-			closing := finish
-			closing.Error = n.Reason
-			return closing
 		},
 	}
 }
 
-// Withdraw is the group of a notification that shall not be sent any more. It is answered with the notification.
-func Withdraw(tenant, name, reason string, refuse bool) []command.Step {
+// Withdraw is the group of a notification to a user that shall not be sent any more. It is answered with the notification.
+func Withdraw(tenant, user, name, reason string, refuse bool) []command.Step {
 	return []command.Step{
-		command.Do(notification.Withdraw{Tenant: tenant, ID: name, Reason: reason, Refuse: refuse}),
-		closeUnlessOpen(tenant, name),
+		command.Do(notification.Withdraw{Tenant: tenant, ID: name, UserID: user, Reason: reason, Refuse: refuse}),
+		follow(tenant, name),
 	}
 }
 
@@ -165,16 +168,28 @@ func Withdraw(tenant, name, reason string, refuse bool) []command.Step {
 func notified(e *state.Effect, outcome Outcome) []command.Step {
 	settle := notification.Settle{Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationSent, Attempts: e.Attempts}
 	if !outcome.Succeeded {
-		settle.State, settle.Reason = state.NotificationFailed, outcome.Reason
+		settle.State, settle.Reason = state.NotificationFailed, notification.Reason(outcome.Reason)
 	}
 	return []command.Step{command.Do(settle)}
 }
 
 // notNotified is the end of a notification that no transport took.
-func notNotified(e *state.Effect, reason string) command.Step {
+func notNotified(e *state.Effect, words string) command.Step {
 	return command.Do(notification.Settle{
-		Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationFailed, Reason: reason, Attempts: e.Attempts,
+		Tenant: e.Tenant, ID: e.AggregateID, State: state.NotificationFailed, Reason: notification.Reason(words), Attempts: e.Attempts,
 	})
+}
+
+// tried has the notification tell of an attempt that is made again, unless another claim or an outcome was there first.
+func tried(e *state.Effect, did state.EffectAttempt) []command.Step {
+	if !notification.IsKind(e.Kind) || did.Reason == "" {
+		return nil
+	}
+	return when(e, func(found *state.Effect) bool {
+		return found.State == state.EffectOpen && found.NextAt.Equal(e.NextAt)
+	}, []command.Step{command.Do(notification.Tried{
+		Tenant: e.Tenant, ID: e.AggregateID, Reason: notification.Reason(did.Reason), Attempts: e.Attempts,
+	})})
 }
 
 // notifyAgain has a notification that was given up sent again.

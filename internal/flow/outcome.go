@@ -239,20 +239,21 @@ func (s Subject) refundSettled(e *state.Effect, outcome Outcome) []command.Step 
 		}))
 }
 
-// Claim gives an effect that is due to one process for a time.
-func Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
+// Claim gives an effect that is due to one process for a time. A notification's allowance is looked at under it: one that has to wait has
+// no owner afterwards.
+func (n Notices) Claim(e *state.Effect, owner string, lease time.Duration) []command.Step {
 	claim := command.Do(effect.Claim{Name: nameOf(e), Owner: owner, Lease: lease})
 	if notification.IsKind(e.Kind) {
-		return append([]command.Step{claim}, stillWanted(e)...)
+		return append([]command.Step{claim}, n.stillWanted(e)...)
 	}
 	return []command.Step{claim}
 }
 
 // Retry ends a claim without an outcome. called says that a call may have reached the gateway.
 func Retry(e *state.Effect, after time.Duration, did state.EffectAttempt, called bool) []command.Step {
-	return []command.Step{command.Do(effect.Retry{
+	return append(tried(e, did), command.Do(effect.Retry{
 		Name: nameOf(e), Until: e.NextAt, After: after, Did: did, Called: called,
-	})}
+	}))
 }
 
 // Note writes down what a claim has come to know while it goes on.

@@ -150,7 +150,7 @@ var Rooms = []Room{
 	},
 
 	{
-		Name: "message", May: []string{"money"}, Libs: []string{"golang.org/x/text"},
+		Name: "message", May: []string{"money"}, Libs: []string{"golang.org/x/net/idna", "golang.org/x/text"},
 		Why: "texts are made of parameters, and reach nobody by themselves",
 	},
 	{

@@ -4,6 +4,8 @@
 //	<locale>/<name>.txt    text/template with the blocks "subject", "text" and "sms"
 //	<locale>/<name>.html   html/template of the whole e-mail; without it the text's paragraphs are set into layout.html
 //
+// Each file is tried when it is loaded, so that what is wrong with it is told at the start and not to a user (see try.go).
+//
 // Amounts are parameters in minor units, and are written exactly, without floating point: {{money .amount_minor .currency}}.
 package message
 
@@ -16,18 +18,20 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	texttemplate "text/template"
-	"time"
 
 	"golang.org/x/text/language"
-
-	"github.com/seed-255eabaa/oms/internal/money"
 )
 
 //go:embed templates
 var embedded embed.FS
+
+// Channels that a text is made for.
+const (
+	ChannelEmail = "email" // needs the blocks "subject" and "text", and the HTML
+	ChannelSMS   = "sms"   // needs the block "sms"
+)
 
 // ErrUnknown says that there is no template of the name.
 var ErrUnknown = errors.New("message: no such template")
@@ -43,9 +47,11 @@ type Text struct {
 
 // variant is a template in one language.
 type variant struct {
-	tag  language.Tag
-	text *texttemplate.Template
-	html *template.Template
+	tag      language.Tag
+	text     *texttemplate.Template
+	html     *template.Template
+	textFile string
+	htmlFile string
 }
 
 // Templates are those of a process. They do not change.
@@ -54,7 +60,7 @@ type Templates struct {
 	byName   map[string][]*variant // the fallback first, where it is there
 }
 
-// Load reads the defaults, and the files of a folder over them; "" for none. All are parsed here, so that none fails later.
+// Load reads the defaults, and the files of a folder over them; "" for none. All are parsed and tried here, so that none fails later.
 func Load(folder, fallback string) (*Templates, error) {
 	tag, err := language.Parse(fallback)
 	if err != nil {
@@ -82,6 +88,9 @@ func Load(folder, fallback string) (*Templates, error) {
 		if err := t.add(name, content, files); err != nil {
 			return nil, fmt.Errorf("template %s: %w", name, err)
 		}
+	}
+	if err := t.try(); err != nil {
+		return nil, err
 	}
 	for _, variants := range t.byName {
 		slices.SortFunc(variants, func(a, b *variant) int {
@@ -127,7 +136,7 @@ func (t *Templates) add(file, content string, files map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("its folder is no locale: %w", err)
 	}
-	v := &variant{tag: tag}
+	v := &variant{tag: tag, textFile: file, htmlFile: folder + name + ".html"}
 	v.text, err = texttemplate.New(name).Option("missingkey=error").Funcs(functions(tag)).Parse(content)
 	if err != nil {
 		return fmt.Errorf("parse: %w", err)
@@ -137,72 +146,24 @@ func (t *Templates) add(file, content string, files map[string]string) error {
 			return fmt.Errorf("it has no block %q", block)
 		}
 	}
-	html, found := files[folder+name+".html"]
+	html, found := files[v.htmlFile]
 	if !found {
-		html = files["layout.html"]
+		v.htmlFile = "layout.html"
+		html = files[v.htmlFile]
 	}
 	if v.html, err = template.New(name).Option("missingkey=error").Funcs(functions(tag)).Parse(html); err != nil {
-		return fmt.Errorf("parse its HTML: %w", err)
+		return fmt.Errorf("parse its HTML, %s: %w", v.htmlFile, err)
 	}
 	t.byName[name] = append(t.byName[name], v)
 	return nil
 }
 
-// functions are what templates may call.
-func functions(tag language.Tag) texttemplate.FuncMap {
-	return texttemplate.FuncMap{
-		"money":  func(minor, currency string) (string, error) { return Money(minor, currency, tag) },
-		"moment": moment,
-	}
-}
-
-// Money writes an amount of minor units exactly, with the currency's digits and the language's decimal sign.
-func Money(minor, currency string, tag language.Tag) (string, error) {
-	amount, err := strconv.ParseInt(minor, 10, 64)
-	if err != nil {
-		return "", fmt.Errorf("%q is no number of minor units", minor)
-	}
-	digits, known := money.Exponent(currency)
-	if !known {
-		return "", fmt.Errorf("%q is no currency", currency)
-	}
-	text := strconv.FormatInt(amount, 10)
-	sign := ""
-	if rest, negative := strings.CutPrefix(text, "-"); negative {
-		sign, text = "-", rest
-	}
-	if missing := digits + 1 - len(text); missing > 0 {
-		text = strings.Repeat("0", missing) + text
-	}
-	if at := len(text) - digits; digits > 0 {
-		text = text[:at] + decimalSign(tag) + text[at:]
-	}
-	return sign + text + " " + currency, nil
-}
-
-// decimalSign is that of the languages for which there are templates.
-func decimalSign(tag language.Tag) string {
-	base, _ := tag.Base()
-	if name := base.String(); name == "de" || name == "ru" {
-		return ","
-	}
-	return "."
-}
-
-// moment writes a time of RFC 3339 for people, in UTC.
-func moment(text string) (string, error) {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return "", fmt.Errorf("%q is no time", text)
-	}
-	return at.UTC().Format("2006-01-02 15:04 UTC"), nil
-}
-
 // Has tells whether there is a template of the name.
 func (t *Templates) Has(name string) bool { return len(t.byName[name]) > 0 }
 
-// Render fills the template in the language that is nearest to the first of the locales that is not empty.
-func (t *Templates) Render(name string, parameters map[string]string, locales ...string) (Text, error) {
+// Render fills the template in the language that is nearest to the first of the locales that is not empty: what the channel needs, or all
+// for "". Parameters that do not fit are an Unfit.
+func (t *Templates) Render(name, channel string, parameters map[string]string, locales ...string) (Text, error) {
 	variants := t.byName[name]
 	if len(variants) == 0 {
 		return Text{}, fmt.Errorf("%w: %s", ErrUnknown, name)
@@ -224,39 +185,35 @@ func (t *Templates) Render(name string, parameters map[string]string, locales ..
 		v = variants[at]
 		break
 	}
-	return v.render(parameters)
+	return v.render(channel, parameters)
 }
 
-func (v *variant) render(parameters map[string]string) (Text, error) {
+func (v *variant) render(channel string, parameters map[string]string) (Text, error) {
 	text := Text{Locale: v.tag.String()}
-	var err error
 	for _, block := range []struct {
-		name string
-		into *string
-	}{{"subject", &text.Subject}, {"text", &text.Plain}, {"sms", &text.SMS}} {
+		name, channel string
+		into          *string
+	}{{"subject", ChannelEmail, &text.Subject}, {"text", ChannelEmail, &text.Plain}, {"sms", ChannelSMS, &text.SMS}} {
+		if channel != "" && channel != block.channel {
+			continue
+		}
 		var out strings.Builder
-		if err = v.text.ExecuteTemplate(&out, block.name, parameters); err != nil {
-			return Text{}, fmt.Errorf("fill the template: %w", err)
+		if err := v.text.ExecuteTemplate(&out, block.name, parameters); err != nil {
+			return Text{}, unfit(err, v.textFile, parameters)
 		}
 		*block.into = strings.TrimSpace(out.String())
 	}
+	if channel == ChannelSMS {
+		return text, nil
+	}
 	text.Subject = strings.Join(strings.Fields(text.Subject), " ") // a parameter must not end the line of a header
 	var out strings.Builder
-	err = v.html.Execute(&out, map[string]any{
+	err := v.html.Execute(&out, map[string]any{
 		"Locale": text.Locale, "Subject": text.Subject, "Paragraphs": strings.Split(text.Plain, "\n\n"), "Parameters": parameters,
 	})
 	if err != nil {
-		return Text{}, fmt.Errorf("fill the HTML: %w", err)
+		return Text{}, unfit(err, v.htmlFile, parameters)
 	}
 	text.HTML = out.String()
 	return text, nil
-}
-
-// Sample is what previews are filled with.
-func Sample() map[string]string {
-	return map[string]string{
-		"order_id": "order:0198c0de-7b1a-7c3d-8e4f-5a6b7c8d9e0f", "currency": "EUR", "amount_minor": "3980", "refunded_minor": "1250",
-		"reason": "CANCELED_BY_CLIENT", "decline_reason": "insufficient_funds", "expires_at": "2026-01-31T12:15:00Z",
-		"subject": "About your order", "message": "Your parcel has left us.",
-	}
 }

@@ -12,9 +12,11 @@ type Contact struct {
 	OptedOut       []string // channels that must not be used, in byte order
 	Forgotten      bool     // nothing is left but that there was somebody
 
-	// PacedUntil is until when the past notifications use up what the user may get; a notification moves it on (see
+	// PacedUntil is until when the notifications that went to transports use up what the user may get (see
 	// notification.Pace). It is in the past for a user who got few.
 	PacedUntil time.Time
+	// Waiting is how many notifications the pace has put off that are SCHEDULED still.
+	Waiting int32
 
 	Version   int64 // grows with every change by a client
 	CreatedAt time.Time
@@ -60,8 +62,8 @@ type Notification struct {
 	Provider   string            // the transport; empty when none is configured
 
 	State     NotificationState
-	Reason    string // of the state, such as OPTED_OUT, or the transport's words
-	Attempts  int32  // as far as the state is settled; while it is open the effect counts
+	Reason    string // of the state, such as OPTED_OUT; while it is SENDING, of the latest attempt
+	Attempts  int32  // whose end is known; the effect counts the one under way as well
 	DueAt     time.Time
 	SentAt    time.Time
 	Version   int64

@@ -279,9 +279,9 @@ type Notification struct {
 	OrderId string `protobuf:"bytes,7,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// How far it has come.
 	State NotificationState `protobuf:"varint,8,opt,name=state,proto3,enum=oms.v1.NotificationState" json:"state,omitempty"`
-	// Why, such as "OPTED_OUT", or the words of the transport.
+	// Why, such as "OPTED_OUT" or "TRANSPORT_UNREACHABLE"; docs/notifications.md has all. While it is SENDING, why the latest attempt failed.
 	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Attempts at sending it.
+	// Attempts at sending it whose end is known.
 	Attempts int32 `protobuf:"varint,10,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// When it is, or was, due.
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
@@ -759,7 +759,7 @@ type SendNotificationRequest struct {
 	Parameters map[string]string `protobuf:"bytes,5,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The order that it is about: it is listed with it.
 	OrderId string `protobuf:"bytes,6,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// When to send it; absent for now.
+	// When to send it, at most 365 days ahead; absent for now. It uses the user's allowance then, not before.
 	DueAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	// What makes two requests the same, beyond the idempotency key's retention: a notification with the same words for the same user,
 	// channel and template is answered instead of sent. Empty for none.
@@ -1408,7 +1408,7 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
 	"^[^\\x00]*$R\x06userId\"B\n" +
 	"\x15ForgetContactResponse\x12)\n" +
-	"\acontact\x18\x01 \x01(\v2\x0f.oms.v1.ContactR\acontact\"\xc2\x04\n" +
+	"\acontact\x18\x01 \x01(\v2\x0f.oms.v1.ContactR\acontact\"\x9c\x05\n" +
 	"\x17SendNotificationRequest\x12/\n" +
 	"\auser_id\x18\x01 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\x80\x012\n" +
 	"^[^\\x00]*$R\x06userId\x125\n" +
@@ -1424,8 +1424,9 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\n" +
 	"parameters\x12.\n" +
 	"\border_id\x18\x06 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
-	"^[^\\x00]*$R\aorderId\x121\n" +
-	"\x06due_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12:\n" +
+	"^[^\\x00]*$R\aorderId\x12\x8a\x01\n" +
+	"\x06due_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampBW\xbaHT\xba\x01Q\n" +
+	"\x0edue_at_too_far\x12\x1emust be at most 365 days ahead\x1a\x1fthis <= now + duration('8760h')R\x05dueAt\x12:\n" +
 	"\rdeduplication\x18\b \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
 	"^[^\\x00]*$R\rdeduplication\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
@@ -1477,7 +1478,7 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\x19NOTIFICATION_STATE_FAILED\x10\x04\x12!\n" +
 	"\x1dNOTIFICATION_STATE_SUPPRESSED\x10\x05\x12\x1e\n" +
 	"\x1aNOTIFICATION_STATE_DROPPED\x10\x06\x12#\n" +
-	"\x1fNOTIFICATION_STATE_UNCONFIGURED\x10\a2\x97\f\n" +
+	"\x1fNOTIFICATION_STATE_UNCONFIGURED\x10\a2\x85\f\n" +
 	"\x13NotificationService\x12\xbd\x01\n" +
 	"\n" +
 	"PutContact\x12\x19.oms.v1.PutContactRequest\x1a\x1a.oms.v1.PutContactResponse\"x\xaa\xd4\x18E\x10\x01\x1a\x0econtacts:write\"\x0eLOCALE_INVALID\"\x0fADDRESS_INVALID\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02):\x01*b\acontact\x1a\x1b/v1/users/{user_id}/contact\x12\x84\x01\n" +
@@ -1487,8 +1488,8 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\x10SendNotification\x12\x1f.oms.v1.SendNotificationRequest\x1a .oms.v1.SendNotificationResponse\"\x8d\x01\xaa\xd4\x18_\b\xc9\x01\x10\x01\x1a\x13notifications:write\"\x0fCONTACT_MISSING\"\x0eLOCALE_INVALID\"\x10TEMPLATE_UNKNOWN\"\x10PARAMETERS_UNFIT\x82\xd3\xe4\x93\x02$:\x01*b\fnotification\"\x11/v1/notifications\x12\xee\x01\n" +
 	"\x12CancelNotification\x12!.oms.v1.CancelNotificationRequest\x1a\".oms.v1.CancelNotificationResponse\"\x90\x01\xaa\xd4\x18I\x10\x01\x1a\x13notifications:write\"\x12ILLEGAL_TRANSITION*\x1cnotification_id=notification\x82\xd3\xe4\x93\x02=:\x01*b\fnotification\"*/v1/notifications/{notification_id}:cancel\x12\xc3\x01\n" +
 	"\x0fGetNotification\x12\x1e.oms.v1.GetNotificationRequest\x1a\x1f.oms.v1.GetNotificationResponse\"o\xaa\xd4\x182\x1a\x12notifications:read*\x1cnotification_id=notification\x82\xd3\xe4\x93\x023b\fnotification\x12#/v1/notifications/{notification_id}\x12\xc4\x01\n" +
-	"\x11ListNotifications\x12 .oms.v1.ListNotificationsRequest\x1a!.oms.v1.ListNotificationsResponse\"j\xaa\xd4\x18(\x1a\x12notifications:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x028Z#\x12!/v1/users/{user_id}/notifications\x12\x11/v1/notifications\x12\xbf\x01\n" +
-	"\x0fPreviewTemplate\x12\x1e.oms.v1.PreviewTemplateRequest\x1a\x1f.oms.v1.PreviewTemplateResponse\"k\xaa\xd4\x186\x1a\x12notifications:read\"\x10PARAMETERS_UNFIT\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02+\x12)/v1/notification-templates/{name}:previewB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\x11ListNotifications\x12 .oms.v1.ListNotificationsRequest\x1a!.oms.v1.ListNotificationsResponse\"j\xaa\xd4\x18(\x1a\x12notifications:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x028Z#\x12!/v1/users/{user_id}/notifications\x12\x11/v1/notifications\x12\xad\x01\n" +
+	"\x0fPreviewTemplate\x12\x1e.oms.v1.PreviewTemplateRequest\x1a\x1f.oms.v1.PreviewTemplateResponse\"Y\xaa\xd4\x18$\x1a\x12notifications:read\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02+\x12)/v1/notification-templates/{name}:previewB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_notification_service_proto_rawDescOnce sync.Once

@@ -938,7 +938,7 @@ var MethodNotificationServicePreviewTemplate = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"notifications:read"},
-	Reasons:       []string{"PARAMETERS_UNFIT", "LOCALE_INVALID"},
+	Reasons:       []string{"LOCALE_INVALID"},
 	NewRequest:    func() proto.Message { return new(PreviewTemplateRequest) },
 	NewResponse:   func() proto.Message { return new(PreviewTemplateResponse) },
 }

@@ -77,6 +77,19 @@ func (c Claim) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 	})
 }
 
+// Release gives a claim back under which no attempt is made: it is not due yet after all. It counts as none.
+type Release struct {
+	Name
+	Until time.Time // when it is due
+}
+
+// Decide implements domain.Command.
+func (c Release) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	return c.change(states, now, func(after *state.Effect) {
+		after.Owner, after.NextAt, after.Attempts = "", c.Until, after.Attempts-1
+	})
+}
+
 // Retry concludes a claim without an outcome: the effect is put off.
 type Retry struct {
 	Name

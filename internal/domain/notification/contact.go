@@ -57,8 +57,8 @@ func (c Forget) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{Answer: before.Ref()}, nil
 	}
 	after := &state.Contact{
-		Tenant: c.Tenant, UserID: c.UserID, Forgotten: true, PacedUntil: before.PacedUntil, Version: before.Version + 1,
-		CreatedAt: before.CreatedAt, UpdatedAt: now,
+		Tenant: c.Tenant, UserID: c.UserID, Forgotten: true, PacedUntil: before.PacedUntil, Waiting: before.Waiting,
+		Version: before.Version + 1, CreatedAt: before.CreatedAt, UpdatedAt: now,
 	}
 	return domain.Decision{Changes: []domain.Change{{Before: before, After: after}}, Answer: after.Ref()}, nil
 }

@@ -4,8 +4,10 @@
 package notification
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -39,27 +41,20 @@ const (
 	ReasonPaced     = "TOO_MANY_FOR_NOW" // scheduled, since the user got as many as the pace allows
 )
 
-// Pace limits what one user gets: Burst at once, and in the long run Burst in each Per. The zero value sets no limit.
-type Pace struct {
-	Burst int
-	Per   time.Duration
-}
+// ReasonFailed stands for words that begin with no machine reason.
+const ReasonFailed = "TRANSPORT_FAILED"
 
-// next answers when a message that is due may go, and until when the pace is used up after it (the generic cell rate algorithm). It
-// delays and never loses: each message that has to wait makes the next wait longer.
-func (p Pace) next(until, due time.Time) (at, after time.Time) {
-	if p.Burst <= 0 || p.Per <= 0 {
-		return due, until
+// machine finds the machine reason that words begin with.
+var machine = regexp.MustCompile(`^[A-Z][A-Z0-9_]*[A-Z0-9](: |$)`)
+
+// Reason is what clients are told of a transport's words: the machine reason that they begin with, and nothing of the rest, which is
+// for operators (requirement V-5).
+func Reason(words string) string {
+	found := machine.FindString(words)
+	if found == "" {
+		return ReasonFailed
 	}
-	each := p.Per / time.Duration(p.Burst)
-	at = due
-	if allowed := until.Add(each - p.Per); allowed.After(at) {
-		at = allowed
-	}
-	if until.Before(at) {
-		until = at
-	}
-	return at, until.Add(each)
+	return strings.TrimSuffix(found, ": ")
 }
 
 // ContactRef is the row of a user's contact.
@@ -93,8 +88,8 @@ type Send struct {
 	Parameters         map[string]string
 	OrderID            string
 	Provider           string    // transport of the channel; empty when none is configured
-	DueAt              time.Time // zero for now
-	Pace               Pace
+	DueAt              time.Time // zero for now; what is farther ahead than Farthest is due then
+	Pace               Pace      // counts it when it is due now; what is due later is counted then (see Begin)
 	// Follows says that an event asks for it, not a caller: a user without a contact is passed over, and so is one without an
 	// address for the channel.
 	Follows bool
@@ -144,29 +139,23 @@ func (c Send) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	return domain.Decision{Changes: []domain.Change{{After: n}}, Answer: n.Ref()}, nil
 }
 
-// start makes the effect that sends, at the time that the pace allows.
+// start makes the effect that sends. A notification that is due now uses the user's allowance; one that is due later does so then, so that
+// it takes nothing from others until then, and nothing at all when it is never sent.
 func (c Send) start(contact *state.Contact, n *state.Notification, now time.Time) domain.Decision {
-	paced := *contact
-	due := n.DueAt
-	n.DueAt, paced.PacedUntil = c.Pace.next(contact.PacedUntil, due)
-	n.State = state.NotificationSending
+	var changes []domain.Change
 	if n.DueAt.After(now) {
-		n.State = state.NotificationScheduled
-	}
-	if n.DueAt.After(due) {
-		n.Reason = ReasonPaced
+		n.State, n.DueAt = state.NotificationScheduled, earlier(n.DueAt, now.Add(Farthest))
+	} else {
+		changes = c.Pace.admit(contact, n, now)
 	}
 	kind := KindEmail
 	if n.Channel == ChannelSMS {
 		kind = KindSMS
 	}
-	changes := []domain.Change{{After: n}, {After: &state.Effect{
+	changes = append(changes, domain.Change{After: n}, domain.Change{After: &state.Effect{
 		Tenant: n.Tenant, ID: EffectID(n.ID), Kind: kind, AggregateID: n.ID, OrderID: n.OrderID, Provider: n.Provider, Token: n.UserID,
 		State: state.EffectOpen, NextAt: n.DueAt, CreatedAt: now, UpdatedAt: now,
-	}}}
-	if !paced.PacedUntil.Equal(contact.PacedUntil) {
-		changes = append(changes, domain.Change{Before: contact, After: &paced})
-	}
+	}})
 	return domain.Decision{Changes: changes, Answer: n.Ref()}
 }
 
@@ -221,10 +210,33 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	return changed(n, after), nil
 }
 
-// Begin tells that a notification is due and wanted still, or why it is not sent.
+// Tried tells of an attempt that failed and is made again.
+type Tried struct {
+	Tenant, ID string
+	Reason     string
+	Attempts   int32
+}
+
+// Refs implements domain.Command.
+func (c Tried) Refs() []state.Ref { return []state.Ref{Ref(c.Tenant, c.ID)} }
+
+// Decide implements domain.Command.
+func (c Tried) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	n := domain.Find[state.Notification](states, Ref(c.Tenant, c.ID))
+	if n == nil || n.State != state.NotificationSending {
+		return domain.Decision{}, nil
+	}
+	after := next(n, now)
+	after.Reason, after.Attempts = c.Reason, c.Attempts
+	return domain.Decision{Changes: []domain.Change{{Before: n, After: after}}}, nil
+}
+
+// Begin tells that a notification is due and wanted still, or why it is not sent. One that is due uses the user's allowance now; where
+// there is none left it is put off, and stays SCHEDULED.
 type Begin struct {
 	Tenant, ID, UserID string
 	Over               bool // what it is about is over
+	Pace               Pace
 }
 
 // Refs implements domain.Command.
@@ -232,35 +244,42 @@ func (c Begin) Refs() []state.Ref {
 	return []state.Ref{Ref(c.Tenant, c.ID), ContactRef(c.Tenant, c.UserID)}
 }
 
-// Decide implements domain.Command.
+// Decide implements domain.Command. One that is being sent has been counted, and may have been tried.
 func (c Begin) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	n := domain.Find[state.Notification](states, Ref(c.Tenant, c.ID))
 	if n == nil || !Open(n) {
 		return domain.Decision{}, nil
 	}
+	contact := domain.Find[state.Contact](states, ContactRef(c.Tenant, c.UserID))
 	after := next(n, now)
-	reason := unwanted(domain.Find[state.Contact](states, ContactRef(c.Tenant, c.UserID)), n.Channel)
+	reason := unwanted(contact, n.Channel)
+	var changes []domain.Change
 	switch {
 	case c.Over:
 		after.State, after.Reason = state.NotificationDropped, ReasonOver
+		changes = leave(contact, n)
 	case reason != "":
 		after.State, after.Reason = state.NotificationSuppressed, reason
+		changes = leave(contact, n)
 	case n.State == state.NotificationSending:
 		return domain.Decision{}, nil
 	default:
-		after.State, after.Reason = state.NotificationSending, ""
+		changes = c.Pace.admit(contact, after, now)
 	}
-	return changed(n, after), nil
+	return domain.Decision{Changes: append(changes, domain.Change{Before: n, After: after}), Answer: after.Ref()}, nil
 }
 
 // Withdraw takes back a notification that is not due yet. With Refuse it says so of one that cannot be.
 type Withdraw struct {
-	Tenant, ID, Reason string
+	Tenant, ID, UserID string
+	Reason             string
 	Refuse             bool
 }
 
 // Refs implements domain.Command.
-func (c Withdraw) Refs() []state.Ref { return []state.Ref{Ref(c.Tenant, c.ID)} }
+func (c Withdraw) Refs() []state.Ref {
+	return []state.Ref{Ref(c.Tenant, c.ID), ContactRef(c.Tenant, c.UserID)}
+}
 
 // Decide implements domain.Command.
 func (c Withdraw) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
@@ -282,7 +301,8 @@ func (c Withdraw) Decide(states domain.States, now time.Time) (domain.Decision, 
 	}
 	after := next(n, now)
 	after.State, after.Reason = state.NotificationDropped, c.Reason
-	return changed(n, after), nil
+	changes := leave(domain.Find[state.Contact](states, ContactRef(c.Tenant, c.UserID)), n)
+	return domain.Decision{Changes: append(changes, domain.Change{Before: n, After: after}), Answer: after.Ref()}, nil
 }
 
 // Reopen has a notification that was given up sent again.
@@ -298,7 +318,7 @@ func (c Reopen) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, nil
 	}
 	after := next(n, now)
-	after.State, after.Reason = state.NotificationSending, ""
+	after.State, after.Reason, after.Attempts = state.NotificationSending, "", 0
 	return changed(n, after), nil
 }
 

@@ -2,7 +2,7 @@ package service
 
 import (
 	"context"
-	"net/mail"
+	"errors"
 	"regexp"
 
 	"golang.org/x/text/language"
@@ -57,8 +57,8 @@ func checkEmail(field, email string) *fault.Fault {
 	if email == "" {
 		return nil
 	}
-	if address, err := mail.ParseAddress(email); err != nil || address.Name != "" || address.Address != email {
-		return fault.Invalid(field, "ADDRESS_INVALID", "must be an address such as name@example.org, without a name beside it")
+	if _, err := message.Deliverable(email); err != nil {
+		return fault.Invalid(field, "ADDRESS_INVALID", "%s", err)
 	}
 	return nil
 }
@@ -110,10 +110,10 @@ func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.Sen
 	if !s.Templates.Has(request.Template) {
 		return nil, fault.Invalid("template", "TEMPLATE_UNKNOWN", "there is no template %q", request.Template)
 	}
-	if _, err := s.Templates.Render(request.Template, request.Parameters, locale); err != nil {
-		return nil, fault.Invalid("parameters", "PARAMETERS_UNFIT", "do not fit the template %q: %v", request.Template, err)
-	}
 	channel := wire.ChannelName(request.Channel)
+	if refusal := s.fits(request.Template, channel, request.Parameters, locale); refusal != nil {
+		return nil, refusal
+	}
 	send := notification.Send{
 		Tenant: edge.ScopeOf(ctx).Caller.Tenant, UserID: request.UserId, Channel: channel, Template: request.Template, Locale: locale,
 		Parameters: request.Parameters, OrderID: request.OrderId, Provider: s.Notices.Providers[channel], DueAt: moment(request.DueAt),
@@ -126,16 +126,34 @@ func (s *Notifications) SendNotification(ctx context.Context, request *omsv1.Sen
 	return &omsv1.SendNotificationResponse{Notification: answer}, err
 }
 
+// fits tells which parameter the template cannot be filled with for the channel. The engine's words are for operators.
+func (s *Notifications) fits(template, channel string, parameters map[string]string, locale string) *fault.Fault {
+	_, err := s.Templates.Render(template, channel, parameters, locale)
+	var unfit *message.Unfit
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unfit):
+		return fault.Invalid(unfit.Field(), "PARAMETERS_UNFIT", "%s", unfit.Problem).Because(err)
+	default:
+		return fault.Invalid("parameters", "PARAMETERS_UNFIT", "do not fit the template").Because(err)
+	}
+}
+
 // CancelNotification implements the contract.
 func (s *Notifications) CancelNotification(ctx context.Context, request *omsv1.CancelNotificationRequest,
 ) (*omsv1.CancelNotificationResponse, error) {
 	c := prepare(ctx)
-	c.Steps = flow.Withdraw(c.Tenant, request.NotificationId, notification.ReasonWithdrawn, true)
+	found, err := s.View.Notification(ctx, c.Tenant, request.NotificationId) // its user never changes
+	if err != nil {
+		return nil, read(err, "notification", request.NotificationId)
+	}
+	c.Steps = flow.Withdraw(c.Tenant, found.UserID, found.ID, notification.ReasonWithdrawn, true)
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Notification{})
 	return &omsv1.CancelNotificationResponse{Notification: answer}, err
 }
 
-// GetNotification implements the contract. While it is open, its effect knows how often it was tried.
+// GetNotification implements the contract.
 func (s *Notifications) GetNotification(ctx context.Context, request *omsv1.GetNotificationRequest,
 ) (*omsv1.GetNotificationResponse, error) {
 	tenant := edge.ScopeOf(ctx).Caller.Tenant
@@ -143,20 +161,7 @@ func (s *Notifications) GetNotification(ctx context.Context, request *omsv1.GetN
 	if err != nil {
 		return nil, read(err, "notification", request.NotificationId)
 	}
-	answer := wire.Notification(found)
-	if notification.Open(found) {
-		effects, err := s.View.Effects(ctx, tenant, found.ID)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		for _, e := range effects {
-			answer.Attempts = e.Attempts
-			if answer.Reason == "" {
-				answer.Reason = e.LastError
-			}
-		}
-	}
-	return &omsv1.GetNotificationResponse{Notification: answer}, nil
+	return &omsv1.GetNotificationResponse{Notification: wire.Notification(found)}, nil
 }
 
 // ListNotifications implements the contract.
@@ -203,9 +208,9 @@ func (s *Notifications) PreviewTemplate(_ context.Context, request *omsv1.Previe
 	if !s.Templates.Has(request.Name) {
 		return nil, fault.NotFoundf("template", request.Name)
 	}
-	text, err := s.Templates.Render(request.Name, message.Sample(), locale)
-	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "PARAMETERS_UNFIT", "the template %q cannot be filled with the sample: %v", request.Name, err)
+	text, err := s.Templates.Render(request.Name, "", s.Templates.Sample(request.Name), locale)
+	if err != nil { // it was tried at the start
+		return nil, fault.From(err)
 	}
 	return &omsv1.PreviewTemplateResponse{
 		Locale: text.Locale, Subject: text.Subject, Text: text.Plain, Html: text.HTML, Sms: text.SMS,

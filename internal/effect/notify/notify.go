@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/message"
@@ -30,7 +31,26 @@ type Transport interface {
 	Deliver(ctx context.Context, m Message) (reference string, err error)
 }
 
-// Refusal says that the other side has refused the message for good.
+// Machine reasons. The words of an error begin with one: clients are told that, operators all of it (requirement V-5).
+const (
+	ReasonUnreachable   = "TRANSPORT_UNREACHABLE"   // no connection, no TLS, no login, or it broke before the message was handed over
+	ReasonTimeout       = "TRANSPORT_TIMEOUT"       // no answer in time
+	ReasonDeferred      = "TRANSPORT_DEFERRED"      // refused for now
+	ReasonRefused       = "TRANSPORT_REFUSED"       // refused for good
+	ReasonMisconfigured = "TRANSPORT_MISCONFIGURED" // refused because of this server's settings
+	ReasonAnswerLost    = "TRANSPORT_ANSWER_LOST"   // it may have been sent, and is sent again
+	ReasonTemplate      = "TEMPLATE_FAILED"         // the template cannot be filled with the message's parameters
+	ReasonAddress       = "ADDRESS_UNSUPPORTED"     // mail servers would not take it
+	ReasonStore         = "STORE_UNREACHABLE"       // the message could not be read
+	ReasonNoAddress     = "NO_ADDRESS"              // the user was forgotten meanwhile
+)
+
+// failing makes an error whose words begin with a machine reason.
+func failing(reason, format string, arguments ...any) error {
+	return fmt.Errorf(reason+": "+format, arguments...) //nolint:err113 // a sentence for operators
+}
+
+// Refusal says that the other side has refused the message for good. Its reason begins with a machine reason.
 type Refusal struct{ Reason string }
 
 // Error implements error.
@@ -48,17 +68,18 @@ type Sender struct {
 	Store     Store
 	Templates *message.Templates
 	Transport Transport
+	Logger    *slog.Logger
 }
 
 // Send implements gateway.Sender.
 func (s *Sender) Send(ctx context.Context, request gateway.Request) (gateway.Answer, error) {
 	n, err := s.Store.Notification(ctx, request.Tenant, request.Payment)
 	if err != nil {
-		return gateway.Answer{}, gateway.NotReached(fmt.Errorf("read the notification: %w", err))
+		return gateway.Answer{}, gateway.NotReached(failing(ReasonStore, "read the notification: %w", err))
 	}
 	contact, err := s.Store.Contact(ctx, request.Tenant, n.UserID)
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
-		return gateway.Answer{}, gateway.NotReached(fmt.Errorf("read the contact: %w", err))
+		return gateway.Answer{}, gateway.NotReached(failing(ReasonStore, "read the contact: %w", err))
 	}
 	m := Message{Key: n.ID}
 	if contact != nil {
@@ -67,15 +88,17 @@ func (s *Sender) Send(ctx context.Context, request gateway.Request) (gateway.Ans
 		}
 	}
 	if m.To == "" { // forgotten since the claim
-		return gateway.Answer{Status: gateway.Declined, Reason: "NO_ADDRESS"}, nil
+		return gateway.Answer{Status: gateway.Declined, Reason: ReasonNoAddress}, nil
 	}
-	if m.Text, err = s.Templates.Render(n.Template, n.Parameters, n.Locale, contact.Locale); err != nil {
-		return gateway.Answer{}, gateway.Permanent(err)
+	if m.Text, err = s.Templates.Render(n.Template, n.Channel, n.Parameters, n.Locale, contact.Locale); err != nil {
+		return gateway.Answer{}, gateway.Permanent(failing(ReasonTemplate, "%w", err))
 	}
 	reference, err := s.Transport.Deliver(ctx, m)
 	var refused *Refusal
 	switch {
 	case errors.As(err, &refused):
+		s.Logger.Warn("a message was refused for good", "trace_id", request.TraceID, "tenant", request.Tenant, "notification", n.ID,
+			"cause", refused.Reason)
 		return gateway.Answer{Status: gateway.Declined, Reason: refused.Reason}, nil
 	case err != nil:
 		return gateway.Answer{}, err //nolint:wrapcheck // its class is the transport's

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -36,9 +35,9 @@ func exchange(client *http.Client, request *http.Request) ([]byte, error) {
 	response, err := client.Do(traced(request, &sent))
 	switch {
 	case err != nil && !sent:
-		return nil, gateway.NotReached(errors.New("no connection to the SMS service"))
+		return nil, gateway.NotReached(failing(ReasonUnreachable, "no connection to the SMS service"))
 	case err != nil:
-		return nil, gateway.Unknown(errors.New("the SMS service's answer was lost"))
+		return nil, gateway.Unknown(failing(ReasonAnswerLost, "the SMS service's answer was lost"))
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
@@ -50,13 +49,13 @@ func exchange(client *http.Client, request *http.Request) ([]byte, error) {
 		}
 		return body, nil
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		return nil, gateway.NotReached(errors.New(words))
+		return nil, gateway.NotReached(failing(ReasonDeferred, "%s", words))
 	case code >= 500 || code == http.StatusRequestTimeout:
-		return nil, gateway.Unknown(errors.New(words))
+		return nil, gateway.Unknown(failing(ReasonAnswerLost, "%s", words))
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound, code < 400:
-		return nil, gateway.NotReached(errors.New(words + "; look at its settings"))
+		return nil, gateway.NotReached(failing(ReasonMisconfigured, "%s; look at its settings", words))
 	default:
-		return nil, &Refusal{Reason: words}
+		return nil, &Refusal{Reason: ReasonRefused + ": " + words}
 	}
 }
 
@@ -86,11 +85,11 @@ func NewWebhook(address, secret string, now func() time.Time) (*Webhook, error) 
 func (w *Webhook) Deliver(ctx context.Context, m Message) (string, error) {
 	body, err := json.Marshal(map[string]string{"id": m.Key, "to": m.To, "text": m.SMS, "locale": m.Locale})
 	if err != nil {
-		return "", gateway.Permanent(fmt.Errorf("write the short message: %w", err))
+		return "", gateway.Permanent(failing(ReasonTemplate, "write the short message: %w", err))
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address, bytes.NewReader(body))
 	if err != nil {
-		return "", gateway.Permanent(errors.New("the address of the SMS service cannot be read"))
+		return "", gateway.Permanent(failing(ReasonMisconfigured, "the address of the SMS service cannot be read"))
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", m.Key)
@@ -98,7 +97,7 @@ func (w *Webhook) Deliver(ctx context.Context, m Message) (string, error) {
 		at := w.now()
 		signature, err := w.signer.Sign(m.Key, at, body)
 		if err != nil {
-			return "", gateway.Permanent(errors.New("the short message cannot be signed"))
+			return "", gateway.Permanent(failing(ReasonMisconfigured, "the short message cannot be signed"))
 		}
 		request.Header.Set(webhooks.HeaderWebhookID, m.Key)
 		request.Header.Set(webhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
@@ -136,7 +135,7 @@ func (t *Twilio) Deliver(ctx context.Context, m Message) (string, error) {
 	address := t.base + "/2010-04-01/Accounts/" + url.PathEscape(t.account) + "/Messages.json"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return "", gateway.Permanent(errors.New("the address of Twilio cannot be read"))
+		return "", gateway.Permanent(failing(ReasonMisconfigured, "the address of Twilio cannot be read"))
 	}
 	request.SetBasicAuth(t.account, t.token)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

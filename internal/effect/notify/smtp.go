@@ -13,6 +13,7 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/message"
 )
 
 // SMTP sends e-mails (RFC 5321), a connection each.
@@ -82,7 +83,7 @@ func (s *SMTP) Deliver(ctx context.Context, m Message) (string, error) {
 	}
 	client, err := mail.NewClient(s.host, s.options...)
 	if err != nil {
-		return "", gateway.Permanent(fmt.Errorf("mail client: %w", err))
+		return "", gateway.Permanent(failing(ReasonMisconfigured, "mail client: %w", err))
 	}
 	err = client.DialAndSendWithContext(ctx, letter)
 	if letter.IsDelivered() { // 250 after DATA; what failed after that is no matter
@@ -95,10 +96,14 @@ func (s *SMTP) Deliver(ctx context.Context, m Message) (string, error) {
 func (s *SMTP) letter(m Message) (*mail.Msg, error) {
 	letter := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := letter.From(s.from); err != nil {
-		return nil, gateway.Permanent(fmt.Errorf("sender: %w", err))
+		return nil, gateway.Permanent(failing(ReasonMisconfigured, "sender: %w", err))
 	}
-	if err := letter.To(m.To); err != nil {
-		return nil, &Refusal{Reason: "the address cannot be read"} // the error would tell the address
+	to, err := message.Deliverable(m.To)
+	if err == nil {
+		err = letter.To(to)
+	}
+	if err != nil {
+		return nil, &Refusal{Reason: ReasonAddress + ": the address cannot be written to mail servers"} // the error would tell the address
 	}
 	letter.SetMessageIDWithValue(strings.ReplaceAll(m.Key, ":", ".") + "@" + s.domain)
 	letter.SetDate()
@@ -126,13 +131,13 @@ func classify(err error) error {
 	code := failed.ErrorCode()
 	switch {
 	case code >= permanent && (failed.Reason == mail.ErrSMTPRcptTo || failed.Reason == mail.ErrSMTPData || failed.Reason == mail.ErrSMTPDataClose):
-		return &Refusal{Reason: reply(failed)}
+		return &Refusal{Reason: ReasonRefused + ": " + reply(failed)}
 	case code >= transient:
-		return gateway.NotReached(errors.New(reply(failed)))
+		return gateway.NotReached(failing(ReasonDeferred, "%s", reply(failed)))
 	case failed.Reason == mail.ErrSMTPDataClose || failed.Reason == mail.ErrAmbiguous:
-		return gateway.Unknown(errors.New("the mail server's answer to the message was lost"))
+		return gateway.Unknown(failing(ReasonAnswerLost, "the mail server's answer to the message was lost"))
 	default:
-		return gateway.NotReached(errors.New("the connection to the mail server broke before the message was sent"))
+		return gateway.NotReached(failing(ReasonUnreachable, "the connection to the mail server broke before the message was sent"))
 	}
 }
 
@@ -150,8 +155,8 @@ func scrub(err error) error {
 	var network net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &network) && network.Timeout()):
-		return errors.New("the mail server did not answer in time")
+		return failing(ReasonTimeout, "the mail server did not answer in time")
 	default:
-		return fmt.Errorf("no connection to the mail server: %w", err)
+		return failing(ReasonUnreachable, "no connection to the mail server: %w", err)
 	}
 }

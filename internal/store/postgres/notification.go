@@ -10,7 +10,7 @@ var (
 	contactFields = []field{
 		{"tenant_id", kindText}, {"user_id", kindText}, {"email", kindText}, {"phone", kindText}, {"locale", kindText},
 		{"opted_out", kindJSON}, {"forgotten", kindBool}, {"paced_until", kindTime}, {"version", kindInt8}, {"created_at", kindTime},
-		{"updated_at", kindTime},
+		{"updated_at", kindTime}, {"waiting", kindInt4},
 	}
 	notificationFields = []field{
 		{"tenant_id", kindText}, {"notification_id", kindText}, {"user_id", kindText}, {"channel", kindText}, {"template", kindText},
@@ -36,6 +36,7 @@ func encodeContact(set *rowset, c *state.Contact) error {
 	set.int64(c.Version)
 	set.time(c.CreatedAt)
 	set.time(c.UpdatedAt)
+	set.int32(c.Waiting)
 	return nil
 }
 
@@ -45,6 +46,7 @@ func decodeContact(f *fields) (*state.Contact, error) {
 		return nil, err
 	}
 	c.Forgotten, c.PacedUntil, c.Version, c.CreatedAt, c.UpdatedAt = f.bool(), f.time(), f.int64(), f.time(), f.time()
+	c.Waiting = f.int32()
 	return c, nil
 }
 

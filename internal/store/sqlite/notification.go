@@ -10,7 +10,7 @@ import (
 var contactTable = table{
 	name: "contacts",
 	columns: "tenant_id, user_id, email, phone, locale, opted_out, forgotten, paced_until_us, version, created_at_us, " +
-		"updated_at_us",
+		"updated_at_us, waiting",
 	fixed: []string{"created_at_us"},
 	bind:  bindContact, scan: scanContact,
 }
@@ -36,12 +36,14 @@ func bindContact(r *row, value state.Row) {
 	r.integer(v.Version)
 	r.instant(v.CreatedAt)
 	r.instant(v.UpdatedAt)
+	r.integer(int64(v.Waiting))
 }
 
 func scanContact(c *columns) state.Row {
 	return &state.Contact{
 		Tenant: c.text(), UserID: c.text(), Email: c.text(), Phone: c.text(), Locale: c.text(), OptedOut: list[[]string](c),
 		Forgotten: c.flag(), PacedUntil: c.moment(), Version: c.integer(), CreatedAt: c.instant(), UpdatedAt: c.instant(),
+		Waiting: small[int32](c),
 	}
 }
 

@@ -13,7 +13,7 @@ func sampleContact(user string) *state.Contact {
 	at := longAgo()
 	return &state.Contact{
 		Tenant: tenant, UserID: user, Email: "jörg@bücher.example", Phone: "+4915112345678", Locale: "de-CH",
-		OptedOut: []string{"email", "sms"}, PacedUntil: at.Add(time.Hour), Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Minute),
+		OptedOut: []string{"email", "sms"}, PacedUntil: at.Add(time.Hour), Waiting: 7, Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Minute),
 	}
 }
 
