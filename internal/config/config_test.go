@@ -211,10 +211,13 @@ func TestValidate(t *testing.T) {
 		"credentials gone":   {func(c *Config) { c.CredentialsFile = "gone" }, "--credentials-file=gone cannot be read"},
 		"gateway unknown":    {func(c *Config) { c.Gateway = "bank" }, "--gateway=bank is unknown"},
 		"stripe without key": {func(c *Config) { c.Gateway = Stripe }, "OMS_STRIPE_SECRET_KEY"},
-		"stripe":             {func(c *Config) { c.Gateway, c.StripeSecretKey = Stripe, "sk_test_123" }, ""},
-		"stripe elsewhere":   {func(c *Config) { c.StripeURL = "https://stripe.example" }, "--stripe-url=https://stripe.example is another machine"},
-		"stripe-mock":        {func(c *Config) { c.StripeURL = "http://127.0.0.1:12111" }, ""},
-		"short secret":       {func(c *Config) { c.PageTokenKey = "geheim" }, "OMS_PAGE_TOKEN_KEY) is too short"},
+		"stripe live in dev": {func(c *Config) {
+			c.Dev, c.Gateway, c.StripeSecretKey, c.APIAddr, c.GRPCAddr = true, Stripe, "rk_live_123", "127.0.0.1:1", "127.0.0.1:2"
+		}, "live key"},
+		"stripe":           {func(c *Config) { c.Gateway, c.StripeSecretKey = Stripe, "sk_test_123" }, ""},
+		"stripe elsewhere": {func(c *Config) { c.StripeURL = "https://stripe.example" }, "--stripe-url=https://stripe.example is another machine"},
+		"stripe-mock":      {func(c *Config) { c.StripeURL = "http://127.0.0.1:12111" }, ""},
+		"short secret":     {func(c *Config) { c.PageTokenKey = "geheim" }, "OMS_PAGE_TOKEN_KEY) is too short"},
 		// What must not meet the world by oversight.
 		"no credentials":               {func(c *Config) { c.CredentialsFile = "" }, "--auth=none"},
 		"open, written out":            {func(c *Config) { c.CredentialsFile, c.Auth = "", None }, ""},

@@ -68,6 +68,7 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 		}
 		defer c.inFlight.Add(-1)
 		if call.Unreadable != nil {
+			tellRanges(call.Method, call.Unreadable)
 			return call.Unreadable
 		}
 		scope.tellDryRun()
@@ -268,15 +269,15 @@ func (c *chain) limitTime(ctx context.Context) (context.Context, context.CancelF
 	}
 }
 
-// check validates a request by the rules in the contract; all violations are answered at once.
-func (c *chain) check(method *contract.Method, request proto.Message) error {
-	violations := method.CheckIDs(request)
+// check validates a request by the rules in the contract; all violations are answered at once, of each field the first.
+func (c *chain) check(call *Call, request proto.Message) error {
+	violations := call.Method.CheckIDs(request)
 	err := c.validator.Validate(request)
 	var invalid *protovalidate.ValidationError
 	switch {
 	case errors.As(err, &invalid):
 		for _, violation := range invalid.Violations {
-			violations = append(violations, translate(violation))
+			violations = addOnce(violations, translate(call, violation))
 		}
 	case err != nil:
 		return fault.From(err)
@@ -287,6 +288,20 @@ func (c *chain) check(method *contract.Method, request proto.Message) error {
 	return contract.Invalid(violations)
 }
 
+// addOnce adds what is wrong with a field unless something is told of it already: one cure is enough. What follows each other is about
+// the same field, but for ids, which come first.
+func addOnce(violations []fault.Violation, next fault.Violation) []fault.Violation {
+	for i := len(violations) - 1; i >= 0 && i >= len(violations)-onceWithin; i-- {
+		if violations[i].Field == next.Field {
+			return violations
+		}
+	}
+	return append(violations, next)
+}
+
+// onceWithin bounds the search of addOnce, which must not take its square of a long list.
+const onceWithin = 8
+
 // patterns says in words what the patterns of the contract ask for.
 var patterns = map[string]string{
 	"^[A-Z]{3}$": "must be an ISO 4217 code of three capital letters",
@@ -296,9 +311,18 @@ var patterns = map[string]string{
 }
 
 // translate writes a violation of a rule as the field, what is wrong and what would be right.
-func translate(violation *protovalidate.Violation) fault.Violation {
-	description := violation.Proto.GetMessage()
+func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
+	description, field := violation.Proto.GetMessage(), protovalidate.FieldPathString(violation.Proto.GetField())
+	at := fieldAt(call.Method, field)
 	switch {
+	case field == "" && call.Dialect == REST && !call.Method.Mutation:
+		field = contract.Query
+	case field == "":
+		field = contract.Request
+	case at != nil && at.Enum() != nil && strings.HasPrefix(violation.Proto.GetRuleId(), "enum."):
+		description = "name one of " + choices(at.Enum())
+	case strings.HasSuffix(violation.Proto.GetRuleId(), ".not_in"):
+		description = "must not be " + violation.FieldValue.String()
 	case violation.Proto.GetRuleId() == "required":
 		description = "is required"
 		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
@@ -310,14 +334,23 @@ func translate(violation *protovalidate.Violation) fault.Violation {
 		}
 	}
 	return fault.Violation{
-		Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
+		Field:       field,
 		Description: description,
 		Reason:      strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(violation.Proto.GetRuleId())),
 	}
 }
 
+// choices lists the values of an enum but the first, which stands for none.
+func choices(enum protoreflect.EnumDescriptor) string {
+	var names []string
+	for i := 1; i < enum.Values().Len(); i++ {
+		names = append(names, string(enum.Values().Get(i).Name()))
+	}
+	return strings.Join(names, ", ")
+}
+
 // Check validates a request whose reading the chain did not see.
-func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call.Method, request) }
+func (s *Scope) Check(request proto.Message) error { return s.validate(s.Call, request) }
 
 // key reads the idempotency key of a mutation and hashes the command (ruling R-6).
 func (c *chain) key(call *Call, scope *Scope) *fault.Fault {

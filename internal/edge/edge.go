@@ -65,7 +65,7 @@ type Scope struct {
 	TraceID string   // 32 hex digits
 	DryRun  bool     // decide only (requirement X-6)
 
-	validate func(method *contract.Method, request proto.Message) error
+	validate func(call *Call, request proto.Message) error
 }
 
 type scopeKey struct{}

@@ -3,6 +3,7 @@ package view
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -10,6 +11,8 @@ import (
 // Store is what reads need of a database. Absent rows are state.ErrNotFound.
 type Store interface {
 	Notifications
+	// Now answers the store's time, which is that of all rows.
+	Now(ctx context.Context) (time.Time, error)
 	// Order answers an order with its lines.
 	Order(ctx context.Context, tenant, id string) (*state.Order, error)
 	// Orders answers a page of orders with their lines.

@@ -44,7 +44,11 @@ const (
 // ListStuckOrders implements the contract (requirement X-9).
 func (s *Operations) ListStuckOrders(ctx context.Context, request *omsv1.ListStuckOrdersRequest) (*omsv1.ListStuckOrdersResponse, error) {
 	response := &omsv1.ListStuckOrdersResponse{}
-	tenant, now, asked := edge.ScopeOf(ctx).Caller.Tenant, time.Now(), time.Duration(request.OlderThanSeconds)*time.Second
+	tenant, asked := edge.ScopeOf(ctx).Caller.Tenant, time.Duration(request.OlderThanSeconds)*time.Second
+	now, err := s.View.Now(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	query := state.OrderQuery{
 		Tenant: tenant, Statuses: []state.OrderStatus{state.OrderPending, state.OrderReserved, state.OrderPaid},
 		Limit: stuckPage, ScanLimit: scanLimit,

@@ -67,7 +67,11 @@ func prepare(ctx context.Context) command.Command {
 
 // submit carries a command out and answers its row as message M, from the row or, for a repeated key, from the stored bytes.
 func submit[M proto.Message](ctx context.Context, e *Environment, c command.Command, empty M) (M, error) {
-	result := e.Submit(ctx, c)
+	return answered(ctx, e.Submit(ctx, c), empty)
+}
+
+// answered translates the result of a command.
+func answered[M proto.Message](ctx context.Context, result command.Result, empty M) (M, error) {
 	var none M
 	if result.Replayed {
 		edge.ScopeOf(ctx).Call.SetHeader("Idempotent-Replayed", "true")
