@@ -31,7 +31,7 @@ const triedToken = "dry-run"
 // repeated answers a payment by card whose key has an answer already: a repeat needs no token, so the gateway is not asked for one
 // (ruling R-6). A key of another request is told by the pipeline, or by this, once the card has been looked at, as docs/errors.md orders it.
 func (e *Environment) repeated(ctx context.Context, c *command.Command, request *omsv1.PayOrderRequest) (*command.Result, error) {
-	if request.Card == nil || c.DryRun {
+	if request.Card == nil || request.PaymentToken != "" || c.DryRun {
 		return nil, nil
 	}
 	answer, err := e.View.Answer(ctx, state.Key{Tenant: c.Tenant, Principal: c.Principal, Key: c.Key})
