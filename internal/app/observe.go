@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"slices"
@@ -155,8 +156,21 @@ func (a *App) opsOptions() ops.Options {
 				return errNotAccepting
 			}
 			return nil
-		}}},
+		}}, {Name: "store", Run: a.checkStore}},
 	}
+}
+
+// storeTime is how long a read may take of a store that is there.
+const storeTime = time.Second
+
+// checkStore reads a row that there is not.
+func (a *App) checkStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	if _, err := a.store.Order(ctx, "", "ready"); err != nil && !errors.Is(err, state.ErrNotFound) {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	return nil
 }
 
 // httpLog takes the words of net/http's servers, which are about clients' connections.

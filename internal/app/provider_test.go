@@ -168,7 +168,7 @@ func TestBadInputOfTheProvider(t *testing.T) {
 			want: []string{"win.amount AMOUNT_INVALID", "partial WRONG_TYPE", "bet_id STRING_MAX_LEN", "round_id STRING_PATTERN", "bonus_state.freespins_left INT32_GTE_LTE"},
 		},
 		"a partial result without an id": {
-			path: "/v1/bets/settle", body: `{"bet_id":"b","round_id":"r","win":{"amount":1,"currency":"EUR"},"partial":true}`, want: []string{" SETTLE_PARTIAL"},
+			path: "/v1/bets/settle", body: `{"bet_id":"b","round_id":"r","win":{"amount":1,"currency":"EUR"},"partial":true}`, want: []string{"request SETTLE_PARTIAL"},
 			method: "BetService/SettleBet", message: &providerv1.SettleBetRequest{
 				BetId: "b", RoundId: "r", Win: &providerv1.Money{AmountMinor: 100, Currency: "EUR"}, Partial: true,
 			},

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
@@ -92,12 +93,19 @@ func (c Card) Reveal() (number string, month, year int, code string) {
 // Summary answers what may be kept.
 func (c Card) Summary() Summary { return c.summary }
 
-// LastFour answers the last four digits of a number; nothing of one that is too short to hide anything.
+// LastFour answers the last four digits of a number; nothing of one that is too short to hide anything, or whose end is not ASCII: that
+// is no number, and a part of a character is no text.
 func LastFour(number string) string {
 	if len(number) < 12 {
 		return ""
 	}
-	return number[len(number)-4:]
+	last := number[len(number)-4:]
+	for i := range len(last) {
+		if last[i] >= utf8.RuneSelf {
+			return ""
+		}
+	}
+	return last
 }
 
 // brandForm is how others write the name of a brand.

@@ -2,6 +2,8 @@
 package command
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -54,4 +56,22 @@ type Result struct {
 	Body     []byte       // the answered resource as it is stored under the key
 	At       time.Time    // when it was decided; of a repeat, when the first was
 	Replayed bool         // an earlier command with the same key was answered this
+}
+
+// Repeat answers a command whose key has an answer: with that answer, or, when it is another command than the one that was answered, with
+// a refusal that is not kept, because the key belongs to the first. An error says that the stored refusal cannot be read.
+func Repeat(c *Command, answer *state.Answer) (Result, error) {
+	if answer.Hash != c.Hash {
+		return Result{Fault: fault.New(fault.AlreadyExists, "IDEMPOTENCY_MISMATCH",
+			"the idempotency key %q was used for another request (%s); use a new key", c.Key, answer.Method).
+			With("idempotency_key", c.Key).With("method", answer.Method)}, nil
+	}
+	result := Result{Body: answer.Body, Replayed: true, At: answer.At}
+	if answer.Code != fault.OK {
+		result.Fault = new(fault.Fault)
+		if err := json.Unmarshal(answer.Body, result.Fault); err != nil {
+			return Result{}, fmt.Errorf("read the stored fault of key %q: %w", c.Key, err)
+		}
+	}
+	return result, nil
 }

@@ -211,6 +211,9 @@ func TestValidate(t *testing.T) {
 		"credentials gone":   {func(c *Config) { c.CredentialsFile = "gone" }, "--credentials-file=gone cannot be read"},
 		"gateway unknown":    {func(c *Config) { c.Gateway = "bank" }, "--gateway=bank is unknown"},
 		"stripe without key": {func(c *Config) { c.Gateway = Stripe }, "OMS_STRIPE_SECRET_KEY"},
+		"stripe live in dev": {func(c *Config) {
+			c.Dev, c.Gateway, c.StripeSecretKey, c.APIAddr, c.GRPCAddr = true, Stripe, "rk_live_123", "127.0.0.1:1", "127.0.0.1:2"
+		}, "live key"},
 		"stripe":             {func(c *Config) { c.Gateway, c.StripeSecretKey = Stripe, "sk_test_123" }, ""},
 		"stripe elsewhere":   {func(c *Config) { c.StripeURL = "https://stripe.example" }, "--stripe-url=https://stripe.example is another machine"},
 		"stripe-mock":        {func(c *Config) { c.StripeURL = "http://127.0.0.1:12111" }, ""},

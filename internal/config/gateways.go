@@ -46,7 +46,11 @@ func (c *Config) Gateways() ([]Gateway, error) {
 	for i := range found {
 		for _, secret := range []*Secret{&found[i].Secret, &found[i].APIKey} {
 			if name, is := strings.CutPrefix(secret.Reveal(), "env:"); is {
-				*secret = Secret(os.Getenv(name))
+				value, set := os.LookupEnv(name)
+				if !set {
+					return nil, fmt.Errorf("gateway %q takes a secret from the environment variable %s, which is not set", found[i].Name, name)
+				}
+				*secret = Secret(value)
 			}
 		}
 	}

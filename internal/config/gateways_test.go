@@ -20,7 +20,7 @@ func TestGateways(t *testing.T) {
 		"twice":             {good + good, "acme", "there twice"},
 		"kind":              {"- {name: acme, kind: magic}\n", "acme", `kind "magic" is unknown`},
 		"field":             {"- {name: acme, kind: remote, pin: geheim}\n", "sim", "must be a YAML list"},
-		"no secret":         {strings.Replace(good, "env:ACME_SECRET", "env:NOWHERE", 1), "acme", "whsec_$(openssl"},
+		"no secret":         {strings.Replace(good, "env:ACME_SECRET", "env:NOWHERE", 1), "acme", "variable NOWHERE, which is not set"},
 		"short secret":      {strings.Replace(good, "env:ACME_SECRET", "whsec_Z2VoZWlt", 1), "acme", "whsec_$(openssl"},
 		"in the clear":      {strings.Replace(good, "127.0.0.1", "10.0.0.1", 1), "acme", "in the clear"},
 		"no api key":        {strings.Replace(good, "http://127.0.0.1", "https://pay.example", 1), "acme", "api_key"},

@@ -1,6 +1,9 @@
 package config
 
-import "net/url"
+import (
+	"net/url"
+	"strings"
+)
 
 // StripeSettings is the account at Stripe that takes payments.
 type StripeSettings struct {
@@ -13,6 +16,10 @@ type StripeSettings struct {
 func (c *Config) checkStripe(p *Problems) {
 	if c.Gateway == Stripe && c.StripeSecretKey == "" {
 		p.add("--gateway=stripe needs the account's key: set OMS_STRIPE_SECRET_KEY.")
+	}
+	if key := c.StripeSecretKey.Reveal(); c.Dev && (strings.HasPrefix(key, "sk_live_") || strings.HasPrefix(key, "rk_live_")) {
+		p.add("OMS_STRIPE_SECRET_KEY is a live key: oms dev asks nobody for credentials and would move real money. Use a test key (sk_test_... " +
+			"or rk_test_...), or oms serve.")
 	}
 	if c.StripeURL != "" && !c.Dev && !Loopback(hostOf(c.StripeURL)) {
 		p.add("--stripe-url=%s is another machine than Stripe's: it would be sent the account's key and cards. Leave it out, or name "+

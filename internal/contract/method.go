@@ -110,14 +110,17 @@ func Invalid(violations []fault.Violation) *fault.Fault {
 	if last := violations[len(violations)-1]; last.Reason == malformedJSON {
 		reason = malformedJSON
 	}
-	first := violations[0]
+	first, all := violations[0], len(violations)
 	f := fault.New(fault.InvalidArgument, reason, "%s", describe(first))
-	if n := len(violations); n > 1 {
-		f = fault.New(fault.InvalidArgument, reason, "%s (and %d more)", describe(first), n-1)
+	if all > 1 {
+		f = fault.New(fault.InvalidArgument, reason, "%s (and %d more)", describe(first), all-1)
 	}
 	f.Violations = violations
-	return f
+	return f.Bounded(violationLimit)
 }
+
+// violationLimit is how many violations a refusal tells.
+const violationLimit = 50
 
 func allOf(violations []fault.Violation, reason string) bool {
 	for i := range violations {
@@ -128,10 +131,19 @@ func allOf(violations []fault.Violation, reason string) bool {
 	return true
 }
 
+// Fields of violations of the query, or of the request, as a whole.
+const (
+	Query   = "query"
+	Request = "request"
+)
+
 // describe writes a violation as a sentence; a violation of the body as a whole has no field.
 func describe(v fault.Violation) string {
-	if v.Field == "" {
+	switch v.Field {
+	case "":
 		return "the body " + v.Description
+	case Query, Request:
+		return "the " + v.Field + ": " + v.Description
 	}
 	return v.Field + ": " + v.Description
 }

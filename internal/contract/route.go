@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -26,6 +27,12 @@ type Route struct {
 	// Event and EventID say how a streamed response is written: the text of its event line, and the appending of its id.
 	Event   string
 	EventID func(b []byte, response proto.Message) []byte
+}
+
+// NeedsBody tells whether a request must have a body. What makes or replaces a resource must: an absent body would else wipe what is
+// there. An action upon a resource ("…:cancel") may go without, as far as its fields are optional.
+func (r *Route) NeedsBody() bool {
+	return r.Body && !strings.Contains(r.Template[strings.LastIndexByte(r.Template, '/')+1:], ":")
 }
 
 // ServerStream lets a service implementation stream to a function instead of to a gRPC connection.

@@ -18,6 +18,9 @@ import (
 // fields that break the rules. A body that is no JSON at all, or no message, says nothing of its fields.
 func (c *chain) examine(call *Call, scope *Scope) error {
 	unread := call.Unreadable
+	if unread != nil {
+		tellRanges(call.Method, unread)
+	}
 	if unread != nil && !ofRequest(unread) {
 		return unread
 	}
@@ -104,8 +107,12 @@ func (c *chain) check(call *Call, request proto.Message) error {
 }
 
 func (c *chain) violations(call *Call, request proto.Message) ([]fault.Violation, error) {
+	violations := call.Method.CheckIDs(request)
 	broken, err := c.rules(call, request)
-	return append(call.Method.CheckIDs(request), broken...), err
+	for _, violation := range broken {
+		violations = addOnce(violations, violation)
+	}
+	return violations, err
 }
 
 // rules answers how a message breaks the rules in the contract.
@@ -115,7 +122,7 @@ func (c *chain) rules(call *Call, message proto.Message) (violations []fault.Vio
 	switch {
 	case errors.As(err, &invalid):
 		for _, violation := range invalid.Violations {
-			violations = append(violations, translate(violation, call.Dialect))
+			violations = addOnce(violations, translate(call, violation))
 		}
 	case err != nil:
 		return nil, fault.From(err)
@@ -133,10 +140,33 @@ var patterns = map[string]string{
 		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
 }
 
+// addOnce adds what is wrong with a field unless something is told of it already: one cure is enough. What follows each other is about
+// the same field.
+func addOnce(violations []fault.Violation, next fault.Violation) []fault.Violation {
+	for i := len(violations) - 1; i >= 0 && i >= len(violations)-onceWithin; i-- {
+		if violations[i].Field == next.Field {
+			return violations
+		}
+	}
+	return append(violations, next)
+}
+
+// onceWithin bounds the search of addOnce, which must not take its square of a long list.
+const onceWithin = 8
+
 // translate writes a violation of a rule as the field, what is wrong and what would be right.
-func translate(violation *protovalidate.Violation, dialect string) fault.Violation {
-	description := violation.Proto.GetMessage()
+func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
+	description, field := violation.Proto.GetMessage(), fieldName(violation, call.Dialect)
+	at := fieldAt(call.Method, protovalidate.FieldPathString(violation.Proto.GetField()))
 	switch {
+	case field == "" && call.Dialect == REST && !call.Method.Mutation:
+		field = contract.Query
+	case field == "":
+		field = contract.Request
+	case at != nil && at.Enum() != nil && strings.HasPrefix(violation.Proto.GetRuleId(), "enum."):
+		description = "name one of " + choices(at.Enum())
+	case strings.HasSuffix(violation.Proto.GetRuleId(), ".not_in"):
+		description = "must not be " + violation.FieldValue.String()
 	case violation.Proto.GetRuleId() == "required":
 		description = "is required"
 		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {
@@ -148,10 +178,19 @@ func translate(violation *protovalidate.Violation, dialect string) fault.Violati
 		}
 	}
 	return fault.Violation{
-		Field:       fieldName(violation, dialect),
+		Field:       field,
 		Description: description,
 		Reason:      strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(violation.Proto.GetRuleId())),
 	}
+}
+
+// choices lists the values of an enum but the first, which stands for none.
+func choices(enum protoreflect.EnumDescriptor) string {
+	var names []string
+	for i := 1; i < enum.Values().Len(); i++ {
+		names = append(names, string(enum.Values().Get(i).Name()))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Check validates a request whose reading the chain did not see.

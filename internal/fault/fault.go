@@ -6,6 +6,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 	"time"
 )
 
@@ -168,11 +170,27 @@ func NotFoundf(kind, name string) *Fault {
 	return New(NotFound, "NOT_FOUND", "no %s %q", kind, name).With("resource_type", kind).With("resource_name", name)
 }
 
-// Invalid is INVALID_ARGUMENT for one field.
+// Invalid is INVALID_ARGUMENT for one field; an empty one is the request as a whole.
 func Invalid(field, reason, format string, arguments ...any) *Fault {
 	f := New(InvalidArgument, reason, format, arguments...)
-	f.Message = field + ": " + f.Message
+	if field != "" {
+		f.Message = field + ": " + f.Message
+	}
 	return f.Violating(field, reason, format, arguments...)
+}
+
+// Bounded answers the fault with so many of its violations at most; where it leaves some out, its metadata counts them all.
+func (f *Fault) Bounded(most int) *Fault {
+	all := len(f.Violations)
+	if all <= most {
+		return f
+	}
+	bounded := *f
+	bounded.Violations, bounded.Metadata = f.Violations[:most:most], maps.Clone(f.Metadata)
+	if bounded.Metadata["violations"] == "" {
+		bounded.With("violations", strconv.Itoa(all))
+	}
+	return &bounded
 }
 
 // codeNames are the names of google.rpc.Code.

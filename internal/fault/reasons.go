@@ -103,6 +103,10 @@ var reaching = []Entry{
 		Cure: "Send as many bytes as Content-Length says.",
 	},
 	{
+		Reason: "BODY_MISSING", Code: InvalidArgument, Stage: Body,
+		Cause: "The request has no body, and its method makes or replaces a resource.", Cure: "Send a JSON object.",
+	},
+	{
 		Reason: "MALFORMED_MESSAGE", Code: InvalidArgument, Stage: Body, Cause: "The bytes are not the method's message in protobuf.",
 		Cure: "Use code generated from proto/.",
 	},
@@ -117,7 +121,7 @@ var asking = []Entry{
 	{
 		Reason: "VALIDATION_FAILED", Code: InvalidArgument, Stage: Request,
 		Cause: "Fields break the contract; all of them are told at once, each with its own reason.",
-		Cure:  "Mend every field of `field_violations`.",
+		Cure:  "Mend every field of `field_violations`; where more are wrong than it tells, `violations` counts them.",
 	},
 	{
 		Reason: "WRONG_KIND", Code: InvalidArgument, Stage: Request, Cause: "An id is not one of its field's kind, `kind:<uuid>`.",
@@ -194,7 +198,8 @@ var asking = []Entry{
 var deciding = []Entry{
 	{
 		Reason: "IDEMPOTENCY_MISMATCH", Code: AlreadyExists, Stage: Replay, Cause: "The key was used for another request.",
-		Cure: "Use a new key for a new request.",
+		Cure:   "Use a new key for a new request.",
+		Raises: []string{"CARD_REFUSED"}, // the gateway is asked for new keys only
 	},
 	{
 		Reason: "NOT_FOUND", Code: NotFound, Stage: Existence, Final: true,

@@ -43,10 +43,10 @@ var shopping = []Entry{
 	},
 	{
 		Reason: "CARD_CVV_INVALID", Code: InvalidArgument, Stage: Meaning, Cause: "The security code has another length than the brand's.",
-		Cure: "Have the payer type it again.", Raises: []string{"CARD_REFUSED"},
+		Cure: "Have the payer type it again.",
 	},
 	{
-		Reason: "CARD_REFUSED", Code: InvalidArgument, Stage: Meaning, Cause: "The gateway does not take the card; `decline_reason` says why.",
+		Reason: "CARD_REFUSED", Code: InvalidArgument, Stage: Replay, Cause: "The gateway does not take the card; `decline_reason` says why.",
 		Cure: "Use another card.",
 	},
 	{
@@ -126,6 +126,14 @@ var shopping = []Entry{
 	},
 	{
 		Reason: "CONTACT_MISSING", Code: FailedPrecondition, Stage: Condition, Cause: "The user has no contact.", Cure: "Put one first.",
+	},
+	{
+		Reason: "NOTIFICATION_SUPPRESSED", Code: FailedPrecondition, Stage: Condition,
+		Cause: "The user has opted out of the channel, or has no address for it.", Cure: "Put an address, or use another channel.",
+	},
+	{
+		Reason: "CHANNEL_UNCONFIGURED", Code: Unimplemented, Stage: Condition, Final: true,
+		Cause: "The server has no transport for the channel.", Cure: "Use another channel, or have one configured.",
 	},
 	{
 		Reason: "CATALOGUE_OPENED", Code: Aborted, Stage: Condition, Internal: true,

@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/batch"
 	"github.com/seed-255eabaa/oms/internal/command"
-	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -34,19 +33,14 @@ func (l *lane) keep(member *call, result *command.Result) {
 // repeat answers a command whose key has an answer. When it is another command than the one that was answered, it is refused,
 // and that refusal is not kept, because the key belongs to the first.
 func (l *lane) repeat(member *call, answer *state.Answer) command.Result {
-	if answer.Hash != member.command.Hash {
+	result, err := command.Repeat(&member.command, answer)
+	switch {
+	case err != nil:
+		return l.refuseDecided(member, err)
+	case !result.Replayed:
 		observe(l.environment.Observe.Mismatch)
-		return refusal(&member.command, fault.New(fault.AlreadyExists, "IDEMPOTENCY_MISMATCH",
-			"the idempotency key %q was used for another request (%s); use a new key", member.command.Key, answer.Method).
-			With("idempotency_key", member.command.Key).With("method", answer.Method))
+		return refusal(&member.command, result.Fault)
 	}
 	observe(l.environment.Observe.Replay)
-	result := command.Result{Body: answer.Body, Replayed: true, At: answer.At}
-	if answer.Code != fault.OK {
-		result.Fault = new(fault.Fault)
-		if err := json.Unmarshal(answer.Body, result.Fault); err != nil {
-			return l.refuseDecided(member, fmt.Errorf("read the stored fault of key %q: %w", member.command.Key, err))
-		}
-	}
 	return result
 }

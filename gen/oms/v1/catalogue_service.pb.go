@@ -523,7 +523,7 @@ func (x *DeletePriceResponse) GetItem() *CatalogueItem {
 // ImportPricesRequest holds a list of prices.
 type ImportPricesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CSV (RFC 4180): a first line that names the columns sku, currency and price, then 1 to 1,000 lines. A price is a decimal number,
+	// CSV (RFC 4180), not empty: a first line that names the columns sku, currency and price, then 1 to 1,000 lines. A price is a decimal number,
 	// such as 12.50.
 	Csv           string `protobuf:"bytes,1,opt,name=csv,proto3" json:"csv,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -658,9 +658,9 @@ const file_oms_v1_catalogue_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\x03sku\x122\n" +
 	"\x10expected_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"@\n" +
 	"\x13DeletePriceResponse\x12)\n" +
-	"\x04item\x18\x01 \x01(\v2\x15.oms.v1.CatalogueItemR\x04item\"@\n" +
-	"\x13ImportPricesRequest\x12)\n" +
-	"\x03csv\x18\x01 \x01(\tB\x17\xbaH\x14r\x12\x10\x01\x18\x80\x80\x102\n" +
+	"\x04item\x18\x01 \x01(\v2\x15.oms.v1.CatalogueItemR\x04item\">\n" +
+	"\x13ImportPricesRequest\x12'\n" +
+	"\x03csv\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18\x80\x80\x102\n" +
 	"^[^\\x00]*$R\x03csv\"g\n" +
 	"\x14ImportPricesResponse\x12\x16\n" +
 	"\x06prices\x18\x01 \x01(\x05R\x06prices\x127\n" +

@@ -1441,17 +1441,16 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\x16GetNotificationRequest\x120\n" +
 	"\x0fnotification_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x0enotificationId\"S\n" +
 	"\x17GetNotificationResponse\x128\n" +
-	"\fnotification\x18\x01 \x01(\v2\x14.oms.v1.NotificationR\fnotification\"\xc6\x02\n" +
-	"\x18ListNotificationsRequest\x12-\n" +
-	"\auser_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
-	"^[^\\x00]*$R\x06userId\x12.\n" +
+	"\fnotification\x18\x01 \x01(\v2\x14.oms.v1.NotificationR\fnotification\"\xa7\x03\n" +
+	"\x18ListNotificationsRequest\x12\x8e\x01\n" +
+	"\auser_id\x18\x01 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x06userId\x12.\n" +
 	"\border_id\x18\x02 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
 	"^[^\\x00]*$R\aorderId\x12&\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
-	"^[^\\x00]*$R\tpageToken:n\xbaHk\x1ai\n" +
-	"\ruser_or_order\x12)one of user_id and order_id must be named\x1a-(this.user_id == '') != (this.order_id == '')\"\x7f\n" +
+	"^[^\\x00]*$R\tpageToken:m\xbaHj\x1ah\n" +
+	"\ruser_or_order\x12(name exactly one of user_id and order_id\x1a-(this.user_id == '') != (this.order_id == '')\"\x7f\n" +
 	"\x19ListNotificationsResponse\x12:\n" +
 	"\rnotifications\x18\x01 \x03(\v2\x14.oms.v1.NotificationR\rnotifications\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"p\n" +

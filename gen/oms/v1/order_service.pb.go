@@ -299,7 +299,8 @@ type BatchOrder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's name for it, unique in the batch; answered with what became of it. Optional.
 	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
-	// The order, as for CreateOrder; dry_run stands at the batch.
+	// The order, as for CreateOrder; dry_run stands at the batch. One that breaks a rule of the contract's own, such as a line without a
+	// sku, refuses the whole batch, atomic or not, with everything that is wrong; what is found beyond that concerns the order alone.
 	Order         *CreateOrderRequest `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2689,10 +2690,9 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"7\n" +
 	"\x10GetOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xf2\x02\n" +
-	"\x11ListOrdersRequest\x125\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
-	"^[^\\x00]*$R\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xd4\x03\n" +
+	"\x11ListOrdersRequest\x12\x96\x01\n" +
+	"\vcustomer_id\x18\x01 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\n" +
 	"customerId\x12&\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x123\n" +
 	"\n" +
@@ -2795,10 +2795,9 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12,\n" +
 	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\"9\n" +
 	"\x12WatchOrderResponse\x12#\n" +
-	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\x84\x01\n" +
-	"\x12WatchOrdersRequest\x125\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x012\n" +
-	"^[^\\x00]*$R\n" +
+	"\x05order\x18\x01 \x01(\v2\r.oms.v1.OrderR\x05order\"\xe6\x01\n" +
+	"\x12WatchOrdersRequest\x12\x96\x01\n" +
+	"\vcustomer_id\x18\x01 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\n" +
 	"customerId\x127\n" +
 	"\fresume_token\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\xff\x012\n" +
 	"^[^\\x00]*$R\vresumeToken\"g\n" +

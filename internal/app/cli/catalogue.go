@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -53,8 +52,8 @@ func (i *catalogueImport) Run(c *console, ctx *contextOf, all *catalogue) error 
 		say(c.out, "Imported %d prices.\n", answer.GetPrices())
 		return nil
 	})
-	if err != nil && len(report) > 0 {
-		return errors.Join(err, report)
+	if len(report) > 0 {
+		return report
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os/user"
 	"strings"
 	"text/tabwriter"
@@ -29,6 +30,9 @@ type stuck struct {
 
 // Run lists stuck orders.
 func (s *stuck) Run(c *console, ctx *contextOf, o *handle) error {
+	if s.OlderThan < 0 || s.OlderThan%time.Second != 0 {
+		return failure{exitUsage, fmt.Errorf("--older-than=%s: write whole seconds, such as 90s or 5m", s.OlderThan)}
+	}
 	var answer *omsv1.ListStuckOrdersResponse
 	err := o.with(ctx, func(ctx context.Context, conn *grpc.ClientConn) (err error) {
 		answer, err = omsv1.NewOperationsServiceClient(conn).ListStuckOrders(ctx,
@@ -106,8 +110,15 @@ func (r *compensate) Run(c *console, ctx *contextOf, o *handle) error {
 
 func tellOrder(c *console, o *omsv1.Order) {
 	if o != nil {
-		say(c.out, "%s is %s, its payment %s; its timeline tells what follows.\n", o.GetId(),
-			strings.TrimPrefix(o.GetStatus().String(), "ORDER_STATUS_"),
-			strings.TrimPrefix(o.GetPayment().GetStatus().String(), "PAYMENT_STATUS_"))
+		say(c.out, "%s is %s, %s; its timeline tells what follows.\n", o.GetId(),
+			strings.TrimPrefix(o.GetStatus().String(), "ORDER_STATUS_"), paymentOf(o))
 	}
+}
+
+func paymentOf(o *omsv1.Order) string {
+	status := o.GetPayment().GetStatus()
+	if status == omsv1.PaymentStatus_PAYMENT_STATUS_UNSPECIFIED {
+		return "without a payment"
+	}
+	return "its payment " + strings.TrimPrefix(status.String(), "PAYMENT_STATUS_")
 }

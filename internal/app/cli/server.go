@@ -129,7 +129,7 @@ func banner(w io.Writer, c *config.Config, at addresses) {
 	}
 	api := "http://" + reachable(at.api)
 	say(w, `
-  oms is ready. Payments are simulated, nobody is asked for credentials, only this machine can reach it.
+  oms is ready. %[7]s, nobody is asked for credentials, only this machine can reach it.
 
     REST           %[1]s
     documentation  %[1]s/docs
@@ -148,7 +148,19 @@ func banner(w io.Writer, c *config.Config, at addresses) {
 
   Stop with Ctrl-C: what was accepted is finished first.
 
-`, api, reachable(at.grpc), reachable(at.internal), reachable(at.ops), place, folder)
+`, api, reachable(at.grpc), reachable(at.internal), reachable(at.ops), place, folder, payments(c))
+}
+
+// payments says where the money goes.
+func payments(c *config.Config) string {
+	switch name := c.GatewayName(); name {
+	case config.Simulator:
+		return "Payments are simulated"
+	case config.Stripe:
+		return "Payments go to Stripe's test mode"
+	default:
+		return fmt.Sprintf("Payments go to the gateway %q", name)
+	}
 }
 
 // reachable writes an address for somebody who wants to connect to it.

@@ -26,7 +26,9 @@ func NewEnum(names map[int32]string, numbers map[string]int32) *Enum {
 			e.names = append(e.names, "")
 		}
 		e.names[number] = names[number]
-		listed = append(listed, names[number])
+		if number != 0 || !strings.HasSuffix(names[number], unspecified) {
+			listed = append(listed, names[number])
+		}
 	}
 	e.list = strings.Join(listed, ", ")
 	return e
@@ -69,5 +71,8 @@ func (e *Enum) Number(name string) (int32, bool) {
 	return number, known
 }
 
-// Allowed lists the names, for a refusal.
+// unspecified ends the name of the value 0, which stands for none and is no valid choice.
+const unspecified = "_UNSPECIFIED"
+
+// Allowed lists the names that can be chosen, for a refusal.
 func (e *Enum) Allowed() string { return e.list }

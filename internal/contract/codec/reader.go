@@ -121,9 +121,28 @@ func (r *Reader) fail(description string) {
 	r.violations = append(r.violations, fault.Violation{Field: render(r.path), Reason: MalformedJSON, Description: description})
 }
 
+// Limits of a cause of malformed JSON that is told: levels, and bytes.
+const (
+	causeLevels = 16
+	causeLimit  = 200
+)
+
+// Cause says why text is not JSON. The error of a reader names every level on the way; of many only the innermost is told.
+func Cause(err error) string {
+	levels, innermost := 0, err
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		levels, innermost = levels+1, inner
+	}
+	if levels > causeLevels {
+		err = innermost
+	}
+	text := strings.TrimPrefix(err.Error(), "skip: ")
+	return strings.ToValidUTF8(text[:min(len(text), causeLimit)], "\uFFFD")
+}
+
 func (r *Reader) check(err error) bool {
 	if err != nil {
-		r.fail("is not valid JSON: " + strings.TrimPrefix(err.Error(), "skip: ") + "; send one JSON object")
+		r.fail("is not valid JSON: " + Cause(err) + "; send one JSON object")
 		return false
 	}
 	return true

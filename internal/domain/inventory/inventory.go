@@ -4,6 +4,7 @@
 package inventory
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -267,8 +268,11 @@ func (c SetStock) Decide(states domain.States, now time.Time) (domain.Decision, 
 		}
 	}
 	if onHand < after.Reserved || onHand < 0 {
-		return domain.Decision{}, fault.New(fault.FailedPrecondition, "BELOW_RESERVED",
-			"on_hand cannot be %d: %d pieces are reserved for orders", onHand, after.Reserved).
+		words := fmt.Sprintf("on_hand cannot be %d: %d pieces are reserved for orders", onHand, after.Reserved)
+		if after.Reserved == 0 {
+			words = fmt.Sprintf("on_hand cannot be %d: it is %d, and cannot go below 0", onHand, after.OnHand)
+		}
+		return domain.Decision{}, fault.New(fault.FailedPrecondition, "BELOW_RESERVED", "%s", words).
 			With("reserved", strconv.FormatInt(after.Reserved, 10)).
 			Needing("STOCK", c.SKU, "reserved "+strconv.FormatInt(after.Reserved, 10))
 	}

@@ -251,6 +251,10 @@ func (c Ended) Decide(states domain.States, _ time.Time) (domain.Decision, *faul
 		return domain.Decision{}, nil
 	}
 	if !o.Status.Terminal() {
+		if o.Status == state.OrderConfirmed {
+			return domain.Decision{}, illegal(o, "stripped of its stock", "CANCELED or REFUNDED, and its stock is sold: AdjustStock takes back "+
+				"what is returned")
+		}
 		return domain.Decision{}, illegal(o, "stripped of its stock", "canceled, by CancelOrder, instead")
 	}
 	return domain.Decision{}, nil

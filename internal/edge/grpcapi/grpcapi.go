@@ -90,9 +90,13 @@ func (i interceptor) admit(ctx context.Context, info *tap.Info) (context.Context
 	return limited, nil
 }
 
-// unknown refuses calls of services and methods that there are not.
+// unknown refuses calls of services and methods that there are not. One of a service of the other listener is in the contract, so the
+// chain has let it in already and translates what is answered here.
 func (i interceptor) unknown(_ any, stream grpc.ServerStream) error {
 	name, _ := grpc.MethodFromServerStream(stream)
+	if i.Methods[name] != nil {
+		return fault.New(fault.Unimplemented, "METHOD_NOT_FOUND", "there is no method %s here: internal services listen apart", name)
+	}
 	incoming, _ := metadata.FromIncomingContext(stream.Context())
 	call, headers := i.call(stream.Context(), nil, incoming)
 	err := i.Chain.Refuse(stream.Context(), call, fault.New(fault.Unimplemented, "METHOD_NOT_FOUND", "there is no method %s here", name))

@@ -30,10 +30,13 @@ type document struct {
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
 	"connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// docsPath is the documentation, where a person who asks for "/" is sent.
+const docsPath = "/docs"
+
 var documents = map[string]document{
 	"/openapi.yaml":             {mediaType: "application/yaml; charset=utf-8", body: openapi.YAML},
 	"/provider/openapi.yaml":    {mediaType: "application/yaml; charset=utf-8", body: openapi.Provider},
-	"/docs":                     {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: docsPage},
+	docsPath:                    {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: docsPage},
 	"/provider/docs":            {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: providerPage},
 	"/docs/redoc.standalone.js": {mediaType: "text/javascript; charset=utf-8", body: redoc},
 	"/docs/redoc.LICENSE.txt":   {mediaType: "text/plain; charset=utf-8", body: redocLicense},

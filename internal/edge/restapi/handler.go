@@ -89,6 +89,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.stream(w, r, &match)
 	case match.Route != nil:
 		h.unary(w, r, &match)
+	case (r.URL.Path == "/" || r.URL.Path == docsPath+"/") && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		h.limitWrite(w)
+		http.Redirect(w, r, docsPath, http.StatusFound)
 	case isDocument && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		h.limitWrite(w)
 		serveDocument(w, document)
@@ -166,6 +169,9 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contrac
 	if route.Body {
 		if refused := h.readBody(w, r, b); refused != nil {
 			return nil, refused
+		}
+		if len(b.body) == 0 && route.NeedsBody() {
+			return nil, fault.New(fault.InvalidArgument, "BODY_MISSING", "the body is missing: send a JSON object")
 		}
 		in.Body = b.body
 	}

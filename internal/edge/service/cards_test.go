@@ -13,9 +13,12 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/card"
+	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/view"
 )
 
 const visa = "4111111111111111"
@@ -80,5 +83,66 @@ func TestPanicsHideCards(t *testing.T) {
 	}
 	if strings.Contains(told, visa) || strings.Contains(told, "730") && strings.Contains(told, "cvv") {
 		t.Errorf("the card is shown: %s", told)
+	}
+}
+
+// answers is a view that knows one key.
+type answers struct {
+	view.Store
+	key    string
+	answer *state.Answer
+}
+
+func (a answers) Answer(_ context.Context, key state.Key) (*state.Answer, error) {
+	if key.Key != a.key {
+		return nil, state.ErrNotFound
+	}
+	return a.answer, nil
+}
+
+// A card goes to the gateway once: not for a repeat, whose answer is stored, nor for another request under a used key, nor when the
+// payment is decided only (R-6, X-6).
+func TestRepeatsAreNotTokenized(t *testing.T) {
+	t.Parallel()
+	refusal := `{"code":9,"reason":"ILLEGAL_TRANSITION","message":"no"}`
+	for name, c := range map[string]struct {
+		key, number  string
+		hash         [32]byte
+		dry          bool
+		asked, given int // of the gateway, of the pipeline
+		reason       string
+	}{
+		"new":                       {key: "new", number: visa, asked: 1, reason: "GATEWAY_UNAVAILABLE"},
+		"a repeat":                  {key: "used", number: visa, reason: "ILLEGAL_TRANSITION"},
+		"another request":           {key: "used", number: visa, hash: [32]byte{1}, reason: "IDEMPOTENCY_MISMATCH"},
+		"another with a bad number": {key: "used", number: "4111111111111112", hash: [32]byte{1}, reason: "CARD_NUMBER_INVALID"},
+		"decided only":              {key: "used", number: visa, dry: true, given: 1, reason: "ASKED"},
+		"decided only, bad number":  {key: "new", number: "4111111111111112", dry: true, reason: "CARD_NUMBER_INVALID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked, given := 0, 0
+			e := &Environment{
+				Now: time.Now, View: answers{key: "used", answer: &state.Answer{Code: fault.FailedPrecondition, Body: []byte(refusal)}},
+				TokenizeCard: func(context.Context, card.Card) (string, *fault.Fault) {
+					asked++
+					return "", fault.New(fault.Unavailable, "GATEWAY_UNAVAILABLE", "it is down")
+				},
+				Submit: func(context.Context, command.Command) command.Result {
+					given++
+					return command.Result{Fault: fault.New(fault.Internal, "ASKED", "")}
+				},
+			}
+			request := paying(c.number)
+			request.DryRun = c.dry
+			ctx := edge.WithScope(t.Context(), &edge.Scope{
+				Key: c.key, Hash: c.hash, DryRun: c.dry,
+				Call: &edge.Call{Method: omsv1.MethodOrderServicePayOrder, SetHeader: func(string, string) {}},
+			})
+			_, err := (&Orders{Environment: e}).PayOrder(ctx, request)
+			if fault.From(err).Reason != c.reason || asked != c.asked || given != c.given {
+				t.Errorf("%v; the gateway was asked %d times, the pipeline %d", err, asked, given)
+			}
+		})
 	}
 }

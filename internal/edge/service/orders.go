@@ -105,6 +105,9 @@ func (s *Orders) GetOrder(ctx context.Context, request *omsv1.GetOrderRequest) (
 // ListOrders implements the contract.
 func (s *Orders) ListOrders(ctx context.Context, request *omsv1.ListOrdersRequest) (*omsv1.ListOrdersResponse, error) {
 	caller := edge.ScopeOf(ctx).Caller
+	if request.CreatedFrom != nil && request.CreatedTo != nil && moment(request.CreatedFrom).After(moment(request.CreatedTo)) {
+		return nil, fault.Invalid("created_from", "OUT_OF_RANGE", "must not be after created_to")
+	}
 	query := state.OrderQuery{
 		Tenant: caller.Tenant, CustomerID: request.CustomerId, Limit: int(request.PageSize), ScanLimit: scanLimit,
 		CreatedFrom: moment(request.CreatedFrom), CreatedTo: moment(request.CreatedTo),
@@ -163,12 +166,19 @@ func bound(at time.Time) string {
 
 // PayOrder implements the contract.
 func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (*omsv1.PayOrderResponse, error) {
+	c := prepare(ctx)
+	if found, err := s.repeated(ctx, &c, request); found != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		answer, err := answered(ctx, *found, &omsv1.Order{})
+		return &omsv1.PayOrderResponse{Order: answer}, err
+	}
 	token, kept, err := s.means(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	subject := subject(ctx, request.OrderId)
-	c := prepare(ctx)
 	c.Steps = flow.Pay(subject, order.Pay{
 		Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
 		Token: token, Card: kept, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,

@@ -77,7 +77,7 @@ func submit[M proto.Message](ctx context.Context, e *Environment, c command.Comm
 	return answered(ctx, e.Submit(ctx, c), empty)
 }
 
-// answered tells the outcome of a command.
+// answered translates the result of a command.
 func answered[M proto.Message](ctx context.Context, result command.Result, empty M) (M, error) {
 	var none M
 	if result.Replayed {

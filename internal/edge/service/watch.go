@@ -43,7 +43,7 @@ func (s *Orders) WatchOrder(request *omsv1.WatchOrderRequest, stream grpc.Server
 	}
 	w := &watch{stream: stream, snapshot: wire.Order(found), version: request.AfterVersion}
 	if w.version > found.Version {
-		return fault.Invalid("after_version", "AFTER_VERSION_INVALID", "is %d, and the order has version %d", w.version, found.Version)
+		return fault.Invalid(saidIn(ctx, "after_version"), "AFTER_VERSION_INVALID", "is %d, and the order has version %d", w.version, found.Version)
 	}
 	if err := w.begin(ctx, s, tenant); err != nil || w.ended {
 		return err
@@ -61,6 +61,15 @@ func (s *Orders) WatchOrder(request *omsv1.WatchOrderRequest, stream grpc.Server
 			}
 		}
 	}
+}
+
+// saidIn is the place that a stream's beginning came from, in the caller's own words: the header of an event stream wins over the field.
+func saidIn(ctx context.Context, field string) string {
+	const header = "Last-Event-ID"
+	if call := edge.ScopeOf(ctx).Call; call.Dialect == edge.REST && len(call.Header(header)) > 0 {
+		return header
+	}
+	return field
 }
 
 // watch is one stream of one order.
@@ -137,7 +146,7 @@ func (s *Orders) WatchOrders(request *omsv1.WatchOrdersRequest, stream grpc.Serv
 	if request.ResumeToken != "" {
 		resumed, ok := s.openPlace(request.ResumeToken, binding)
 		if !ok {
-			return badToken("resume_token", "RESUME_TOKEN_INVALID", "resume_token of an answer to the same request")
+			return badToken(saidIn(ctx, "resume_token"), "RESUME_TOKEN_INVALID", "resume_token of an answer to the same request")
 		}
 		place = resumed
 	}

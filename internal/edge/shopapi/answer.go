@@ -2,6 +2,8 @@ package shopapi
 
 import (
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,12 +32,8 @@ func said(status int, message string, more func(e *jx.Encoder)) answer {
 // fields, their actual values (requirement C-7).
 func (h *Handler) failed(err error) answer {
 	f := fault.From(err)
-	message := f.Message
-	if len(f.Violations) > 0 && strings.HasPrefix(message, f.Violations[0].Field) {
-		message = fieldName(f.Violations[0].Field) + message[len(f.Violations[0].Field):]
-	}
 	return answer{
-		status: contract.HTTPStatus(f.Code), message: message, reason: f.Reason, wait: edge.RetryDelay(f),
+		status: contract.HTTPStatus(f.Code), message: f.Message, reason: f.Reason, wait: edge.RetryDelay(f),
 		more: func(e *jx.Encoder) {
 			e.FieldStart("reason")
 			e.Str(f.Reason)
@@ -45,7 +43,7 @@ func (h *Handler) failed(err error) answer {
 				for _, violation := range f.Violations {
 					e.ObjStart()
 					e.FieldStart("field")
-					e.Str(fieldName(violation.Field))
+					e.Str(violation.Field)
 					e.FieldStart("reason")
 					e.Str(violation.Reason)
 					e.FieldStart("description")
@@ -62,12 +60,59 @@ func (h *Handler) failed(err error) answer {
 	}
 }
 
-// names are the contract's names of fields as this dialect has them.
-var names = strings.NewReplacer("customer_id", "userId", "order_id", "orderId", ".sku", ".productId", ".qty", ".quantity",
-	"card.number", "paymentDetails.cardNumber", "card.exp_month", "paymentDetails.expiryDate", "card.exp_year", "paymentDetails.expiryDate",
-	"card.cvv", "paymentDetails.cvv", "user_id", "userId", "parameters", "message")
+// declined is a refusal that the command's success leads to. The members that its path answers stand before those of every refusal.
+func (h *Handler) declined(in *incoming, f *fault.Fault, more func(e *jx.Encoder)) answer {
+	f.TraceID = in.traceID
+	given := h.failed(f)
+	rest := given.more
+	given.more = func(e *jx.Encoder) {
+		if more != nil {
+			more(e)
+		}
+		rest(e)
+	}
+	return given
+}
 
-func fieldName(field string) string { return names.Replace(field) }
+// names are the contract's names of fields as this dialect has them.
+var names = map[string]string{
+	"customer_id": "userId", "user_id": "userId", "order_id": "orderId", "channel": "notificationType",
+	"card": "paymentDetails", "card.number": "paymentDetails.cardNumber", "card.cvv": "paymentDetails.cvv",
+	"card.exp_month": "paymentDetails.expiryDate", "card.exp_year": "paymentDetails.expiryDate",
+	"parameters": "message", `parameters["message"]`: "message", `parameters["subject"]`: "subject",
+}
+
+// ofItem is a field of an order's item.
+var ofItem = regexp.MustCompile(`^(items\[\d+\])\.(sku|qty)$`)
+
+func fieldName(field string) string {
+	if name, found := names[field]; found {
+		return name
+	}
+	if parts := ofItem.FindStringSubmatch(field); parts != nil {
+		return parts[1] + map[string]string{"sku": ".productId", "qty": ".quantity"}[parts[2]]
+	}
+	return field
+}
+
+// translated tells what the contract refuses in the dialect's names. What the client itself typed is never renamed: that is told by the
+// reader, before the contract is asked.
+func translated(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := *fault.From(err)
+	f.Violations = slices.Clone(f.Violations)
+	for i := range f.Violations {
+		violation := &f.Violations[i]
+		name := fieldName(violation.Field)
+		if rest, first := strings.CutPrefix(f.Message, violation.Field+": "); i == 0 && first {
+			f.Message = name + ": " + rest
+		}
+		violation.Field = name
+	}
+	return &f
+}
 
 // write writes an envelope within the time that a client has to take it.
 func (h *Handler) write(w http.ResponseWriter, a answer) {

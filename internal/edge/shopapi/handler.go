@@ -79,6 +79,8 @@ type incoming struct {
 	body []byte
 	call *edge.Call
 	from credentials
+	// traceID is the call's, once the chain has let it in.
+	traceID string
 }
 
 // ServeHTTP serves one request.
@@ -161,8 +163,14 @@ func (h *Handler) carry(ctx context.Context, in *incoming, method, key string, r
 	if refused := h.Keys.verify(caller, in.body, &in.from); refused != nil {
 		in.call.Unreadable = refused
 	}
-	_, err = h.Chain.Unary(ctx, in.call, handle)
-	return err //nolint:wrapcheck // a fault
+	_, err = h.Chain.Unary(ctx, in.call, func(ctx context.Context) (proto.Message, error) {
+		in.traceID = edge.ScopeOf(ctx).TraceID
+		return handle(ctx)
+	})
+	if in.call.Unreadable != nil {
+		return err //nolint:wrapcheck // a fault
+	}
+	return translated(err)
 }
 
 // authorize shows the chain the token of the body as a header's, and a derived key where the client brought none.

@@ -43,9 +43,11 @@ func (h *Handler) sendNotification(ctx context.Context, in *incoming) answer {
 	}
 	switch sent.GetState() { // of those that are never sent the seed's words would be a lie
 	case omsv1.NotificationState_NOTIFICATION_STATE_SUPPRESSED:
-		return said(http.StatusBadRequest, "Notification not sent: the user has opted out, or has no address for it", nil)
+		return h.declined(in, fault.New(fault.FailedPrecondition, "NOTIFICATION_SUPPRESSED",
+			"Notification not sent: the user has opted out, or has no address for it"), nil)
 	case omsv1.NotificationState_NOTIFICATION_STATE_UNCONFIGURED:
-		return said(http.StatusNotImplemented, "Notification not sent: this server has no transport for "+channel, nil)
+		return h.declined(in, fault.New(fault.Unimplemented, "CHANNEL_UNCONFIGURED",
+			"Notification not sent: this server has no transport for %s", channel), nil)
 	default:
 		return said(http.StatusOK, "Notification sent successfully", nil)
 	}

@@ -2,6 +2,8 @@ package shopapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 
 	"github.com/go-faster/jx"
@@ -44,7 +46,8 @@ func (h *Handler) createOrder(ctx context.Context, in *incoming) answer {
 	})
 }
 
-// lockInventory serves POST /api/inventory/lock. Its key derives from the order: an order's stock is locked once (requirement S-4).
+// lockInventory serves POST /api/inventory/lock. An order's stock is locked once, by the state of its reservation (requirement S-4); its
+// derived key is that of the whole request, so that one with a slip does not stand in the way of the right one.
 func (h *Handler) lockInventory(ctx context.Context, in *incoming) answer {
 	request := &omsv1.ReserveRequest{}
 	var lines []line
@@ -55,7 +58,7 @@ func (h *Handler) lockInventory(ctx context.Context, in *incoming) answer {
 	}
 	unreadable = orderID(&request.OrderId, unreadable)
 	var locked *omsv1.Reservation
-	key := "api/inventory/lock/" + request.OrderId
+	key := "api/inventory/lock/" + request.OrderId + "/" + digest(request)
 	err := h.carry(ctx, in, "InventoryService/Reserve", key, request, unreadable, func(ctx context.Context) (proto.Message, error) {
 		response, err := h.Inventory.Reserve(ctx, request)
 		locked = response.GetReservation()
@@ -67,11 +70,23 @@ func (h *Handler) lockInventory(ctx context.Context, in *incoming) answer {
 	case locked.Status == omsv1.ReservationStatus_RESERVATION_STATUS_REJECTED:
 		return said(http.StatusBadRequest, "Insufficient inventory", lock(false))
 	case locked.Status == omsv1.ReservationStatus_RESERVATION_STATUS_RELEASED:
-		return said(http.StatusBadRequest, "The order has ended and its inventory was released", lock(false))
+		return h.declined(in, fault.New(fault.FailedPrecondition, "ILLEGAL_TRANSITION",
+			"The order has ended and its inventory was released"), lock(false))
 	case !sameDemand(locked.Items, request.Items):
-		return said(http.StatusBadRequest, "The items are not those of the order", lock(false))
+		return h.declined(in, fault.New(fault.InvalidArgument, "DEMAND_MISMATCH", "The items are not those of the order").
+			Violating("items", "DEMAND_MISMATCH", "must be the order's products and quantities"), lock(false))
 	}
 	return said(http.StatusOK, "Inventory locked successfully", lock(true))
+}
+
+// digest tells requests apart.
+func digest(request proto.Message) string {
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil { // text that is not UTF-8, which is refused before a key is looked at
+		return "unreadable"
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
 }
 
 func lock(locked bool) func(e *jx.Encoder) {

@@ -35,7 +35,7 @@ func (h *Handler) processPayment(ctx context.Context, in *incoming) answer {
 	if err != nil {
 		return h.failed(err)
 	}
-	return outcome(order)
+	return h.outcome(in, order)
 }
 
 // paymentBody reads the body. What is wrong with the card's form is told here, with the order known; never its digits.
@@ -74,7 +74,8 @@ func (h *Handler) pay(ctx context.Context, body *paymentBody) (*omsv1.Order, err
 		return nil, err //nolint:wrapcheck // a fault
 	}
 	if payable {
-		if _, err := h.Orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: body.orderID, Card: &body.card}); err != nil {
+		_, err := h.Orders.PayOrder(ctx, &omsv1.PayOrderRequest{OrderId: body.orderID, Card: &body.card})
+		if err != nil && fault.From(err).Reason != "PAYMENT_IN_PROGRESS" { // another payment came first: its outcome is the answer
 			return nil, err //nolint:wrapcheck // a fault
 		}
 	}
@@ -82,24 +83,35 @@ func (h *Handler) pay(ctx context.Context, body *paymentBody) (*omsv1.Order, err
 }
 
 // outcome translates what became of a payment.
-func outcome(order *omsv1.Order) answer {
+func (h *Handler) outcome(in *incoming, order *omsv1.Order) answer {
 	payment := order.GetPayment()
 	switch payment.GetStatus() {
 	case omsv1.PaymentStatus_PAYMENT_STATUS_CAPTURED, omsv1.PaymentStatus_PAYMENT_STATUS_PARTIALLY_REFUNDED,
 		omsv1.PaymentStatus_PAYMENT_STATUS_REFUNDED:
 		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
 	case omsv1.PaymentStatus_PAYMENT_STATUS_DECLINED:
-		return said(http.StatusBadRequest, "Payment failed due to "+strings.ReplaceAll(payment.GetDeclineReason(), "_", " "), paid("failed", ""))
+		return said(http.StatusBadRequest, "Payment failed due to "+words(payment.GetDeclineReason()), paid("failed", ""))
 	default: // the order tells
 	}
 	switch order.Status {
 	case omsv1.OrderStatus_ORDER_STATUS_CONFIRMED, omsv1.OrderStatus_ORDER_STATUS_REFUNDED: // of amount 0
 		return said(http.StatusOK, "Payment successful", paid("completed", payment.GetPaymentId()))
 	case omsv1.OrderStatus_ORDER_STATUS_CANCELED:
-		return said(http.StatusBadRequest, "Payment failed: the order was canceled, "+order.StatusReason, paid("failed", ""))
+		return h.declined(in, fault.New(fault.FailedPrecondition, "ILLEGAL_TRANSITION",
+			"Payment failed: the order was canceled, %s", order.StatusReason), paid("failed", ""))
 	default:
 		return said(http.StatusAccepted, "Payment is being processed", paid("processing", payment.GetPaymentId()))
 	}
+}
+
+// declineWords say what a gateway's reason means where its own words make no sentence behind "due to".
+var declineWords = map[string]string{"do_not_honor": "a refusal by the bank", "generic_decline": "a refusal by the bank"}
+
+func words(reason string) string {
+	if said, found := declineWords[reason]; found {
+		return said
+	}
+	return strings.ReplaceAll(reason, "_", " ")
 }
 
 func paid(status, transaction string) func(e *jx.Encoder) {

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-faster/jx"
 
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/id"
 )
@@ -60,7 +62,7 @@ func (in *incoming) read(r *reader, members map[string]member, optional ...strin
 		err = errors.New("something follows the object")
 	}
 	if err != nil {
-		return fault.New(fault.InvalidArgument, "INVALID_JSON", "the body is no JSON object: %v", err)
+		return fault.New(fault.InvalidArgument, "INVALID_JSON", "the body is no JSON object: %s", codec.Cause(err))
 	}
 	if len(r.violations) > 0 {
 		return contract.Invalid(r.violations)
@@ -88,7 +90,7 @@ func (r *reader) object(d *jx.Decoder, path string, members map[string]member, o
 		read, known := members[name]
 		switch {
 		case !known:
-			r.bad(excerpt(at), "UNKNOWN_FIELD", "is not a field of this request")
+			r.bad(codec.Excerpt(at), "UNKNOWN_FIELD", "is not a field of this request")
 			return d.Skip() //nolint:wrapcheck // as above
 		case seen[name]:
 			r.bad(at, "DUPLICATE_FIELD", "stands there twice")
@@ -124,8 +126,11 @@ func textOf(d *jx.Decoder) (string, error) {
 		return "", skipped(d, "a string")
 	}
 	text, err := d.Str()
-	if err == nil && strings.ContainsRune(text, 0) {
+	switch {
+	case err == nil && strings.ContainsRune(text, 0):
 		return "", typed("without the character NUL")
+	case err == nil && !utf8.ValidString(text):
+		return "", typed("text in UTF-8")
 	}
 	return text, err //nolint:wrapcheck // told as no JSON
 }
@@ -206,10 +211,3 @@ func (r *reader) items(to *[]line) member {
 }
 
 var errTooMany = errors.New("it has more than 1000 items")
-
-func excerpt(text string) string {
-	if len(text) > 64 {
-		return strings.ToValidUTF8(text[:64], "") + "…"
-	}
-	return text
-}

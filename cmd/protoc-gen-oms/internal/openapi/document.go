@@ -46,12 +46,19 @@ func newDocument(c *model.Contract, k *kind) (*document, error) {
 	return d, nil
 }
 
-// rank puts the services that are internal by their own words last.
+// rank puts the services that are internal by their own words behind the public ones, and what serves development last. Of the public ones
+// orders are first: the others are about them.
 func rank(s *model.Service) int {
-	if strings.Contains(prose(s.Comments.Leading), "It is internal") {
+	switch {
+	case strings.HasPrefix(s.GoName, "Dev"):
+		return 3
+	case strings.Contains(prose(s.Comments.Leading), "It is internal"):
+		return 2
+	case strings.HasPrefix(s.GoName, "Order"):
+		return 0
+	default:
 		return 1
 	}
-	return 0
 }
 
 func (d *document) root() (*object, error) {

@@ -1,0 +1,61 @@
+package edge
+
+import (
+	"fmt"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
+	"github.com/seed-255eabaa/oms/internal/fault"
+)
+
+// tellRanges has a refusal of numbers that no field can hold name what the contract allows, where the reader knows the type's limits only.
+func tellRanges(method *contract.Method, f *fault.Fault) {
+	for i := range f.Violations {
+		violation := &f.Violations[i]
+		if violation.Reason != codec.OutOfRange {
+			continue
+		}
+		if words := rangeOf(fieldAt(method, violation.Field)); words != "" {
+			f.Message = strings.Replace(f.Message, violation.Description, words, 1)
+			violation.Description = words
+		}
+	}
+}
+
+// fieldAt finds a field of a method's request by its path, nil when there is none.
+func fieldAt(method *contract.Method, path string) protoreflect.FieldDescriptor {
+	message := method.NewRequest().ProtoReflect().Descriptor()
+	var field protoreflect.FieldDescriptor
+	for name := range strings.SplitSeq(path, ".") {
+		name, _, _ = strings.Cut(name, "[")
+		if message == nil {
+			return nil
+		}
+		if field = message.Fields().ByName(protoreflect.Name(name)); field == nil {
+			return nil
+		}
+		message = field.Message()
+	}
+	return field
+}
+
+// rangeOf answers the limits that the rules of a field give; empty without both.
+func rangeOf(field protoreflect.FieldDescriptor) string {
+	if field == nil {
+		return ""
+	}
+	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	switch {
+	case rules.GetInt64().HasGte() && rules.GetInt64().HasLte():
+		return fmt.Sprintf("must be between %d and %d", rules.GetInt64().GetGte(), rules.GetInt64().GetLte())
+	case rules.GetInt32().HasGte() && rules.GetInt32().HasLte():
+		return fmt.Sprintf("must be between %d and %d", rules.GetInt32().GetGte(), rules.GetInt32().GetLte())
+	default:
+		return ""
+	}
+}
