@@ -229,14 +229,18 @@ func answered(ctx context.Context, url string) bool {
 
 // free answers addresses that nobody listens on at the moment. All are held until the last is chosen, so no two are the same.
 func free(count int) ([]string, error) {
-	addresses := make([]string, count)
+	addresses, held := make([]string, count), []net.Listener(nil)
+	defer func() {
+		for _, listener := range held {
+			_ = listener.Close() // nothing was accepted
+		}
+	}()
 	for i := range addresses {
 		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer listener.Close() //nolint:errcheck // nothing was accepted
-		addresses[i] = listener.Addr().String()
+		held, addresses[i] = append(held, listener), listener.Addr().String()
 	}
 	return addresses, nil
 }

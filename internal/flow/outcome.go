@@ -30,9 +30,10 @@ type Outcome struct {
 }
 
 // Settle is the group of a gateway's answer to a call, however it came: by callback, by the call itself, or by asking. The first
-// answer counts; of an effect that is done the group changes nothing, unless it is a refund that failed after it had succeeded. One that was given up is settled all the same and its dead
-// letter closed. The letter is named when e says that it was given up; when it was given up since e was read, the group is refused as
-// ABORTED, to be made anew from the row as it is. Only groups that release or sell need the subject's SKUs.
+// answer counts; of an effect that is done the group changes nothing, unless it is a refund that failed after it had succeeded. One that
+// was given up is settled all the same and its dead letter closed. The letter is named when e says that it was given up; when it was
+// given up since e was read, the group is refused as ABORTED, to be made anew from the row as it is. Only groups that release or sell
+// need the subject's SKUs.
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	if !outcome.Succeeded && outcome.Reason == "" {
 		outcome.Reason = "refused" // an effect that is done and has no error has succeeded

@@ -36,7 +36,7 @@ var ErrDrop = errors.New("drop the connection")
 // Start starts a server that ends with the test. Fail is asked at the steps "connect", "rcpt" and "data"; nil never fails.
 func Start(t testing.TB, fail func(step, to string) error) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,11 @@ func Start(t testing.TB, fail func(step, to string) error) *Server {
 
 type quiet struct{}
 
+// Printf implements smtp.Logger.
 func (quiet) Printf(string, ...any) {}
-func (quiet) Println(...any)        {}
+
+// Println implements smtp.Logger.
+func (quiet) Println(...any) {}
 
 // NewSession implements smtp.Backend.
 func (m *Server) NewSession(c *smtp.Conn) (smtp.Session, error) {

@@ -29,7 +29,10 @@ const (
 // ExclusiveBus takes the right; ErrNotExclusive when another process has it.
 func (s *Store) ExclusiveBus(ctx context.Context) (*Exclusive, error) {
 	e := &Exclusive{config: s.reads.Config().ConnConfig.Copy()}
-	return e, e.take(ctx)
+	if err := e.take(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // Release gives the right up. Keep must have returned.

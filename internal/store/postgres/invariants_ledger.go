@@ -70,7 +70,8 @@ var ledgerInvariants = [...]invariant{
 				FROM account_checkpoints WINDOW w AS (PARTITION BY tenant_id, account_id ORDER BY closed_at)
 			) c CROSS JOIN LATERAL (
 				SELECT count(*) AS entries, coalesce(sum(amount_minor), 0) AS total, coalesce(bool_or(number > 0), false) AS numbered
-				FROM ledger_entries e WHERE e.tenant_id = c.tenant_id AND e.account = c.account_id AND e.booked_at > c.after AND e.booked_at <= c.closed_at
+				FROM ledger_entries e
+				WHERE e.tenant_id = c.tenant_id AND e.account = c.account_id AND e.booked_at > c.after AND e.booked_at <= c.closed_at
 			) b
 			WHERE c.balance_minor - c.balance_before <> b.total OR c.entries - c.entries_before <> b.entries OR b.numbered
 				OR c.closed_at > (SELECT closed_at FROM ledger_books)`,

@@ -41,8 +41,8 @@ func oneOfEach() []state.Row {
 	letter := sampleDeadLetter(order, at)
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
-		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order), sampleAccount("player 1:~.x"),
-		sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1)}
+		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
+		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1)}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -64,7 +64,9 @@ func bareOfEach() []state.Row {
 		&state.Contact{Tenant: tenant, UserID: "bare", Forgotten: true, Version: 1, CreatedAt: at, UpdatedAt: at},
 		&state.Notification{Tenant: tenant, ID: id.New("notification", at, entropy()), UserID: "bare", Channel: "sms",
 			State: state.NotificationScheduled, Version: 1, CreatedAt: at, UpdatedAt: at},
-		&state.Account{Account: ledger.Account{Tenant: tenant, ID: ledger.ID("bare", ledger.JackpotPool, "JPY"), Version: 1, CreatedAt: at, UpdatedAt: at}},
+		&state.Account{Account: ledger.Account{
+			Tenant: tenant, ID: ledger.ID("bare", ledger.JackpotPool, "JPY"), Version: 1, CreatedAt: at, UpdatedAt: at,
+		}},
 		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 		bareDetails(order), bareChanges(order),

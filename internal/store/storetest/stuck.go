@@ -95,7 +95,8 @@ func testStuckSteps(s *suite) {
 
 func testStuckLetters(s *suite) {
 	confirmed, both := waiting(state.OrderConfirmed, state.PaymentCaptured, time.Hour), waiting(state.OrderPaid, state.PaymentAuthorized, time.Hour)
-	replayed, message := waiting(state.OrderConfirmed, state.PaymentCaptured, time.Hour), waiting(state.OrderConfirmed, state.PaymentCaptured, time.Hour)
+	replayed := waiting(state.OrderConfirmed, state.PaymentCaptured, time.Hour)
+	message := waiting(state.OrderConfirmed, state.PaymentCaptured, time.Hour)
 	letter := func(order *state.Order, aggregate string, ago time.Duration, text string) *state.DeadLetter {
 		made := sampleDeadLetter(order, recently().Add(-ago))
 		made.AggregateID, made.Error = aggregate, text

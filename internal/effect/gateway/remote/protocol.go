@@ -118,8 +118,10 @@ func (d *Dispute) dispute() (gateway.Dispute, error) {
 		return gateway.Dispute{}, errors.New("the callback names no dispute, no payment, no state, no amount above zero, or no time")
 	}
 	read := gateway.Dispute{
-		Tenant: d.Tenant, OrderID: d.OrderID, ExternalID: d.ExternalID, ID: d.ID, State: state.DisputeState(at), Currency: d.Currency, //nolint:gosec // few
-		AmountMinor: d.AmountMinor, Reason: d.Reason, DueBy: d.DueBy.UTC().Truncate(time.Microsecond), AsOf: d.AsOf.UTC().Truncate(time.Microsecond),
+		Tenant: d.Tenant, OrderID: d.OrderID, ExternalID: d.ExternalID, ID: d.ID, Currency: d.Currency,
+		State:       state.DisputeState(at), //nolint:gosec // few
+		AmountMinor: d.AmountMinor, Reason: d.Reason, DueBy: d.DueBy.UTC().Truncate(time.Microsecond),
+		AsOf: d.AsOf.UTC().Truncate(time.Microsecond),
 	}
 	if d.FeeMinor != nil {
 		read.FeeMinor, read.FeeTold = *d.FeeMinor, true
