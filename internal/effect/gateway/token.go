@@ -26,7 +26,7 @@ const (
 	TokenWrongCurrency = "sim:wrong_currency" // held, but told as another currency
 	TokenShortHold     = "sim:short_hold"     // held, and gone by itself as soon as it is told, or after ShortHold
 
-	TokenDispute        = "sim:dispute"           //nolint:gosec // no secret: captured, then disputed, and the dispute is lost
+	TokenDispute        = "sim:dispute"           // captured, then disputed, and the dispute is lost
 	TokenDisputeWon     = "sim:dispute_won"       //nolint:gosec // as above: captured, then disputed, and the dispute is won
 	TokenRefundReturned = "sim:refund_fails_late" // the first refund succeeds and comes back later
 )
