@@ -206,7 +206,7 @@ func (a *App) makeEffects() error {
 	}
 	options := effect.Options{
 		Store: a.store, Gateways: gateways, Flow: effectFlow(),
-		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Submit: a.submit, SKUs: a.table.skus.of, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	}
 	if err := a.addSenders(&options); err != nil {

@@ -59,7 +59,7 @@ func (a *App) openEdges(ctx context.Context) error {
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
-			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public), a.devRoutes(public, environment)),
+			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public, environment), a.devRoutes(public, environment)),
 	})
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)

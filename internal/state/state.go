@@ -28,6 +28,7 @@ const (
 	KindNotification
 	KindAccount
 	KindHold
+	KindPlayerPayment
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -38,14 +39,14 @@ func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
-		"account", "hold"}[k]
+		"account", "hold", "player_payment"}[k]
 }
 
 // String names the kind.
 func (k Kind) String() string {
 	return [...]string{
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
-		"account", "hold",
+		"account", "hold", "player_payment",
 	}[k]
 }
 
@@ -68,7 +69,7 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue, *Price, *Contact, *Notification, *Account or *Hold.
+// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold or *PlayerPayment.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref
@@ -289,9 +290,9 @@ const (
 // AmountMinor but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
-	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "notification.email", "notification.sms"
-	AggregateID string // the payment, or the notification
-	OrderID     string
+	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "gateway.payout", "notification.email", "notification.sms"
+	AggregateID string // the payment, the player's payment, or the notification
+	OrderID     string // empty for what is no order's
 	Provider    string
 	Token       string // the payer's means; of a notification the user
 	ExternalID  string // the gateway's number of the payment, where it is known

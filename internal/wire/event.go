@@ -26,6 +26,8 @@ func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion st
 		return paymentEvent(change, after, at), SchemaVersion
 	case *state.Item:
 		return stockEvent(change, after, at), SchemaVersion
+	case *state.PlayerPayment:
+		return playerPaymentEvent(change, after, at), SchemaVersion
 	default:
 		panic(fmt.Sprintf("wire: no event of a %T", change.After))
 	}

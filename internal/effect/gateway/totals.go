@@ -15,7 +15,9 @@ type Total struct {
 	Holds, Captures, Voids, Refunds       int
 	HeldMinor, CapturedMinor, VoidedMinor int64
 	RefundedMinor                         int64
-	Declined                              int // holds
+	Payouts                               int
+	PaidOutMinor                          int64
+	Declined                              int // holds and payouts
 	Refused                               int
 }
 
@@ -56,7 +58,7 @@ func ReadTotals(path string) ([]Total, error) {
 func (t *Total) add(r *record) {
 	switch {
 	case r.Result == resultLost:
-	case r.Result == resultDeclined && r.Operation == KindHold:
+	case r.Result == resultDeclined && standsAlone(r.Operation):
 		t.Declined++
 	case r.Result == resultDeclined:
 		t.Refused++
@@ -72,5 +74,8 @@ func (t *Total) add(r *record) {
 	case r.Operation == KindRefund:
 		t.Refunds++
 		t.RefundedMinor += r.Amount
+	case r.Operation == KindPayout:
+		t.Payouts++
+		t.PaidOutMinor += r.Amount
 	}
 }

@@ -37,6 +37,8 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeAccount(set, row)
 	case *state.Hold:
 		return encodeHold(set, row)
+	case *state.PlayerPayment:
+		encodePlayerPayment(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -70,6 +72,8 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeAccount(f), nil
 	case state.KindHold:
 		return decodeHold(f)
+	case state.KindPlayerPayment:
+		return decodePlayerPayment(f), nil
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -44,6 +44,7 @@ var tables = map[state.Kind]*table{
 	state.KindHold: {"account_holds", holdFields, []string{
 		"account_id", "amount_minor", "several", "expires_at", "created_at",
 	}, false},
+	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

@@ -21,6 +21,8 @@ type Total struct {
 	CapturedMinor int64  `json:"captured_minor"`
 	VoidedMinor   int64  `json:"voided_minor"`
 	RefundedMinor int64  `json:"refunded_minor"`
+	Payouts       int    `json:"payouts,omitempty"`
+	PaidOutMinor  int64  `json:"paid_out_minor,omitempty"`
 }
 
 // TellTotals writes totals.
@@ -30,6 +32,7 @@ func TellTotals(totals []gateway.Total) []Total {
 		told[i] = Total{
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
+			Payouts: t.Payouts, PaidOutMinor: t.PaidOutMinor,
 		}
 	}
 	return told
@@ -61,6 +64,7 @@ func (g *Gateway) Totals(ctx context.Context) ([]gateway.Total, error) {
 		totals[i] = gateway.Total{
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
+			Payouts: t.Payouts, PaidOutMinor: t.PaidOutMinor,
 		}
 	}
 	return totals, nil
