@@ -104,6 +104,9 @@ func (s *PlayerPayments) page(ctx context.Context, query state.PlayerPaymentQuer
 ) (next string, err error) {
 	limit := cmp.Or(int(r.Limit), providerPage)
 	query.Limit = limit + 1
+	if len(r.Type)+len(r.Status) > 0 { // most may not pass
+		query.Limit = max(query.Limit, filteredRead)
+	}
 	for looked := 0; looked < scanLimit; looked += query.Limit {
 		found, err := s.View.PlayerPayments(ctx, query)
 		if err != nil {
@@ -125,6 +128,9 @@ func (s *PlayerPayments) page(ctx context.Context, query state.PlayerPaymentQuer
 	}
 	return query.AfterID, nil
 }
+
+// filteredRead is how many payments are read at once of which some are left out.
+const filteredRead = 500
 
 // passes tells whether a value is among those asked for; none asked for are all.
 func passes[E comparable](asked []E, value E) bool {

@@ -42,7 +42,7 @@ func oneOfEach() []state.Row {
 	letter.ReplayedAt = at.Add(time.Minute)
 	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order), sampleAccount("player 1:~.x"),
-		sampleHold(sampleAccount("player 1:~.x"))}
+		sampleHold(sampleAccount("player 1:~.x")), samplePlayerPayment("player 1:~.x")}
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -67,6 +67,7 @@ func bareOfEach() []state.Row {
 		&state.Account{Account: ledger.Account{Tenant: tenant, ID: ledger.ID("bare", ledger.JackpotPool, "JPY"), Version: 1, CreatedAt: at, UpdatedAt: at}},
 		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
+		barePlayerPayment(),
 	}
 }
 
@@ -153,6 +154,8 @@ func renamed(row, as state.Row) state.Row {
 		renamed.ID, renamed.Account, renamed.AmountMinor, renamed.Several = as.ID, as.Account, as.AmountMinor, as.Several
 		renamed.ExpiresAt, renamed.CreatedAt = as.ExpiresAt, as.CreatedAt
 		return &renamed
+	case *state.PlayerPayment:
+		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
 	}
 	return row
 }
@@ -161,7 +164,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindHold; kind++ {
+	for kind := state.KindReservation; kind <= state.KindPlayerPayment; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})
