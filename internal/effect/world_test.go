@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -277,6 +278,9 @@ func (w *world) skus(_ context.Context, tenant, orderID string) ([]string, error
 	if w.unreadable > 0 {
 		w.unreadable--
 		return nil, errors.New("store: away")
+	}
+	if cashier.Is(orderID) {
+		return w.playerOf(orderID), nil
 	}
 	return w.subject(tenant, orderID).SKUs, nil
 }
