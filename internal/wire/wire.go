@@ -131,7 +131,7 @@ func Message(row state.Row) proto.Message {
 	case *state.Notification:
 		return Notification(row)
 	default:
-		return nil
+		return playMessage(row)
 	}
 }
 

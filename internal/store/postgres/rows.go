@@ -37,6 +37,16 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeAccount(set, row)
 	case *state.Hold:
 		return encodeHold(set, row)
+	case *state.Player:
+		return encodePlayer(set, row)
+	case *state.Session:
+		encodeSession(set, row)
+	case *state.Round:
+		encodeRound(set, row)
+	case *state.Bet:
+		encodeBet(set, row)
+	case *state.Settlement:
+		return encodeSettlement(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -70,6 +80,16 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeAccount(f), nil
 	case state.KindHold:
 		return decodeHold(f)
+	case state.KindPlayer:
+		return decodePlayer(f)
+	case state.KindSession:
+		return decodeSession(f), nil
+	case state.KindRound:
+		return decodeRound(f), nil
+	case state.KindBet:
+		return decodeBet(f), nil
+	case state.KindSettlement:
+		return decodeSettlement(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -86,10 +86,11 @@ type ofRows struct {
 var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
 	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
+	state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindHold
+const lastKind = state.KindSettlement
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows
