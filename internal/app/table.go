@@ -171,14 +171,14 @@ func (c *skuCache) of(ctx context.Context, tenant, aggregate string) ([]string, 
 	if !cashier.Is(aggregate) {
 		return c.find(ctx, tenant, aggregate)
 	}
-	p, err := c.store.PlayerPayment(ctx, tenant, aggregate)
+	row, err := c.store.PlayRow(ctx, state.PlayerPaymentRef(tenant, aggregate))
 	if isNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the player of %s: %w", aggregate, err)
 	}
-	return []string{p.PlayerID}, nil
+	return []string{row.(*state.PlayerPayment).PlayerID}, nil //nolint:errcheck,forcetypeassert // of the kind
 }
 
 // skuCacheSize is the number of orders remembered.

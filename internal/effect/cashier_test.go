@@ -23,6 +23,20 @@ import (
 // players are few, so that their payments meet on an account.
 var players = []string{"ann", "bob"}
 
+// addPlayers makes them; one has a limit.
+func (w *world) addPlayers() {
+	for i, name := range players {
+		player := &state.Player{Tenant: tenant, ID: state.PlayerRef(tenant, name).ID, Currency: "EUR", Version: 1}
+		if i == 1 {
+			player.Limits = []state.Limit{{Kind: state.LimitDeposit, Period: state.Day, Max: bobsLimit}}
+		}
+		w.rows[player.Ref()] = player
+	}
+}
+
+// bobsLimit is what bob may pay in on a day.
+const bobsLimit = 1000
+
 // payPlayer asks for a deposit or a withdrawal; of a withdrawal more may be asked for than there is.
 func (m *machine) payPlayer() {
 	if len(all(m.world, func(*state.PlayerPayment) bool { return true })) == 6 {
@@ -30,7 +44,7 @@ func (m *machine) payPlayer() {
 	}
 	m.orders++
 	request := cashier.Request{
-		Tenant: tenant, PlayerID: rapid.SampledFrom(players).Draw(m.t, "player"), Type: state.PlayerPaymentDeposit, Currency: "EUR",
+		By: state.Origin{Tenant: tenant}, PlayerID: rapid.SampledFrom(players).Draw(m.t, "player"), Type: state.PlayerPaymentDeposit, Currency: "EUR",
 		AmountMinor: rapid.SampledFrom([]int64{500, 700, 100}).Draw(m.t, "amount"), Provider: "sim",
 		Token: rapid.SampledFrom(endingTokens).Draw(m.t, "token"), Random: id.Random{9: byte(m.orders)},
 	}
@@ -85,6 +99,7 @@ func (w *world) checkPlayers(totals map[string]gateway.Total, wrong func(string,
 			wrong("%s: the gateway did too much: %+v", p.ID, total)
 		}
 	}
+	w.checkCounted(wrong)
 	for _, player := range players {
 		name := ledger.ID(player, ledger.PlayerCash, "EUR")
 		account := &state.Account{}
@@ -93,6 +108,27 @@ func (w *world) checkPlayers(totals map[string]gateway.Total, wrong func(string,
 		}
 		if account.BalanceMinor != balances[name] || account.HeldMinor != held[name] || account.AvailableMinor() < 0 {
 			wrong("%s has %d and holds %d, its payments say %d and %d", name, account.BalanceMinor, account.HeldMinor, balances[name], held[name])
+		}
+	}
+}
+
+// checkCounted: what counts against a limit is what was paid in on the day, or may still be.
+func (w *world) checkCounted(wrong func(string, ...any)) {
+	for _, name := range players {
+		player, day := w.rows[state.PlayerRef(tenant, name)].(*state.Player), state.Played{}
+		for _, done := range player.Played {
+			if done.Period == state.Day {
+				day = done
+			}
+		}
+		counted := int64(0)
+		for _, p := range all(w, func(p *state.PlayerPayment) bool { return p.PlayerID == name && p.Type == state.PlayerPaymentDeposit }) {
+			if p.Status != state.PlayerPaymentDeclined && state.Day.Begin(p.CreatedAt).Equal(day.From) {
+				counted += p.AmountMinor
+			}
+		}
+		if day.DepositedMinor != counted || name == players[1] && counted > bobsLimit {
+			wrong("%s has %d counted of the day, paid in are %d", name, day.DepositedMinor, counted)
 		}
 	}
 }
@@ -145,7 +181,7 @@ func newTill(t *testing.T, g gateway.Gateway) *till {
 func (c *till) pay(kind state.PlayerPaymentType, amount int64) *state.PlayerPayment {
 	c.orders++
 	row := c.submit(flow.PlayerPayment(cashier.Request{
-		Tenant: tenant, PlayerID: "ann", Type: kind, Currency: "EUR", AmountMinor: amount, Provider: "sim", Token: "sim:ok",
+		By: state.Origin{Tenant: tenant}, PlayerID: "ann", Type: kind, Currency: "EUR", AmountMinor: amount, Provider: "sim", Token: "sim:ok",
 		Random: id.Random{9: byte(c.orders)},
 	}))
 	c.work()

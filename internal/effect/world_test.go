@@ -46,10 +46,12 @@ const (
 )
 
 func newWorld(clock func() time.Time) *world {
-	return &world{
+	w := &world{
 		clock: clock, rows: map[state.Ref]state.Row{}, timers: map[state.TimerKey]time.Time{},
 		transfers: map[string]ledger.Transfer{},
 	}
+	w.addPlayers()
+	return w
 }
 
 func (w *world) violate(format string, arguments ...any) {

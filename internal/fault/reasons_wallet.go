@@ -8,27 +8,28 @@ var wagering = []Entry{
 		Cure:  "None: wait for a version that has it.",
 	},
 	{
-		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true, Announced: true,
+		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
 		Cause: "There is such a bet, result, session or player already, with another amount or content.",
 		Cure:  "Read it. Use a new id for a new one.",
 	},
 	{
-		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The bet, round or session is in a state that does not allow it; `status` names the state.",
 		Cure:  "Read it and decide anew.",
 	},
 	{
-		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The player has excluded themselves, pauses, or may not play for another reason of responsible gambling.",
 		Cure:  "Let the player go; do not try again.",
 	},
 	{
-		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition, Announced: true,
-		Cause: "The bet passes a limit of the player or the session; `limit` names which.", Cure: "Bet less, or later.",
+		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition,
+		Cause:  "The bet passes a limit of the player or the session; `limit` names which, `left` what is left of it.",
+		Cure:   "Bet less, or later.",
 		Raises: []string{"INSUFFICIENT_FUNDS"},
 	},
 	{
-		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Announced: true,
+		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition,
 		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
 	},
 }

@@ -61,14 +61,7 @@ func (p *PlayerPayment) Ref() Ref { return PlayerPaymentRef(p.Tenant, p.ID) }
 // EventSeq implements Row; every change of a player's payment is an event.
 func (p *PlayerPayment) EventSeq() int64 { return p.Version }
 
-// PlayerPaymentQuery selects a page of players' payments, by id.
-type PlayerPaymentQuery struct {
-	Tenant, Brand, Region string
-
-	PlayerID   string    // empty for all
-	From       time.Time // inclusive, in whole milliseconds; zero for open
-	Before     time.Time // exclusive, in whole milliseconds; zero for open
-	Descending bool      // the newest first
-	AfterID    string    // only those that follow it in the order asked for; empty for the first page
-	Limit      int
+// Seen tells whether a call of an origin may know of the payment.
+func (p *PlayerPayment) Seen(by Origin) bool {
+	return p.Tenant == by.Tenant && p.Brand == by.Brand && p.Region == by.Region
 }

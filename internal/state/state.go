@@ -28,25 +28,31 @@ const (
 	KindNotification
 	KindAccount
 	KindHold
+	KindPlayer
+	KindSession
+	KindRound
+	KindBet
+	KindSettlement
 	KindPlayerPayment
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
 // so while the command was under way, and a change that is committed later comes after the command. Whoever changes one proves the
 // version that it changes, as for every row (docs/decisions/0013).
-func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
+func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice || k == KindRound }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
-		"account", "hold", "player_payment"}[k]
+		"account", "hold", "player", "session", "round", "bet", "settlement", "player_payment"}[k]
 }
 
 // String names the kind.
 func (k Kind) String() string {
 	return [...]string{
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
-		"account", "hold", "player_payment",
+		"account", "hold", "player", "session", "round", "bet", "settlement",
+		"player_payment",
 	}[k]
 }
 
@@ -69,7 +75,8 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold or *PlayerPayment.
+// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *Player, *Session, *Round, *Bet, *Settlement or
+// *PlayerPayment.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

@@ -29,7 +29,11 @@ func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion st
 	case *state.PlayerPayment:
 		return playerPaymentEvent(change, after, at), SchemaVersion
 	default:
-		panic(fmt.Sprintf("wire: no event of a %T", change.After))
+		message := playEvent(change, at)
+		if message == nil {
+			panic(fmt.Sprintf("wire: no event of a %T", change.After))
+		}
+		return marshal(message), SchemaVersion
 	}
 }
 

@@ -133,7 +133,7 @@ func Message(row state.Row) proto.Message {
 	case *state.PlayerPayment:
 		return PlayerPayment(row)
 	default:
-		return nil
+		return playMessage(row)
 	}
 }
 

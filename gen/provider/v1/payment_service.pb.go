@@ -543,10 +543,8 @@ type ListPaymentsRequest struct {
 	OccurredAtTo *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at_to,json=occurredAtTo,proto3" json:"occurred_at_to,omitempty"`
 	// Of this player.
 	PlayerId string `protobuf:"bytes,6,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
-	// Of one of these types.
-	Type []PaymentType `protobuf:"varint,7,rep,packed,name=type,proto3,enum=provider.v1.PaymentType" json:"type,omitempty"`
 	// In one of these states.
-	Status        []PaymentStatus `protobuf:"varint,8,rep,packed,name=status,proto3,enum=provider.v1.PaymentStatus" json:"status,omitempty"`
+	Status        []PaymentStatus `protobuf:"varint,7,rep,packed,name=status,proto3,enum=provider.v1.PaymentStatus" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -621,13 +619,6 @@ func (x *ListPaymentsRequest) GetPlayerId() string {
 		return x.PlayerId
 	}
 	return ""
-}
-
-func (x *ListPaymentsRequest) GetType() []PaymentType {
-	if x != nil {
-		return x.Type
-	}
-	return nil
 }
 
 func (x *ListPaymentsRequest) GetStatus() []PaymentStatus {
@@ -742,7 +733,7 @@ const file_provider_v1_payment_service_proto_rawDesc = "" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\"D\n" +
 	"\x12GetPaymentResponse\x12.\n" +
-	"\apayment\x18\x01 \x01(\v2\x14.provider.v1.PaymentR\apayment\"\xa6\x04\n" +
+	"\apayment\x18\x01 \x01(\v2\x14.provider.v1.PaymentR\apayment\"\xee\x03\n" +
 	"\x13ListPaymentsRequest\x12,\n" +
 	"\x06cursor\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
 	"^[^\\x00]*$R\x06cursor\x12 \n" +
@@ -751,10 +742,8 @@ const file_provider_v1_payment_service_proto_rawDesc = "" +
 	"\x05order\x18\x03 \x01(\x0e2\x16.provider.v1.SortOrderR\x05order\x12D\n" +
 	"\x10occurred_at_from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0eoccurredAtFrom\x12@\n" +
 	"\x0eoccurred_at_to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\foccurredAtTo\x12\x92\x01\n" +
-	"\tplayer_id\x18\x06 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x126\n" +
-	"\x04type\x18\a \x03(\x0e2\x18.provider.v1.PaymentTypeB\b\xbaH\x05\x92\x01\x02\x10\n" +
-	"R\x04type\x12<\n" +
-	"\x06status\x18\b \x03(\x0e2\x1a.provider.v1.PaymentStatusB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"\tplayer_id\x18\x06 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x12<\n" +
+	"\x06status\x18\a \x03(\x0e2\x1a.provider.v1.PaymentStatusB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x06status\"\x84\x01\n" +
 	"\x14ListPaymentsResponse\x120\n" +
 	"\bpayments\x18\x01 \x03(\v2\x14.provider.v1.PaymentR\bpayments\x12\x1f\n" +
@@ -825,20 +814,19 @@ var file_provider_v1_payment_service_proto_depIdxs = []int32{
 	11, // 9: provider.v1.ListPaymentsRequest.order:type_name -> provider.v1.SortOrder
 	10, // 10: provider.v1.ListPaymentsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
 	10, // 11: provider.v1.ListPaymentsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	0,  // 12: provider.v1.ListPaymentsRequest.type:type_name -> provider.v1.PaymentType
-	1,  // 13: provider.v1.ListPaymentsRequest.status:type_name -> provider.v1.PaymentStatus
-	2,  // 14: provider.v1.ListPaymentsResponse.payments:type_name -> provider.v1.Payment
-	3,  // 15: provider.v1.PaymentService.CreatePayment:input_type -> provider.v1.CreatePaymentRequest
-	5,  // 16: provider.v1.PaymentService.GetPayment:input_type -> provider.v1.GetPaymentRequest
-	7,  // 17: provider.v1.PaymentService.ListPayments:input_type -> provider.v1.ListPaymentsRequest
-	4,  // 18: provider.v1.PaymentService.CreatePayment:output_type -> provider.v1.CreatePaymentResponse
-	6,  // 19: provider.v1.PaymentService.GetPayment:output_type -> provider.v1.GetPaymentResponse
-	8,  // 20: provider.v1.PaymentService.ListPayments:output_type -> provider.v1.ListPaymentsResponse
-	18, // [18:21] is the sub-list for method output_type
-	15, // [15:18] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	1,  // 12: provider.v1.ListPaymentsRequest.status:type_name -> provider.v1.PaymentStatus
+	2,  // 13: provider.v1.ListPaymentsResponse.payments:type_name -> provider.v1.Payment
+	3,  // 14: provider.v1.PaymentService.CreatePayment:input_type -> provider.v1.CreatePaymentRequest
+	5,  // 15: provider.v1.PaymentService.GetPayment:input_type -> provider.v1.GetPaymentRequest
+	7,  // 16: provider.v1.PaymentService.ListPayments:input_type -> provider.v1.ListPaymentsRequest
+	4,  // 17: provider.v1.PaymentService.CreatePayment:output_type -> provider.v1.CreatePaymentResponse
+	6,  // 18: provider.v1.PaymentService.GetPayment:output_type -> provider.v1.GetPaymentResponse
+	8,  // 19: provider.v1.PaymentService.ListPayments:output_type -> provider.v1.ListPaymentsResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_payment_service_proto_init() }

@@ -280,15 +280,6 @@ func (x *ListPaymentsRequest) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, `,"player_id":`...)
 	b = codec.AppendString(b, x.PlayerId)
-	b = append(b, `,"type":`...)
-	b = append(b, '[')
-	for i, element := range x.Type {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = codec.AppendEnum(b, element, namesPaymentType)
-	}
-	b = append(b, ']')
 	b = append(b, `,"status":`...)
 	b = append(b, '[')
 	for i, element := range x.Status {
@@ -330,15 +321,8 @@ func (x *ListPaymentsRequest) DecodeJSON(r *codec.Reader) {
 			if r.Enter("player_id", &seen, 5) {
 				x.PlayerId = r.Text()
 			}
-		case "type":
-			if r.Enter("type", &seen, 6) {
-				for l := r.List(); r.NextElement(&l); {
-					value := codec.ReadEnum[PaymentType](r, namesPaymentType)
-					x.Type = append(x.Type, value)
-				}
-			}
 		case "status":
-			if r.Enter("status", &seen, 7) {
+			if r.Enter("status", &seen, 6) {
 				for l := r.List(); r.NextElement(&l); {
 					value := codec.ReadEnum[PaymentStatus](r, namesPaymentStatus)
 					x.Status = append(x.Status, value)
@@ -571,8 +555,6 @@ func readPaymentServiceListPayments0(in *contract.Input) proto.Message {
 			if in.Once(&seen, 5) {
 				m.PlayerId = in.Text()
 			}
-		case "type":
-			m.Type = append(m.Type, contract.QueryEnum[PaymentType](in, namesPaymentType))
 		case "status":
 			m.Status = append(m.Status, contract.QueryEnum[PaymentStatus](in, namesPaymentStatus))
 		default:

@@ -54,43 +54,73 @@ func account(playerID, currency string) string {
 // holdID names what a withdrawal has set aside.
 func holdID(paymentID string) string { return id.Derive("hold", paymentID) }
 
-// Request asks for a payment. What the player may pay in, and whether there is such a player, is decided before it.
+// Request asks for a payment.
 type Request struct {
-	Tenant, PlayerID        string
-	Type                    state.PlayerPaymentType
-	Currency                string
-	AmountMinor             int64 // above zero
-	Provider, Token         string
-	Brand, Region, CalledBy string
-	Random                  id.Random
+	By              state.Origin
+	PlayerID        string
+	Type            state.PlayerPaymentType
+	Currency        string
+	AmountMinor     int64 // above zero
+	Provider, Token string
+	Random          id.Random
 }
 
 // Refs implements domain.Command.
 func (c Request) Refs() []state.Ref {
+	refs := []state.Ref{state.PlayerRef(c.By.Tenant, c.PlayerID)}
 	if c.Type == state.PlayerPaymentDeposit {
-		return nil
+		return refs
 	}
-	return domain.AccountRefs(c.Tenant, account(c.PlayerID, c.Currency))
+	return append(refs, domain.AccountRefs(c.By.Tenant, account(c.PlayerID, c.Currency))...)
 }
 
-// Decide implements domain.Command. A withdrawal refuses with INSUFFICIENT_FUNDS.
+// Decide implements domain.Command. It refuses with NOT_FOUND and CURRENCY_MISMATCH; a deposit of a player who may not play with RG_BLOCK,
+// and one beyond a limit with LIMIT_EXCEEDED; a withdrawal of more than is available with INSUFFICIENT_FUNDS. Players may always have their
+// own money back.
 func (c Request) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
-	created := now.Truncate(time.Millisecond)
-	p := &state.PlayerPayment{
-		Tenant: c.Tenant, ID: id.New(idKind, created, c.Random), PlayerID: c.PlayerID, Type: c.Type, Currency: c.Currency,
-		AmountMinor: c.AmountMinor, Provider: c.Provider, Brand: c.Brand, Region: c.Region, CalledBy: c.CalledBy,
-		Status: state.PlayerPaymentProcessing, Token: c.Token, Version: 1, CreatedAt: created, UpdatedAt: created,
-	}
-	decision := became(nil, p, "")
-	if c.Type == state.PlayerPaymentDeposit {
-		call(&decision, p, now, KindHold, "hold/1")
-		return decision, nil
-	}
-	books := domain.OpenBooks(unheld{states, state.HoldRef(c.Tenant, holdID(p.ID))}, c.Tenant, now)
-	_, refusal := books.Place(ledger.Hold{ID: holdID(p.ID), Account: account(c.PlayerID, c.Currency), AmountMinor: c.AmountMinor})
+	player, refusal := domain.PlayerOf(states, c.By, c.PlayerID)
 	if refusal != nil {
 		return domain.Decision{}, refusal
 	}
+	if player.Currency != c.Currency {
+		return domain.Decision{}, fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the player's currency is %s", player.Currency)
+	}
+	created := now.Truncate(time.Millisecond)
+	p := &state.PlayerPayment{
+		Tenant: c.By.Tenant, ID: id.New(idKind, created, c.Random), PlayerID: c.PlayerID, Type: c.Type, Currency: c.Currency,
+		AmountMinor: c.AmountMinor, Provider: c.Provider, Brand: c.By.Brand, Region: c.By.Region, CalledBy: c.By.Provider,
+		Status: state.PlayerPaymentProcessing, Token: c.Token, Version: 1, CreatedAt: created, UpdatedAt: created,
+	}
+	if c.Type == state.PlayerPaymentDeposit {
+		return deposit(player, p, now)
+	}
+	return withdraw(states, p, now)
+}
+
+// deposit asks for the hold. What is under way counts against the limits; what is declined later is taken back.
+func deposit(player *state.Player, p *state.PlayerPayment, now time.Time) (domain.Decision, *fault.Fault) {
+	playing := domain.Play(player, now)
+	if refusal := playing.Blocked(); refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if refusal := playing.Within(state.LimitDeposit, p.AmountMinor); refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	playing.Count(now, func(done *state.Played) { done.DepositedMinor += p.AmountMinor })
+	decision := became(nil, p, "")
+	playing.Into(&decision)
+	call(&decision, p, now, KindHold, "hold/1")
+	return decision, nil
+}
+
+// withdraw sets the money aside and asks for the payout.
+func withdraw(states domain.States, p *state.PlayerPayment, now time.Time) (domain.Decision, *fault.Fault) {
+	books := domain.OpenBooks(unheld{states, state.HoldRef(p.Tenant, holdID(p.ID))}, p.Tenant, now)
+	_, refusal := books.Place(ledger.Hold{ID: holdID(p.ID), Account: account(p.PlayerID, p.Currency), AmountMinor: p.AmountMinor})
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	decision := became(nil, p, "")
 	books.Into(&decision)
 	call(&decision, p, now, KindPayout, "payout/1")
 	return decision, nil
@@ -187,7 +217,7 @@ func (c Held) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	return decision, nil
 }
 
-// Moved says which row a command needs beside the payment's: the player's account. Rows are named before they are read, so whoever
+// Moved says which rows a command needs beside the payment's: the player's, and those of the player's money. Rows are named before they are read, so whoever
 // submits it has read the payment; what is named here of it never changes.
 type Moved struct {
 	Name
@@ -197,7 +227,7 @@ type Moved struct {
 // Refs implements domain.Command.
 func (c Moved) Refs() []state.Ref {
 	refs := append(c.Name.Refs(), domain.AccountRefs(c.Tenant, account(c.PlayerID, c.Currency))...)
-	return append(refs, state.HoldRef(c.Tenant, holdID(c.ID)))
+	return append(refs, state.PlayerRef(c.Tenant, c.PlayerID), state.HoldRef(c.Tenant, holdID(c.ID)))
 }
 
 // Captured tells that the gateway has taken a deposit: it is booked.
@@ -282,6 +312,11 @@ func (c Declined) Decide(states domain.States, now time.Time) (domain.Decision, 
 		}
 	}
 	decision := ended(p, now, state.PlayerPaymentDeclined, c.Reason, books)
+	if player := domain.Find[state.Player](states, state.PlayerRef(c.Tenant, c.PlayerID)); player != nil && p.Type == state.PlayerPaymentDeposit {
+		playing := domain.Play(player, now)
+		playing.Count(p.CreatedAt, func(done *state.Played) { done.DepositedMinor -= p.AmountMinor })
+		playing.Into(&decision)
+	}
 	if c.Kind == KindCapture {
 		call(&decision, p, now, KindVoid, "void/1")
 	}

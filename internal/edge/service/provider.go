@@ -3,8 +3,6 @@ package service
 import (
 	"context"
 
-	"golang.org/x/text/language"
-
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/money"
@@ -12,19 +10,6 @@ import (
 
 // The services of the provider dialect check what can be told without reading state. What they do not carry out yet answers
 // UNIMPLEMENTED, as generated code does for a method that nobody wrote; the chain makes that NOT_IMPLEMENTED.
-
-// Players implements provider.v1.PlayerService.
-type Players struct {
-	providerv1.UnimplementedPlayerServiceServer
-}
-
-// CreatePlayer implements the contract.
-func (s *Players) CreatePlayer(ctx context.Context, r *providerv1.CreatePlayerRequest) (*providerv1.CreatePlayerResponse, error) {
-	if refusal := checkLocale(r.GetLocale()); refusal != nil {
-		return nil, refusal
-	}
-	return s.UnimplementedPlayerServiceServer.CreatePlayer(ctx, r) //nolint:wrapcheck // the chain translates it
-}
 
 // Sessions implements provider.v1.SessionService.
 type Sessions struct {
@@ -52,12 +37,4 @@ type Bets struct {
 // Rounds implements provider.v1.RoundService.
 type Rounds struct {
 	providerv1.UnimplementedRoundServiceServer
-}
-
-// checkLocale refuses what has the form of a locale and is none.
-func checkLocale(locale string) *fault.Fault {
-	if _, err := language.Parse(locale); err != nil {
-		return fault.Invalid("locale", "LOCALE_INVALID", "must be a locale of BCP 47 such as de-DE")
-	}
-	return nil
 }

@@ -47,8 +47,10 @@ type Environment struct {
 
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends
-	Heartbeat time.Duration // of feeds
-	Followers *Followers    // bounds the feeds that are open
+	// LimitDelay is the time until a player is protected less than before.
+	LimitDelay time.Duration
+	Heartbeat  time.Duration // of feeds
+	Followers  *Followers    // bounds the feeds that are open
 
 	StepLimits state.StepLimits // for orders that count as stuck
 }

@@ -1,24 +1,17 @@
 package postgres
 
-import (
-	"cmp"
-	"context"
-
-	"github.com/seed-255eabaa/oms/internal/id"
-	"github.com/seed-255eabaa/oms/internal/state"
-)
+import "github.com/seed-255eabaa/oms/internal/state"
 
 var (
 	playerPaymentFields = []field{
 		{"tenant_id", kindText}, {"payment_id", kindText}, {"player_id", kindText}, {"type", kindInt2}, {"currency", kindText},
-		{"amount_minor", kindInt8}, {"provider", kindText}, {"brand", kindText}, {"region", kindText}, {"called_by", kindText},
+		{"amount_minor", kindInt8}, {"provider", kindText}, {"brand_id", kindText}, {"region", kindText}, {"called_by", kindText},
 		{"status", kindInt2}, {"reason", kindText}, {"external_id", kindText}, {"token", kindText}, {"version", kindInt8},
 		{"created_at", kindTime}, {"updated_at", kindTime},
 	}
 	playerPaymentFixed = []string{
-		"player_id", "type", "currency", "amount_minor", "provider", "brand", "region", "called_by", "created_at",
+		"player_id", "type", "currency", "amount_minor", "provider", "brand_id", "region", "called_by", "created_at",
 	}
-	selectPlayerPayments = "SELECT " + list("", playerPaymentFields) + " FROM player_payments "
 )
 
 func encodePlayerPayment(set *rowset, p *state.PlayerPayment) {
@@ -48,32 +41,4 @@ func decodePlayerPayment(f *fields) *state.PlayerPayment {
 		Status: state.PlayerPaymentStatus(f.int16()), Reason: f.text(), ExternalID: f.text(), Token: f.text(), Version: f.int64(),
 		CreatedAt: f.time(), UpdatedAt: f.time(),
 	}
-}
-
-// PlayerPayment implements view.PlayerPayments.
-func (s *Store) PlayerPayment(ctx context.Context, tenant, name string) (*state.PlayerPayment, error) {
-	return only(read(ctx, s, "player payment", plain(decodePlayerPayment), selectPlayerPayments+"WHERE tenant_id = $1 AND payment_id = $2",
-		tenant, name))
-}
-
-// PlayerPayments implements view.PlayerPayments. The time of creation is inside the id, so the page is a range of ids.
-func (s *Store) PlayerPayments(ctx context.Context, query state.PlayerPaymentQuery) ([]*state.PlayerPayment, error) {
-	const beyond = "player_payment;" // ';' follows ':'
-	from, before, order := "", beyond, "payment_id > $4 ORDER BY payment_id"
-	if !query.From.IsZero() {
-		from = id.New("player_payment", query.From, id.Random{})
-	}
-	if !query.Before.IsZero() {
-		before = id.New("player_payment", query.Before, id.Random{})
-	}
-	if query.Descending {
-		order, query.AfterID = "payment_id < $4 ORDER BY payment_id DESC", cmp.Or(query.AfterID, beyond)
-	}
-	arguments := []any{query.Tenant, from, before, query.AfterID, query.Limit, query.Brand, query.Region}
-	if query.PlayerID != "" {
-		order = "player_id = $8 AND " + order
-		arguments = append(arguments, query.PlayerID)
-	}
-	return read(ctx, s, "player payments", plain(decodePlayerPayment), selectPlayerPayments+
-		"WHERE tenant_id = $1 AND payment_id >= $2 AND payment_id < $3 AND brand = $6 AND region = $7 AND "+order+" LIMIT $5", arguments...)
 }

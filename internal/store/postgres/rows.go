@@ -37,6 +37,16 @@ func encodeRow(set *rowset, row state.Row) error {
 		encodeAccount(set, row)
 	case *state.Hold:
 		return encodeHold(set, row)
+	case *state.Player:
+		return encodePlayer(set, row)
+	case *state.Session:
+		encodeSession(set, row)
+	case *state.Round:
+		encodeRound(set, row)
+	case *state.Bet:
+		encodeBet(set, row)
+	case *state.Settlement:
+		return encodeSettlement(set, row)
 	case *state.PlayerPayment:
 		encodePlayerPayment(set, row)
 	default:
@@ -72,6 +82,16 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeAccount(f), nil
 	case state.KindHold:
 		return decodeHold(f)
+	case state.KindPlayer:
+		return decodePlayer(f)
+	case state.KindSession:
+		return decodeSession(f), nil
+	case state.KindRound:
+		return decodeRound(f), nil
+	case state.KindBet:
+		return decodeBet(f), nil
+	case state.KindSettlement:
+		return decodeSettlement(f)
 	case state.KindPlayerPayment:
 		return decodePlayerPayment(f), nil
 	default:

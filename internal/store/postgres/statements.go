@@ -86,6 +86,7 @@ type ofRows struct {
 var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
 	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
+	state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement,
 	state.KindPlayerPayment,
 }
 

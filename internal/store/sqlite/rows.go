@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = 14 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = 19 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -98,6 +98,11 @@ var tables = [kinds]table{
 	state.KindNotification: notificationTable,
 	state.KindAccount:      accountTable,
 	state.KindHold:         holdTable,
+	state.KindPlayer:       playerTable,
+	state.KindSession:      sessionTable,
+	state.KindRound:        roundTable,
+	state.KindBet:          betTable,
+	state.KindSettlement:   settlementTable,
 
 	state.KindPlayerPayment: playerPaymentTable,
 }

@@ -48,6 +48,9 @@ func testPlayerPayments(s *suite) {
 		p := samplePlayerPayment([]string{"ann", "bob"}[i%2])
 		p.CreatedAt = begin.Add(time.Duration(i) * time.Second)
 		p.ID = id.New("player_payment", p.CreatedAt, entropy())
+		if i == 0 {
+			p.Status = state.PlayerPaymentInDoubt
+		}
 		all = append(all, p.ID)
 		insert(changes, p)
 	}
@@ -57,27 +60,28 @@ func testPlayerPayments(s *suite) {
 	backwards := slices.Clone(all)
 	slices.Reverse(backwards)
 	for name, c := range map[string]struct {
-		query state.PlayerPaymentQuery
+		query state.PlayQuery
 		want  []string
 	}{
-		"all":          {state.PlayerPaymentQuery{}, all},
-		"newest first": {state.PlayerPaymentQuery{Descending: true}, backwards},
-		"of a player":  {state.PlayerPaymentQuery{PlayerID: "bob"}, []string{all[1], all[3], all[5]}},
-		"of a time":    {state.PlayerPaymentQuery{From: begin.Add(time.Second), Before: begin.Add(3 * time.Second)}, all[1:3]},
-		"of nobody":    {state.PlayerPaymentQuery{PlayerID: "else"}, nil},
+		"all":          {state.PlayQuery{}, all},
+		"newest first": {state.PlayQuery{Newest: true}, backwards},
+		"of a player":  {state.PlayQuery{PlayerID: "bob"}, []string{all[1], all[3], all[5]}},
+		"of a status":  {state.PlayQuery{Statuses: []int16{int16(state.PlayerPaymentInDoubt)}}, all[:1]},
+		"of a time":    {state.PlayQuery{From: begin.Add(time.Second), Before: begin.Add(3 * time.Second)}, all[1:3]},
+		"of nobody":    {state.PlayQuery{PlayerID: "else"}, nil},
 	} {
-		c.query.Tenant, c.query.Brand, c.query.Region, c.query.Limit = tenant, "brand 7", "EU", 2
+		c.query.Origin, c.query.Limit = state.Origin{Tenant: tenant, Brand: "brand 7", Region: "EU", Provider: "another"}, 2
 		var got []string
 		for {
-			page, err := s.store.PlayerPayments(s.context(), c.query)
+			page, err := s.store.PlayRows(s.context(), state.KindPlayerPayment, c.query)
 			s.must(err)
-			for _, p := range page {
-				got = append(got, p.ID)
+			for _, row := range page {
+				p := row.(*state.PlayerPayment) //nolint:errcheck,forcetypeassert // of the kind
+				got, c.query.After = append(got, p.ID), state.Place{At: p.CreatedAt, ID: p.ID}
 			}
 			if len(page) < c.query.Limit {
 				break
 			}
-			c.query.AfterID = got[len(got)-1]
 		}
 		s.same(name, got, c.want)
 	}

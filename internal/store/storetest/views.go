@@ -56,8 +56,6 @@ func (s *suite) view(ref state.Ref) (state.Row, error) {
 		return s.store.Contact(s.context(), ref.Tenant, ref.ID)
 	case state.KindNotification:
 		return s.store.Notification(s.context(), ref.Tenant, ref.ID)
-	case state.KindPlayerPayment:
-		return s.store.PlayerPayment(s.context(), ref.Tenant, ref.ID)
 	default: // no view reads one such row by its name
 		row := s.get(ref)
 		if row == nil {

@@ -9,7 +9,7 @@ CREATE TABLE player_payments (
     currency     text COLLATE "C" NOT NULL,
     amount_minor bigint NOT NULL CHECK (amount_minor BETWEEN 1 AND 9007199254740991),
     provider     text COLLATE "C" NOT NULL,
-    brand        text COLLATE "C" NOT NULL,
+    brand_id     text COLLATE "C" NOT NULL,
     region       text COLLATE "C" NOT NULL,
     called_by    text COLLATE "C" NOT NULL,
     status       smallint NOT NULL CHECK (status BETWEEN 1 AND 5),
@@ -26,8 +26,8 @@ COMMENT ON COLUMN player_payments.type IS '1 DEPOSIT, 2 WITHDRAWAL';
 COMMENT ON COLUMN player_payments.status IS '1 PROCESSING, 2 IN_DOUBT, 3 AUTHORIZED, 4 SUCCEEDED, 5 DECLINED';
 COMMENT ON COLUMN player_payments.provider IS 'the gateway';
 COMMENT ON COLUMN player_payments.called_by IS 'the provider that asked for it';
-CREATE INDEX player_payments_by_brand ON player_payments (tenant_id, brand, region, payment_id);
-CREATE INDEX player_payments_by_player ON player_payments (tenant_id, player_id, payment_id);
+CREATE INDEX player_payments_by_time ON player_payments (tenant_id, brand_id, region, created_at, payment_id);
+CREATE INDEX player_payments_by_player ON player_payments (tenant_id, player_id, created_at, payment_id);
 
 -- +goose Down
 DROP TABLE player_payments;
