@@ -99,7 +99,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}
-	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store)}
+	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store), wallets: newWalletCache(a.store)}
 	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
 	if err := a.makeTemplates(); err != nil {
 		return err
@@ -176,6 +176,7 @@ func (a *App) makePipeline() {
 func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Written) {
 	a.relay.Committed(batch, events)
 	a.table.skus.committed(rows)
+	a.table.wallets.committed(rows)
 	a.table.notices.committed(rows)
 	a.observeRows(rows)
 	if a.effects == nil {

@@ -11,7 +11,8 @@ import (
 
 // providerRoutes serves the dialect of providers on the public listeners: over gRPC by registering it, over REST by its routes.
 func providerRoutes(public *grpcapi.Server, environment *service.Environment) []*contract.Route {
-	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{}, &service.Bets{}, &service.Rounds{}
+	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{Environment: environment},
+		&service.Bets{Environment: environment}, &service.Rounds{Environment: environment}
 	payments := &service.PlayerPayments{Environment: environment}
 	providerv1.RegisterPaymentServiceServer(public, payments)
 	providerv1.RegisterPlayerServiceServer(public, players)

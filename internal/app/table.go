@@ -23,6 +23,7 @@ type table struct {
 	store    store
 	provider string
 	skus     *skuCache
+	wallets  *walletCache
 	notices  *noticeTable
 }
 

@@ -18,6 +18,9 @@ var wagering = []Entry{
 		Cure:  "Read it and decide anew.",
 	},
 	{
+		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true, Cause: "The session or bet came to be while its player was looked up.",
+	},
+	{
 		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The player has excluded themselves, pauses, or may not play for another reason of responsible gambling.",
 		Cure:  "Let the player go; do not try again.",

@@ -78,6 +78,9 @@ const (
 	RoundClosed
 )
 
+// String writes the status as clients see it.
+func (s RoundStatus) String() string { return [...]string{"", "open", "closed"}[s] }
+
 // Round is one round of a game, made by its first bet. Many players' bets read it and only its closing changes it, so it is of a shared
 // kind and counts nothing.
 type Round struct {

@@ -46,17 +46,13 @@ func (s *PlayerPayments) GetPayment(ctx context.Context, r *providerv1.GetPaymen
 
 // ListPayments implements the contract.
 func (s *PlayerPayments) ListPayments(ctx context.Context, r *providerv1.ListPaymentsRequest) (*providerv1.ListPaymentsResponse, error) {
-	query := state.PlayQuery{PlayerID: r.PlayerId}
-	for _, status := range r.Status {
-		query.Statuses = append(query.Statuses, int16(status)) //nolint:gosec // an enum
-	}
-	page, err := list(ctx, s.Environment, state.KindPlayerPayment, r, query)
+	page, err := list[*state.PlayerPayment](ctx, s.Environment, r, state.PlayQuery{PlayerID: r.PlayerId, Statuses: numbers(r.Status)})
 	if err != nil {
 		return nil, err
 	}
 	response := &providerv1.ListPaymentsResponse{NextCursor: page.next, HasMore: page.next != ""}
-	for _, row := range page.rows {
-		response.Payments = append(response.Payments, wire.PlayerPayment(row.(*state.PlayerPayment))) //nolint:errcheck,forcetypeassert // of the kind
+	for _, p := range page.rows {
+		response.Payments = append(response.Payments, wire.PlayerPayment(p))
 	}
 	return response, nil
 }

@@ -78,13 +78,13 @@ func (s *Players) GetPlayer(ctx context.Context, r *providerv1.GetPlayerRequest)
 
 // ListPlayers implements the contract.
 func (s *Players) ListPlayers(ctx context.Context, r *providerv1.ListPlayersRequest) (*providerv1.ListPlayersResponse, error) {
-	page, err := list(ctx, s.Environment, state.KindPlayer, r, state.PlayQuery{})
+	page, err := list[*state.Player](ctx, s.Environment, r, state.PlayQuery{})
 	if err != nil {
 		return nil, err
 	}
 	response := &providerv1.ListPlayersResponse{NextCursor: page.next, HasMore: page.next != ""}
 	for _, row := range page.rows {
-		response.Players = append(response.Players, wire.Player(row.(*state.Player), page.now)) //nolint:errcheck,forcetypeassert // of the kind
+		response.Players = append(response.Players, wire.Player(row, page.now))
 	}
 	return response, nil
 }

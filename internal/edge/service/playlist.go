@@ -29,14 +29,43 @@ type listRequest interface {
 }
 
 // listed is a page.
-type listed struct {
-	rows []state.Row
+type listed[R state.Row] struct {
+	rows []R
 	next string    // the cursor of the next page; empty on the last
 	now  time.Time // the store's
 }
 
-// list reads a page of rows of a kind. A cursor is bound to everything else that the request says.
-func list(ctx context.Context, e *Environment, kind state.Kind, request listRequest, query state.PlayQuery) (page listed, err error) {
+// numbers are those of the values of an enum, for a query.
+func numbers[T ~int32](values []T) []int16 {
+	all := make([]int16, len(values))
+	for i, value := range values {
+		all[i] = int16(value) //nolint:gosec // enums have few values; one that there is not finds nothing
+	}
+	return all
+}
+
+// kindOf answers the kind of the rows of a type.
+func kindOf[R state.Row]() state.Kind {
+	var row R
+	switch any(row).(type) {
+	case *state.Player:
+		return state.KindPlayer
+	case *state.Session:
+		return state.KindSession
+	case *state.Round:
+		return state.KindRound
+	case *state.Bet:
+		return state.KindBet
+	case *state.PlayerPayment:
+		return state.KindPlayerPayment
+	default:
+		return state.KindSettlement
+	}
+}
+
+// list reads a page of rows. A cursor is bound to everything else that the request says.
+func list[R state.Row](ctx context.Context, e *Environment, request listRequest, query state.PlayQuery) (page listed[R], err error) {
+	kind := kindOf[R]()
 	if page.now, err = e.View.Now(ctx); err != nil {
 		return page, unavailable(err)
 	}
@@ -61,8 +90,12 @@ func list(ctx context.Context, e *Environment, kind state.Kind, request listRequ
 			return page, badToken("cursor", "PAGE_TOKEN_INVALID", "next_cursor of an answer to the same request")
 		}
 	}
-	if page.rows, err = e.View.PlayRows(ctx, kind, query); err != nil {
+	rows, err := e.View.PlayRows(ctx, kind, query)
+	if err != nil {
 		return page, unavailable(err)
+	}
+	for _, row := range rows {
+		page.rows = append(page.rows, row.(R)) //nolint:errcheck,forcetypeassert // of the kind that was asked for
 	}
 	if len(page.rows) > limit {
 		page.rows = page.rows[:limit]

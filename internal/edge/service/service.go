@@ -14,6 +14,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/domain/wager"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -45,6 +46,9 @@ type Environment struct {
 
 	Catalogues Catalogues // remembers which tenants have a catalogue
 
+	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
+	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
+
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends
 	// LimitDelay is the time until a player is protected less than before.
@@ -71,7 +75,11 @@ func prepare(ctx context.Context) command.Command {
 
 // submit carries a command out and answers its row as message M, from the row or, for a repeated key, from the stored bytes.
 func submit[M proto.Message](ctx context.Context, e *Environment, c command.Command, empty M) (M, error) {
-	result := e.Submit(ctx, c)
+	return told(ctx, e.Submit(ctx, c), empty)
+}
+
+// told is the second half of submit.
+func told[M proto.Message](ctx context.Context, result command.Result, empty M) (M, error) {
 	var none M
 	if result.Replayed {
 		edge.ScopeOf(ctx).Call.SetHeader("Idempotent-Replayed", "true")
