@@ -17,6 +17,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/flow"
@@ -630,7 +631,7 @@ func TestKindsAreThoseOfTheDomain(t *testing.T) {
 	t.Parallel()
 	for ours, theirs := range map[string]string{
 		gateway.KindHold: payment.KindHold, gateway.KindCapture: payment.KindCapture,
-		gateway.KindVoid: payment.KindVoid, gateway.KindRefund: payment.KindRefund,
+		gateway.KindVoid: payment.KindVoid, gateway.KindRefund: payment.KindRefund, gateway.KindPayout: cashier.KindPayout,
 	} {
 		if ours != theirs {
 			t.Errorf("%q is %q in the domain", ours, theirs)

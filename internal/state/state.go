@@ -297,7 +297,7 @@ const (
 // AmountMinor but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
-	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "gateway.payout", "notification.email", "notification.sms"
+	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "gateway.payout", "notification.email" or ".sms"
 	AggregateID string // the payment, the player's payment, or the notification
 	OrderID     string // empty for what is no order's
 	Provider    string

@@ -18,12 +18,13 @@ type Listing struct {
 
 // Listings are those of the dialect of providers, by kind.
 var Listings = map[state.Kind]Listing{
-	state.KindPlayer:        {ID: "player_id", Branded: true},
-	state.KindSession:       {ID: "session_id", Owned: true, Branded: true, Filters: []string{"player_id", "game_id", "status"}},
-	state.KindRound:         {ID: "round_id", Owned: true, Filters: []string{"game_id", "status"}},
-	state.KindBet:           {ID: "bet_id", Owned: true, Branded: true, Filters: []string{"player_id", "session_id", "round_id", "game_id", "status"}},
+	state.KindPlayer:     {ID: "player_id", Branded: true},
+	state.KindSession:    {ID: "session_id", Owned: true, Branded: true, Filters: []string{"player_id", "game_id", "status"}},
+	state.KindRound:      {ID: "round_id", Owned: true, Filters: []string{"game_id", "status"}},
+	state.KindBet:        {ID: "bet_id", Owned: true, Branded: true, Filters: []string{"player_id", "session_id", "round_id", "game_id", "status"}},
+	state.KindSettlement: {ID: "result", Owned: true, Branded: true, Filters: []string{"round_id", "game_id"}},
+
 	state.KindPlayerPayment: {ID: "payment_id", Branded: true, Filters: []string{"player_id", "status"}},
-	state.KindSettlement:    {ID: "result", Owned: true, Branded: true, Filters: []string{"round_id", "game_id"}},
 }
 
 // Condition writes what follows FROM for a page of rows of a kind. The columns of times end in suffix; parameter takes a value, a text,

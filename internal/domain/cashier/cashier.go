@@ -217,8 +217,8 @@ func (c Held) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	return decision, nil
 }
 
-// Moved says which rows a command needs beside the payment's: the player's, and those of the player's money. Rows are named before they are read, so whoever
-// submits it has read the payment; what is named here of it never changes.
+// Moved says which rows a command needs beside the payment's: the player's, and those of the player's money. Rows are named before they
+// are read, so whoever submits it has read the payment; what is named here of it never changes.
 type Moved struct {
 	Name
 	PlayerID, Currency string
@@ -242,7 +242,7 @@ func (c Captured) Decide(states domain.States, now time.Time) (domain.Decision, 
 	books := domain.OpenBooks(states, c.Tenant, now)
 	transfer := ledger.Transfer{ID: id.Derive("transfer", p.ID) + "/deposit", Kind: TransferDeposit, Currency: p.Currency}
 	from := ledger.ID("", ledger.GatewayClearing, p.Currency)
-	if refusal = books.Move(transfer, from, account(p.PlayerID, p.Currency), p.AmountMinor); refusal != nil {
+	if refusal := books.Move(transfer, from, account(p.PlayerID, p.Currency), p.AmountMinor); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	return ended(p, now, state.PlayerPaymentSucceeded, "", books), nil

@@ -7,7 +7,8 @@ var playerPaymentInvariants = [...]invariant{
 		rows:  "SELECT count(*) FROM player_payments",
 		bad: `SELECT format('%s of %s: %s, status %s, booked %s', payment_id, tenant_id, amount_minor, status, booked) FROM (
 				SELECT p.*, coalesce((SELECT sum(e.amount_minor) FROM ledger_entries e
-					WHERE e.transfer_id IN ('transfer' || substr(p.payment_id, 15) || '/deposit', 'transfer' || substr(p.payment_id, 15) || '/withdrawal')
+					WHERE e.transfer_id IN ('transfer' || substr(p.payment_id, 15) || '/deposit',
+						'transfer' || substr(p.payment_id, 15) || '/withdrawal')
 					AND e.tenant_id = p.tenant_id AND e.account = 'account:player_cash:' || p.currency || ':' || p.player_id), 0) AS booked
 				FROM player_payments p) b
 			WHERE booked <> CASE WHEN status <> 4 THEN 0 WHEN type = 1 THEN amount_minor ELSE -amount_minor END

@@ -9,7 +9,8 @@ var playerPaymentInvariants = [...]invariant{
 		checked:  "SELECT count(*) FROM player_payments",
 		violated: `SELECT format('%s %s: %d, status %d, booked %d', tenant_id, payment_id, amount_minor, status, booked) FROM (
 				SELECT p.*, coalesce((SELECT sum(e.amount_minor) FROM ledger_entries e
-					WHERE e.transfer_id IN ('transfer' || substr(p.payment_id, 15) || '/deposit', 'transfer' || substr(p.payment_id, 15) || '/withdrawal')
+					WHERE e.transfer_id IN ('transfer' || substr(p.payment_id, 15) || '/deposit',
+						'transfer' || substr(p.payment_id, 15) || '/withdrawal')
 					AND e.tenant_id = p.tenant_id AND e.account = 'account:player_cash:' || p.currency || ':' || p.player_id), 0) AS booked
 				FROM player_payments p)
 			WHERE booked <> CASE WHEN status <> 4 THEN 0 WHEN type = 1 THEN amount_minor ELSE -amount_minor END
