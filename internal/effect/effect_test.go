@@ -15,9 +15,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
-	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/flow"
