@@ -142,7 +142,8 @@ func (r *running) listsPayments(t *testing.T) {
 			t.Fatalf("%v: %s", err, text)
 		}
 		for _, p := range page.Payments {
-			if seen++; p.Status != "succeeded" {
+			seen++
+			if p.Status != "succeeded" {
 				t.Errorf("listed: %+v", p)
 			}
 		}
