@@ -102,7 +102,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}
-	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store)}
+	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store), wallets: newWalletCache(a.store)}
 	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
 	if err := a.makeTemplates(); err != nil {
 		return err
@@ -179,6 +179,7 @@ func (a *App) makePipeline() {
 func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Written) {
 	a.relay.Committed(batch, events)
 	a.table.skus.committed(rows)
+	a.table.wallets.committed(rows)
 	a.table.notices.committed(rows)
 	a.observeRows(rows)
 	if a.effects == nil {
@@ -209,7 +210,7 @@ func (a *App) makeEffects() error {
 	}
 	options := effect.Options{
 		Store: a.store, Gateways: gateways, Flow: effectFlow(a.table.notices.Notices),
-		Submit: a.submit, SKUs: a.table.skus.find, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Submit: a.submit, SKUs: a.table.skus.of, Owner: a.holder, Lease: effectLease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	}
 	if err := a.addSenders(&options); err != nil {

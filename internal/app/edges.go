@@ -59,7 +59,7 @@ func (a *App) openEdges(ctx context.Context) error {
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
-			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public),
+			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public, environment),
 			a.devRoutes(public, environment)),
 	})
 	if err != nil {
@@ -112,9 +112,10 @@ func (a *App) environment() (*service.Environment, error) {
 	}
 	return &service.Environment{
 		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
-		Methods: contract.NewTable(omsv1.Methods, providerv1.Methods), SKUs: a.table.skus.find, Random: randomBytes, Replay: a.table.replay,
+		Methods: contract.NewTable(omsv1.Methods, providerv1.Methods), SKUs: a.table.skus.find,
+		WalletOf: a.table.wallets.find, Random: randomBytes, Replay: a.table.replay,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
-		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, Heartbeat: heartbeat,
+		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, LimitDelay: a.config.LimitDelay, Heartbeat: heartbeat,
 		Followers: a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
 	}, nil
 }

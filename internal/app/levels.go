@@ -36,7 +36,9 @@ func (l *levels) run(ctx context.Context) error {
 }
 
 // effectKinds are told also when no call of the kind is open: a number that goes away would keep its last value.
-var effectKinds = []string{gateway.KindHold, gateway.KindCapture, gateway.KindVoid, gateway.KindRefund, gateway.KindEmail, gateway.KindSMS}
+var effectKinds = []string{
+	gateway.KindHold, gateway.KindCapture, gateway.KindVoid, gateway.KindRefund, gateway.KindPayout, gateway.KindEmail, gateway.KindSMS,
+}
 
 func (l *levels) sample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, levelsLimit)

@@ -158,6 +158,11 @@ func (k *keyless) Capture(ctx context.Context, request gateway.Request) (gateway
 	return k.Gateway.Capture(ctx, request)
 }
 
+// Payout implements gateway.Payer.
+func (k *keyless) Payout(ctx context.Context, request gateway.Request) (gateway.Answer, error) {
+	return gateway.Call(ctx, k.Gateway, gateway.KindPayout, request)
+}
+
 // plantedCallback finds the call that a callback under another key is about.
 func plantedCallback(callback gateway.Callback) gateway.Callback {
 	return func(ctx context.Context, tenant, key string, answer gateway.Answer) error {

@@ -10,12 +10,15 @@ import (
 )
 
 // providerRoutes serves the dialect of providers on the public listeners: over gRPC by registering it, over REST by its routes.
-func providerRoutes(public *grpcapi.Server) []*contract.Route {
-	players, sessions, bets, rounds := &service.Players{}, &service.Sessions{}, &service.Bets{}, &service.Rounds{}
+func providerRoutes(public *grpcapi.Server, environment *service.Environment) []*contract.Route {
+	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{Environment: environment},
+		&service.Bets{Environment: environment}, &service.Rounds{Environment: environment}
+	payments := &service.PlayerPayments{Environment: environment}
+	providerv1.RegisterPaymentServiceServer(public, payments)
 	providerv1.RegisterPlayerServiceServer(public, players)
 	providerv1.RegisterSessionServiceServer(public, sessions)
 	providerv1.RegisterBetServiceServer(public, bets)
 	providerv1.RegisterRoundServiceServer(public, rounds)
 	return slices.Concat(providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
-		providerv1.RoundServiceRoutes(rounds))
+		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments))
 }

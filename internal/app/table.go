@@ -9,6 +9,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -22,6 +23,7 @@ type table struct {
 	store    store
 	provider string
 	skus     *skuCache
+	wallets  *walletCache
 	notices  *noticeTable
 }
 
@@ -193,6 +195,21 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 type skuCache struct {
 	recent *lru.Cache[state.Ref, []string]
 	store  store
+}
+
+// of answers what a group about an aggregate must name: the SKUs of an order, the player of a player's payment.
+func (c *skuCache) of(ctx context.Context, tenant, aggregate string) ([]string, error) {
+	if !cashier.Is(aggregate) {
+		return c.find(ctx, tenant, aggregate)
+	}
+	row, err := c.store.PlayRow(ctx, state.PlayerPaymentRef(tenant, aggregate))
+	if isNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the player of %s: %w", aggregate, err)
+	}
+	return []string{row.(*state.PlayerPayment).PlayerID}, nil //nolint:errcheck,forcetypeassert // of the kind
 }
 
 // skuCacheSize is the number of orders remembered.

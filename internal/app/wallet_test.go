@@ -33,6 +33,13 @@ type walletStore interface {
 // submitter starts a pipeline on a store and answers the way into it.
 func submitter(t *testing.T, store pipeline.Store, lanes int) func(domain.Command) command.Result {
 	t.Helper()
+	submit := submitterOfSteps(t, store, lanes)
+	return func(c domain.Command) command.Result { return submit(c) }
+}
+
+// submitterOfSteps is submitter for commands of several steps.
+func submitterOfSteps(t *testing.T, store pipeline.Store, lanes int) func(...domain.Command) command.Result {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := pipeline.New(pipeline.Options{Lanes: lanes, SecondLaneAt: 8, Environment: pipeline.Environment{
 		Store: store, EncodeAnswer: encoding.Answer, EncodeAnswers: encoding.Answers, EncodeEvent: encoding.Event,
@@ -43,8 +50,12 @@ func submitter(t *testing.T, store pipeline.Store, lanes int) func(domain.Comman
 		cancel()
 		<-done
 	})
-	return func(c domain.Command) command.Result {
-		return p.Submit(ctx, command.Command{Tenant: "t", Principal: "test", Method: "test", Steps: []command.Step{command.Do(c)}})
+	return func(steps ...domain.Command) command.Result {
+		c := command.Command{Tenant: "t", Principal: "test", Method: "test"}
+		for _, step := range steps {
+			c.Steps = append(c.Steps, command.Do(step))
+		}
+		return p.Submit(ctx, c)
 	}
 }
 

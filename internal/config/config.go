@@ -84,6 +84,8 @@ type Config struct {
 	WebhookTolerance     time.Duration `group:"Orders" default:"5m" help:"Between a gateway's clock and ours, for the age of its callbacks."`
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
+	LimitDelay time.Duration `default:"24h" group:"Wallet" help:"Time until a player's limits and exclusions protect less than before."`
+
 	StripeSettings
 	StuckLimits
 

@@ -149,7 +149,7 @@ func (c *Config) checkNumbers(p *Problems) {
 		flag  string
 		value time.Duration
 	}{
-		{"unpaid-for", c.UnpaidFor}, {"payment-wait", c.PaymentWait},
+		{"unpaid-for", c.UnpaidFor}, {"limit-delay", c.LimitDelay}, {"payment-wait", c.PaymentWait},
 		{"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
 		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
 		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout}, {"webhook-tolerance", c.WebhookTolerance},

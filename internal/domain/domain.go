@@ -43,6 +43,7 @@ type Change struct {
 	Before state.Row // nil when new
 	Event  string    // type of the event; empty when the change is told by another row's event
 	Reason string    // machine reason in the event
+	Beside state.Row // another row that the event tells of; nil for none
 }
 
 // TimerChange sets a timer, or clears it when DueAt is zero.

@@ -1,6 +1,7 @@
 package effect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (w *Workers) attempt(ctx context.Context, d *desk, j job) {
 		var answer gateway.Answer
 		var err error
 		ctx, answer, err = w.observed(ctx, limit, e, "ask", func(ctx context.Context) (gateway.Answer, error) {
-			return d.gateway.Lookup(ctx, request(e))
+			return gateway.Lookup(ctx, d.gateway, e.Kind, request(e))
 		})
 		asked := state.EffectAttempt{By: state.PartyReconciler, Asked: true}
 		switch {
@@ -190,7 +191,7 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 		again = true
 		var skus []string
 		if w.o.Flow.NeedsStock(current, outcome) {
-			if skus, err = w.o.SKUs(ctx, e.Tenant, e.OrderID); err != nil {
+			if skus, err = w.o.SKUs(ctx, e.Tenant, cmp.Or(e.OrderID, e.AggregateID)); err != nil {
 				return nil, err
 			}
 		}

@@ -88,6 +88,11 @@ func (absent) Refund(context.Context, gateway.Request) (gateway.Answer, error) {
 	return gateway.Answer{}, errAbsent
 }
 
+// Payout implements gateway.Payer.
+func (absent) Payout(context.Context, gateway.Request) (gateway.Answer, error) {
+	return gateway.Answer{}, errAbsent
+}
+
 // Lookup implements gateway.Gateway.
 func (absent) Lookup(context.Context, gateway.Request) (gateway.Answer, error) {
 	return gateway.Answer{}, errAbsent

@@ -60,7 +60,7 @@ type Flow struct {
 	Doubt func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step
 	// GiveUp ends the effect with a dead letter; the reason of what was done last is why.
 	GiveUp func(e *state.Effect, did state.EffectAttempt) []command.Step
-	// NeedsStock tells whether Settle needs the SKUs of the order.
+	// NeedsStock tells whether Settle needs the SKUs of the order, or the player.
 	NeedsStock func(e *state.Effect, outcome Outcome) bool
 	// Settle ends the effect with its outcome.
 	Settle func(e *state.Effect, skus []string, outcome Outcome) []command.Step
@@ -83,10 +83,11 @@ type Options struct {
 	Store    Store
 	Gateways map[string]gateway.Gateway // by provider
 	Submit   func(ctx context.Context, c command.Command) command.Result
-	SKUs     func(ctx context.Context, tenant, orderID string) ([]string, error) // of an order's lines
-	Flow     Flow
-	Owner    string        // names this run of this process
-	Lease    time.Duration // of a claim, as the pipeline gives it too; 30 s
+	// SKUs answers those of an order's lines; of an effect that is no order's it is asked for the aggregate, and answers its player.
+	SKUs  func(ctx context.Context, tenant, aggregate string) ([]string, error)
+	Flow  Flow
+	Owner string        // names this run of this process
+	Lease time.Duration // of a claim, as the pipeline gives it too; 30 s
 
 	Timeout     time.Duration // of one attempt: inquiry and call; 10 s, far below Lease
 	Calls       int           // attempts under way at a gateway at most; 256

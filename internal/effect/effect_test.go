@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
@@ -646,7 +647,7 @@ func TestKindsAreThoseOfTheDomain(t *testing.T) {
 	t.Parallel()
 	for ours, theirs := range map[string]string{
 		gateway.KindHold: payment.KindHold, gateway.KindCapture: payment.KindCapture,
-		gateway.KindVoid: payment.KindVoid, gateway.KindRefund: payment.KindRefund,
+		gateway.KindVoid: payment.KindVoid, gateway.KindRefund: payment.KindRefund, gateway.KindPayout: cashier.KindPayout,
 	} {
 		if ours != theirs {
 			t.Errorf("%q is %q in the domain", ours, theirs)

@@ -48,6 +48,7 @@ func (w *world) problems(totals []gateway.Total) []string {
 			checkGateway(p, atGateway[p.ID], wrong)
 		}
 	}
+	w.checkPlayers(atGateway, wrong)
 	for _, e := range all(w, func(e *state.Effect) bool { return e.State == state.EffectFailed }) {
 		if !w.hasLetter(e) {
 			wrong("%s is given up and no dead letter tells: %+v", e.ID, *e)
@@ -202,7 +203,11 @@ func (w *world) unfinished(totals []gateway.Total) []string {
 	for _, o := range all(w, func(o *state.Order) bool { return !o.Status.Terminal() && o.Status != state.OrderConfirmed }) {
 		wrong("%s is %s with payment %s, cancel requested: %v", o.ID, o.Status, o.PaymentStatus, o.CancelRequested)
 	}
+	w.unfinishedPlayers(totals, wrong)
 	for _, total := range totals {
+		if total.OrderID == "" {
+			continue
+		}
 		o, p := w.order(total.OrderID), w.payment(total.OrderID)
 		if total.CapturedMinor != p.CapturedMinor || total.RefundedMinor != p.RefundedMinor || total.DisputedMinor != p.DisputedMinor ||
 			total.LostMinor != p.ChargedBackMinor {

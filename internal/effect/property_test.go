@@ -193,6 +193,10 @@ func (f *flaky) Refund(ctx context.Context, r gateway.Request) (gateway.Answer, 
 	return f.through(ctx, r, f.Gateway.Refund)
 }
 
+func (f *flaky) Payout(ctx context.Context, r gateway.Request) (gateway.Answer, error) {
+	return f.through(ctx, r, f.Gateway.(gateway.Payer).Payout)
+}
+
 func (f *flaky) Lookup(ctx context.Context, r gateway.Request) (gateway.Answer, error) {
 	return f.through(ctx, r, f.Gateway.Lookup)
 }
@@ -489,7 +493,7 @@ func (m *machine) step() {
 	}
 	actions := map[string]func(){
 		"work": m.work, "poll": m.poll, "callback": m.callBack, "event": m.event, "pay": m.pay, "time": m.passTime,
-		"create": m.create, "edit": m.edit, "cancel": m.cancel, "refund": m.refund, "by hand": m.byHand, "timers": m.fireTimers,
+		"create": m.create, "edit": m.edit, "player": m.payPlayer, "cancel": m.cancel, "refund": m.refund, "by hand": m.byHand, "timers": m.fireTimers,
 		"lose callback": m.loseCallback, "kill": m.kill, "mishap": m.mishapNext, "store fails": m.storeFails, "replay": m.replay,
 	}
 	actions[rapid.SampledFrom(usual).Draw(m.t, "step")]()
@@ -497,7 +501,7 @@ func (m *machine) step() {
 
 // usual lists the steps as often as they should come: often what brings an order on, seldom what ends it.
 var usual = often(map[string]int{
-	"work": 20, "poll": 8, "callback": 14, "event": 14, "pay": 12, "time": 8, "create": 5, "edit": 5, "cancel": 1, "refund": 6, "by hand": 2,
+	"work": 20, "poll": 8, "callback": 14, "event": 14, "pay": 12, "time": 8, "create": 5, "edit": 5, "player": 6, "cancel": 1, "refund": 6, "by hand": 2,
 	"timers": 2, "lose callback": 3, "kill": 3, "mishap": 8, "store fails": 3, "replay": 3,
 })
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
@@ -46,10 +47,12 @@ const (
 )
 
 func newWorld(clock func() time.Time) *world {
-	return &world{
+	w := &world{
 		clock: clock, rows: map[state.Ref]state.Row{}, timers: map[state.TimerKey]time.Time{},
 		transfers: map[string]ledger.Transfer{},
 	}
+	w.addPlayers()
+	return w
 }
 
 func (w *world) violate(format string, arguments ...any) {
@@ -287,6 +290,9 @@ func (w *world) skus(_ context.Context, tenant, orderID string) ([]string, error
 	if w.unreadable > 0 {
 		w.unreadable--
 		return nil, errors.New("store: away")
+	}
+	if cashier.Is(orderID) {
+		return w.playerOf(orderID), nil
 	}
 	return w.subject(tenant, orderID).SKUs, nil
 }

@@ -18,13 +18,17 @@ var wagering = []Entry{
 		Cure:  "Read it and decide anew.",
 	},
 	{
-		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true, Announced: true,
+		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true, Cause: "The session or bet came to be while its player was looked up.",
+	},
+	{
+		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true,
 		Cause: "The player has excluded themselves, pauses, or may not play for another reason of responsible gambling.",
 		Cure:  "Let the player go; do not try again.",
 	},
 	{
-		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition, Announced: true,
-		Cause: "The bet passes a limit of the player or the session; `limit` names which.", Cure: "Bet less, or later.",
+		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition,
+		Cause:  "The bet passes a limit of the player or the session; `limit` names which, `left` what is left of it.",
+		Cure:   "Bet less, or later.",
 		Raises: []string{"INSUFFICIENT_FUNDS"},
 	},
 	{

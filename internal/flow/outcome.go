@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/effect"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
@@ -33,22 +34,24 @@ type Outcome struct {
 // answer counts; of an effect that is done the group changes nothing, unless it is a refund that failed after it had succeeded. One that
 // was given up is settled all the same and its dead letter closed. The letter is named when e says that it was given up; when it was
 // given up since e was read, the group is refused as ABORTED, to be made anew from the row as it is. Only groups that release or sell
-// need the subject's SKUs.
+// need the subject's SKUs (NeedsStock).
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	if !outcome.Succeeded && outcome.Reason == "" {
 		outcome.Reason = "refused" // an effect that is done and has no error has succeeded
 	}
 	var steps []command.Step
-	switch e.Kind {
-	case notification.KindEmail, notification.KindSMS:
+	switch {
+	case cashier.Is(e.AggregateID):
+		steps = s.playerSettled(e, outcome)
+	case notification.IsKind(e.Kind):
 		steps = notified(e, outcome)
-	case payment.KindHold:
+	case e.Kind == payment.KindHold:
 		steps = s.holdSettled(e, outcome)
-	case payment.KindCapture:
+	case e.Kind == payment.KindCapture:
 		steps = s.captureSettled(outcome)
-	case payment.KindVoid:
+	case e.Kind == payment.KindVoid:
 		steps = s.voidSettled(e, outcome)
-	case payment.KindRefund:
+	case e.Kind == payment.KindRefund:
 		steps = s.refundSettled(e, outcome)
 	}
 	finish := effect.Finish{
@@ -83,8 +86,11 @@ func when(e *state.Effect, admits func(*state.Effect) bool, steps []command.Step
 
 func nameOf(e *state.Effect) effect.Name { return effect.Name{Tenant: e.Tenant, ID: e.ID} }
 
-// NeedsStock tells whether the group of an outcome touches stock.
+// NeedsStock tells whether the group of an outcome touches stock, or the account of a player.
 func NeedsStock(e *state.Effect, outcome Outcome) bool {
+	if cashier.Is(e.AggregateID) {
+		return needsPlayer(e, outcome)
+	}
 	return e.Kind == payment.KindCapture || e.Kind == payment.KindRefund || (e.Kind == payment.KindHold && !outcome.Succeeded)
 }
 
@@ -266,7 +272,10 @@ func Note(e *state.Effect, did state.EffectAttempt) []command.Step {
 // outcome, or another claim, was there first.
 func Doubt(s Subject, e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
 	steps := Retry(e, after, did, true)
-	if e.Kind == payment.KindHold {
+	switch {
+	case cashier.Is(e.AggregateID):
+		steps = append([]command.Step{command.Do(cashier.Doubt{Name: s.played(e).Name})}, steps...)
+	case e.Kind == payment.KindHold:
 		steps = append([]command.Step{
 			command.Do(payment.Doubt{Name: s.payment(), Reason: "OUTCOME_UNKNOWN"}),
 			s.step(func(v view) domain.Command {
@@ -300,6 +309,9 @@ func GiveUp(e *state.Effect, did state.EffectAttempt) []command.Step {
 func Replay(l *state.DeadLetter) []command.Step {
 	if strings.HasPrefix(l.AggregateID, "notification:") {
 		return notifyAgain(l)
+	}
+	if cashier.Is(l.AggregateID) {
+		return playerReplay(l)
 	}
 	s := Subject{Tenant: l.Tenant, OrderID: id.Derive("order", l.AggregateID)}
 	return []command.Step{

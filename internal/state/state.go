@@ -31,17 +31,23 @@ const (
 	KindHold
 	KindOrderDetails
 	KindChangeBatch
+	KindPlayer
+	KindSession
+	KindRound
+	KindBet
+	KindSettlement
+	KindPlayerPayment
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
 // so while the command was under way, and a change that is committed later comes after the command. Whoever changes one proves the
 // version that it changes, as for every row (docs/decisions/0013).
-func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice }
+func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice || k == KindRound }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
-		"account", "hold", "", ""}[k]
+		"account", "hold", "", "", "player", "session", "round", "bet", "settlement", "player_payment"}[k]
 }
 
 // String names the kind.
@@ -49,7 +55,8 @@ func (k Kind) String() string {
 	return [...]string{
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
 		"account", "hold",
-		"order details", "change batch",
+		"order details", "change batch", "player", "session", "round", "bet", "settlement",
+		"player_payment",
 	}[k]
 }
 
@@ -72,7 +79,8 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
-// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails or *ChangeBatch.
+// *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails, *ChangeBatch, *Player, *Session, *Round, *Bet,
+// *Settlement or *PlayerPayment.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref
@@ -350,9 +358,9 @@ const (
 // ExpiresAt but for ExternalID, TraceID and CreatedAt never change.
 type Effect struct {
 	Tenant, ID  string
-	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "notification.email", "notification.sms"
-	AggregateID string // the payment, or the notification
-	OrderID     string
+	Kind        string // "gateway.hold", "gateway.capture", "gateway.void", "gateway.refund", "gateway.payout", "notification.email" or ".sms"
+	AggregateID string // the payment, the player's payment, or the notification
+	OrderID     string // empty for what is no order's
 	Provider    string
 	Token       string // the payer's means; of a notification the user
 	ExternalID  string // the gateway's number of the payment, where it is known

@@ -12,6 +12,7 @@ import (
 type Store interface {
 	Notifications
 	Ledger
+	Play
 	// Now answers the store's time, which is that of all rows.
 	Now(ctx context.Context) (time.Time, error)
 	// Order answers an order with its lines.

@@ -6,9 +6,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
+	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
+	"github.com/seed-255eabaa/oms/internal/domain/player"
+	"github.com/seed-255eabaa/oms/internal/domain/wager"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -31,6 +35,9 @@ func Envelope(e *state.Event, eventID, region string) ([]byte, error) {
 		EventId: eventID, EventType: e.Type, OccurredAt: stamp(e.At), TenantId: e.Tenant, Region: region, TraceId: e.TraceID,
 		IdempotencyKey: e.IdempotencyKey, SchemaVersion: e.SchemaVersion, AggregateId: e.AggregateID, Seq: e.Seq,
 	}
+	if of, is := payload.(interface{ GetPlayerId() string }); is {
+		head.PlayerId = of.GetPlayerId()
+	}
 	b := head.AppendJSON(make([]byte, 0, 512+4*len(e.Payload)))
 	b = append(b[:len(b)-1], `,"payload":`...) // what the envelopes of all types share goes before what they do not
 	return append(payload.AppendJSON(b), '}'), nil
@@ -49,6 +56,16 @@ func payloadOf(eventType string) (document, error) {
 		return &omsv1.PaymentDisputed{}, nil
 	case inventory.EventStockChanged:
 		return &omsv1.StockChanged{}, nil
+	case player.EventCreated, player.EventLimitsSet, player.EventFlagsSet:
+		return &providerv1.PlayerChanged{}, nil
+	case wager.EventSessionCreated, wager.EventSessionClosed:
+		return &providerv1.SessionChanged{}, nil
+	case wager.EventAuthorized, wager.EventSettled, wager.EventRolledBack:
+		return &providerv1.BetChanged{}, nil
+	case wager.EventRoundClosed:
+		return &providerv1.RoundChanged{}, nil
+	case cashier.EventStatusChanged:
+		return &providerv1.PlayerPaymentStatusChanged{}, nil
 	default:
 		return nil, fmt.Errorf("event type %q is unknown to this version", eventType)
 	}

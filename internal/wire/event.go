@@ -28,8 +28,14 @@ func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion st
 		return paymentEvent(change, after, at), SchemaVersion
 	case *state.Item:
 		return stockEvent(change, after, at), SchemaVersion
+	case *state.PlayerPayment:
+		return playerPaymentEvent(change, after, at), SchemaVersion
 	default:
-		panic(fmt.Sprintf("wire: no event of a %T", change.After))
+		message := playEvent(change, at)
+		if message == nil {
+			panic(fmt.Sprintf("wire: no event of a %T", change.After))
+		}
+		return marshal(message), SchemaVersion
 	}
 }
 

@@ -147,8 +147,10 @@ func Message(row state.Row) proto.Message {
 		return Contact(row)
 	case *state.Notification:
 		return Notification(row)
+	case *state.PlayerPayment:
+		return PlayerPayment(row)
 	default:
-		return nil
+		return playMessage(row)
 	}
 }
 

@@ -831,7 +831,7 @@ var MethodPlayerServiceSetLimits = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"players:write"},
-	Reasons:       nil,
+	Reasons:       []string{"CURRENCY_MISMATCH"},
 	Headers:       headersPlayerService,
 	NewRequest:    func() proto.Message { return new(SetLimitsRequest) },
 	NewResponse:   func() proto.Message { return new(SetLimitsResponse) },

@@ -577,11 +577,11 @@ const file_provider_v1_round_service_proto_rawDesc = "" +
 	"\vRoundStatus\x12\x1c\n" +
 	"\x18ROUND_STATUS_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ROUND_STATUS_OPEN\x10\x01\x12\x17\n" +
-	"\x13ROUND_STATUS_CLOSED\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xdf\x03\n" +
-	"\fRoundService\x12\x92\x01\n" +
+	"\x13ROUND_STATUS_CLOSED\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xd0\x03\n" +
+	"\fRoundService\x12\x83\x01\n" +
 	"\n" +
-	"CloseRound\x12\x1e.provider.v1.CloseRoundRequest\x1a\x1f.provider.v1.CloseRoundResponse\"C\xaa\xd4\x18\x1d\x10\x01\x1a\n" +
-	"bets:write\"\rINVALID_STATE\x82\xd3\xe4\x93\x02\x1c:\x01*b\x05round\"\x10/v1/rounds/close\x12|\n" +
+	"CloseRound\x12\x1e.provider.v1.CloseRoundRequest\x1a\x1f.provider.v1.CloseRoundResponse\"4\xaa\xd4\x18\x0e\x10\x01\x1a\n" +
+	"bets:write\x82\xd3\xe4\x93\x02\x1c:\x01*b\x05round\"\x10/v1/rounds/close\x12|\n" +
 	"\bGetRound\x12\x1c.provider.v1.GetRoundRequest\x1a\x1d.provider.v1.GetRoundResponse\"3\xaa\xd4\x18\v\x1a\tbets:read\x82\xd3\xe4\x93\x02\x1eb\x05round\x12\x15/v1/rounds/{round_id}\x12\x84\x01\n" +
 	"\n" +
 	"ListRounds\x12\x1e.provider.v1.ListRoundsRequest\x1a\x1f.provider.v1.ListRoundsResponse\"5\xaa\xd4\x18\x1f\x1a\tbets:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\f\x12\n" +

@@ -30,8 +30,8 @@ const (
 //
 // RoundService tells of the rounds that bets are made in, and closes them.
 type RoundServiceClient interface {
-	// CloseRound ends a round: nothing more is bet or won in it. It is refused while bets of it are open. A round that is closed already
-	// stays as it is.
+	// CloseRound ends a round: nothing more is bet in it, and bets of it that are open can still be settled or rolled back. A round that is
+	// closed already stays as it is.
 	CloseRound(ctx context.Context, in *CloseRoundRequest, opts ...grpc.CallOption) (*CloseRoundResponse, error)
 	// GetRound answers one round.
 	GetRound(ctx context.Context, in *GetRoundRequest, opts ...grpc.CallOption) (*GetRoundResponse, error)
@@ -83,8 +83,8 @@ func (c *roundServiceClient) ListRounds(ctx context.Context, in *ListRoundsReque
 //
 // RoundService tells of the rounds that bets are made in, and closes them.
 type RoundServiceServer interface {
-	// CloseRound ends a round: nothing more is bet or won in it. It is refused while bets of it are open. A round that is closed already
-	// stays as it is.
+	// CloseRound ends a round: nothing more is bet in it, and bets of it that are open can still be settled or rolled back. A round that is
+	// closed already stays as it is.
 	CloseRound(context.Context, *CloseRoundRequest) (*CloseRoundResponse, error)
 	// GetRound answers one round.
 	GetRound(context.Context, *GetRoundRequest) (*GetRoundResponse, error)

@@ -336,7 +336,7 @@ var MethodRoundServiceCloseRound = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"bets:write"},
-	Reasons:       []string{"INVALID_STATE"},
+	Reasons:       nil,
 	Headers:       headersRoundService,
 	NewRequest:    func() proto.Message { return new(CloseRoundRequest) },
 	NewResponse:   func() proto.Message { return new(CloseRoundResponse) },

@@ -888,9 +888,9 @@ const file_provider_v1_session_service_proto_rawDesc = "" +
 	"\x1aSESSION_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15SESSION_STATUS_ACTIVE\x10\x01\x12\x19\n" +
 	"\x15SESSION_STATUS_CLOSED\x10\x02\x12\x1a\n" +
-	"\x16SESSION_STATUS_EXPIRED\x10\x03\x1a\x06\xba\xd4\x18\x02\b\x012\xd0\x05\n" +
-	"\x0eSessionService\x12\xd0\x01\n" +
-	"\rCreateSession\x12!.provider.v1.CreateSessionRequest\x1a\".provider.v1.CreateSessionResponse\"x\xaa\xd4\x18]\b\xc9\x01\x10\x01\x1a\x0esessions:write\"\x0eAMOUNT_INVALID\"\x11CURRENCY_MISMATCH\"\tDUPLICATE\"\x0eLOCALE_INVALID\"\bRG_BLOCK\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sessions\x12\x8c\x01\n" +
+	"\x16SESSION_STATUS_EXPIRED\x10\x03\x1a\x06\xba\xd4\x18\x02\b\x012\xe1\x05\n" +
+	"\x0eSessionService\x12\xe1\x01\n" +
+	"\rCreateSession\x12!.provider.v1.CreateSessionRequest\x1a\".provider.v1.CreateSessionResponse\"\x88\x01\xaa\xd4\x18m\b\xc9\x01\x10\x01\x1a\x0esessions:write\"\x0eAMOUNT_INVALID\"\x11CURRENCY_MISMATCH\"\tDUPLICATE\"\x0eLIMIT_EXCEEDED\"\x0eLOCALE_INVALID\"\bRG_BLOCK\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/sessions\x12\x8c\x01\n" +
 	"\n" +
 	"GetSession\x12\x1e.provider.v1.GetSessionRequest\x1a\x1f.provider.v1.GetSessionResponse\"=\xaa\xd4\x18\x0f\x1a\rsessions:read\x82\xd3\xe4\x93\x02$b\asession\x12\x19/v1/sessions/{session_id}\x12\x90\x01\n" +
 	"\fListSessions\x12 .provider.v1.ListSessionsRequest\x1a!.provider.v1.ListSessionsResponse\";\xaa\xd4\x18#\x1a\rsessions:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/sessions\x12\x91\x01\n" +

@@ -31,7 +31,7 @@ const (
 //
 // SessionService opens and closes the channels in which players play games.
 type SessionServiceClient interface {
-	// CreateSession opens a session of a player in a game.
+	// CreateSession opens a session of a player in a game. It ends earlier than asked for where a session limit of the player says so.
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*CreateSessionResponse, error)
 	// GetSession answers one session.
 	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*GetSessionResponse, error)
@@ -96,7 +96,7 @@ func (c *sessionServiceClient) CloseSession(ctx context.Context, in *CloseSessio
 //
 // SessionService opens and closes the channels in which players play games.
 type SessionServiceServer interface {
-	// CreateSession opens a session of a player in a game.
+	// CreateSession opens a session of a player in a game. It ends earlier than asked for where a session limit of the player says so.
 	CreateSession(context.Context, *CreateSessionRequest) (*CreateSessionResponse, error)
 	// GetSession answers one session.
 	GetSession(context.Context, *GetSessionRequest) (*GetSessionResponse, error)

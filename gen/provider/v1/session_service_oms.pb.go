@@ -521,7 +521,7 @@ var MethodSessionServiceCreateSession = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 201,
 	Scopes:        []string{"sessions:write"},
-	Reasons:       []string{"AMOUNT_INVALID", "CURRENCY_MISMATCH", "DUPLICATE", "LOCALE_INVALID", "RG_BLOCK"},
+	Reasons:       []string{"AMOUNT_INVALID", "CURRENCY_MISMATCH", "DUPLICATE", "LIMIT_EXCEEDED", "LOCALE_INVALID", "RG_BLOCK"},
 	Headers:       headersSessionService,
 	NewRequest:    func() proto.Message { return new(CreateSessionRequest) },
 	NewResponse:   func() proto.Message { return new(CreateSessionResponse) },

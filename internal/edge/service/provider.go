@@ -2,62 +2,174 @@ package service
 
 import (
 	"context"
+	"time"
 
-	"golang.org/x/text/language"
+	"google.golang.org/protobuf/proto"
 
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/domain/wager"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/money"
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/wire"
 )
 
-// The services of the provider dialect check what can be told without reading state. What they do not carry out yet answers
-// UNIMPLEMENTED, as generated code does for a method that nobody wrote; the chain makes that NOT_IMPLEMENTED.
+// staleTries is how often a command is made whose session or bet came to be while it was looked up.
+const staleTries = 3
 
-// Players implements provider.v1.PlayerService.
-type Players struct {
-	providerv1.UnimplementedPlayerServiceServer
-}
-
-// CreatePlayer implements the contract.
-func (s *Players) CreatePlayer(ctx context.Context, r *providerv1.CreatePlayerRequest) (*providerv1.CreatePlayerResponse, error) {
-	if refusal := checkLocale(r.GetLocale()); refusal != nil {
-		return nil, refusal
+// wagers submits a command about the money of a session or bet, which make makes when it is known whose that is.
+func wagers[M interface {
+	*T
+	protoMessage
+}, T any](ctx context.Context, e *Environment, of state.Ref, make func(wager.Wallet) domain.Command) (M, error) {
+	for try := 1; ; try++ {
+		wallet, err := e.WalletOf(ctx, of)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		c := prepare(ctx)
+		c.Steps = []command.Step{command.Do(make(wallet))}
+		result := e.Submit(ctx, c)
+		if result.Fault != nil && result.Fault.Reason == wager.Stale && try < staleTries {
+			continue
+		}
+		return answered(ctx, result, M(new(T)))
 	}
-	return s.UnimplementedPlayerServiceServer.CreatePlayer(ctx, r) //nolint:wrapcheck // the chain translates it
 }
 
 // Sessions implements provider.v1.SessionService.
 type Sessions struct {
 	providerv1.UnimplementedSessionServiceServer
+	*Environment
 }
+
+// sessionTime is how long a session lasts that was asked for without a time.
+const sessionTime = time.Hour
 
 // CreateSession implements the contract.
 func (s *Sessions) CreateSession(ctx context.Context, r *providerv1.CreateSessionRequest) (*providerv1.CreateSessionResponse, error) {
-	if refusal := checkLocale(r.GetLocale()); refusal != nil {
+	if refusal := checkLocale(r.Locale); refusal != nil {
 		return nil, refusal
 	}
-	if c := r.GetConstraints(); c != nil && c.MaxBet != nil {
-		if _, err := money.Parse(c.GetMaxBet(), r.GetCurrency()); err != nil {
+	create := wager.CreateSession{
+		By: origin(ctx), SessionID: r.SessionId, PlayerID: r.PlayerId, GameID: r.GameId, Currency: r.Currency, Locale: r.Locale,
+		MaxBetMinor: state.NoLimit, TTL: time.Duration(r.TtlSeconds) * time.Second, Random: s.Random(),
+	}
+	if create.TTL == 0 {
+		create.TTL = sessionTime
+	}
+	if c := r.Constraints; c != nil && c.MaxBet != nil {
+		most, err := money.Parse(c.GetMaxBet(), r.Currency)
+		if err != nil {
 			return nil, fault.Invalid("constraints.max_bet", "AMOUNT_INVALID", "%s", err.Error())
 		}
+		create.MaxBetMinor = most
 	}
-	return s.UnimplementedSessionServiceServer.CreateSession(ctx, r) //nolint:wrapcheck // as above
+	if f := r.Constraints.GetRgFlags(); f != nil {
+		create.Told = state.Flags{
+			Excluded: f.GetSelfExclusion(), ExcludedUntil: stored(f.SelfExclusionUntil), CoolOffUntil: stored(f.CoolOffUntil),
+		}
+	}
+	answer, err := do[*providerv1.Session](ctx, s.Environment, create)
+	return &providerv1.CreateSessionResponse{SessionId: answer.GetSessionId(), ExpiresAt: answer.GetExpiresAt()}, err
 }
 
-// Bets implements provider.v1.BetService.
-type Bets struct {
-	providerv1.UnimplementedBetServiceServer
+// GetSession implements the contract.
+func (s *Sessions) GetSession(ctx context.Context, r *providerv1.GetSessionRequest) (*providerv1.GetSessionResponse, error) {
+	found, err := seen[*state.Session](ctx, s.Environment, state.SessionRef(origin(ctx), r.SessionId), r.SessionId)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.View.Now(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &providerv1.GetSessionResponse{Session: wire.Session(found.At(now))}, nil
+}
+
+// ListSessions implements the contract.
+func (s *Sessions) ListSessions(ctx context.Context, r *providerv1.ListSessionsRequest) (*providerv1.ListSessionsResponse, error) {
+	page, err := list[*state.Session](ctx, s.Environment, r, state.PlayQuery{
+		PlayerID: r.PlayerId, GameID: r.GameId, Statuses: numbers(r.Status),
+	})
+	if err != nil {
+		return nil, err
+	}
+	response := &providerv1.ListSessionsResponse{NextCursor: page.next, HasMore: page.next != ""}
+	for _, row := range page.rows {
+		response.Sessions = append(response.Sessions, wire.Session(row.At(page.now)))
+	}
+	return response, nil
+}
+
+// CloseSession implements the contract.
+func (s *Sessions) CloseSession(ctx context.Context, r *providerv1.CloseSessionRequest) (*providerv1.CloseSessionResponse, error) {
+	by := origin(ctx)
+	answer, err := wagers[*providerv1.Session](ctx, s.Environment, state.SessionRef(by, r.SessionId), func(w wager.Wallet) domain.Command {
+		return wager.CloseSession{By: by, SessionID: r.SessionId, Wallet: w}
+	})
+	return &providerv1.CloseSessionResponse{Session: answer}, err
 }
 
 // Rounds implements provider.v1.RoundService.
 type Rounds struct {
 	providerv1.UnimplementedRoundServiceServer
+	*Environment
 }
 
-// checkLocale refuses what has the form of a locale and is none.
-func checkLocale(locale string) *fault.Fault {
-	if _, err := language.Parse(locale); err != nil {
-		return fault.Invalid("locale", "LOCALE_INVALID", "must be a locale of BCP 47 such as de-DE")
+// CloseRound implements the contract.
+func (s *Rounds) CloseRound(ctx context.Context, r *providerv1.CloseRoundRequest) (*providerv1.CloseRoundResponse, error) {
+	answer, err := do[*providerv1.Round](ctx, s.Environment, wager.CloseRound{By: origin(ctx), RoundID: r.RoundId})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	counts, err := s.View.CountBets(ctx, origin(ctx), []string{r.RoundId})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	closed, _ := proto.Clone(answer).(*providerv1.Round)
+	closed.Bets, closed.OpenBets = counts[r.RoundId].Bets, counts[r.RoundId].Open
+	return &providerv1.CloseRoundResponse{Round: closed}, nil
+}
+
+// GetRound implements the contract.
+func (s *Rounds) GetRound(ctx context.Context, r *providerv1.GetRoundRequest) (*providerv1.GetRoundResponse, error) {
+	by := origin(ctx)
+	found, err := s.View.PlayRow(ctx, state.RoundRef(by, r.RoundId))
+	if err != nil {
+		return nil, read(err, "round", r.RoundId)
+	}
+	written, err := s.written(ctx, []*state.Round{found.(*state.Round)}) //nolint:errcheck,forcetypeassert // of the kind that was asked for
+	if err != nil {
+		return nil, err
+	}
+	return &providerv1.GetRoundResponse{Round: written[0]}, nil
+}
+
+// ListRounds implements the contract.
+func (s *Rounds) ListRounds(ctx context.Context, r *providerv1.ListRoundsRequest) (*providerv1.ListRoundsResponse, error) {
+	page, err := list[*state.Round](ctx, s.Environment, r, state.PlayQuery{GameID: r.GameId, Statuses: numbers(r.Status)})
+	if err != nil {
+		return nil, err
+	}
+	rounds, err := s.written(ctx, page.rows)
+	return &providerv1.ListRoundsResponse{NextCursor: page.next, HasMore: page.next != "", Rounds: rounds}, err
+}
+
+// written writes rounds with the bets that were made in them.
+func (s *Rounds) written(ctx context.Context, rounds []*state.Round) ([]*providerv1.Round, error) {
+	names, all := make([]string, len(rounds)), make([]*providerv1.Round, len(rounds))
+	for i, round := range rounds {
+		names[i] = round.RoundID()
+	}
+	counts, err := s.View.CountBets(ctx, origin(ctx), names)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for i, round := range rounds {
+		all[i] = wire.Round(round, counts[names[i]])
+	}
+	return all, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/wager"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/fault"
@@ -50,10 +51,15 @@ type Environment struct {
 
 	Catalogues Catalogues // remembers which tenants have a catalogue
 
+	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
+	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
+
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends
-	Heartbeat time.Duration // of feeds
-	Followers *Followers    // bounds the feeds that are open
+	// LimitDelay is the time until a player is protected less than before.
+	LimitDelay time.Duration
+	Heartbeat  time.Duration // of feeds
+	Followers  *Followers    // bounds the feeds that are open
 
 	StepLimits state.StepLimits // for orders that count as stuck
 }

@@ -32,7 +32,7 @@ func parseExternalID(text string) (digest, bool) {
 
 // Codes of an entry's operation and of its result; strings would cost memory.
 var (
-	operations = []string{KindHold, KindCapture, KindVoid, KindRefund}
+	operations = []string{KindHold, KindCapture, KindVoid, KindRefund, KindPayout}
 	results    = []string{resultSucceeded, resultDeclined, resultLost, resultReturned}
 	reasons    = []string{"", reasonFunds, reasonToken, reasonNoHold, reasonVoided, reasonCaptured, reasonExceedsHold,
 		reasonCurrency, reasonNotCaptured, reasonExceedsCaptured, reasonRefused,
@@ -60,7 +60,7 @@ func code(names []string, name string) uint8 { return uint8(max(slices.Index(nam
 
 // entry is an operation in the book. It has no pointers, so that a big book costs the garbage collector nothing.
 type entry struct {
-	hold      digest // the hold that it belongs to; its own for holds
+	hold      digest // the hold that it belongs to; its own for holds and payouts
 	amount    int64
 	due       int64
 	until     int64 // of a hold
@@ -112,6 +112,9 @@ func (b *book) put(key digest, e entry) {
 	b.young[key] = e
 }
 
+// standsAlone tells whether an operation is about a payer's means, and not about a hold: it has a number of its own.
+func standsAlone(operation string) bool { return operation == KindHold || operation == KindPayout }
+
 // apply takes a record of the journal over. The records of an operation come in order.
 func (b *book) apply(r *record) {
 	if b.aftermath.apply(b, r) {
@@ -126,7 +129,7 @@ func (b *book) apply(r *record) {
 	e.hold, _ = parseExternalID(r.Hold)
 	b.put(key, e)
 	hold, found := b.find(e.hold)
-	if !found || r.Result != resultSucceeded || r.Operation == KindHold {
+	if !found || r.Result != resultSucceeded || standsAlone(r.Operation) {
 		return
 	}
 	switch r.Operation {

@@ -23,16 +23,17 @@ const (
 	KindCapture = "gateway.capture"
 	KindVoid    = "gateway.void"
 	KindRefund  = "gateway.refund"
+	KindPayout  = "gateway.payout"
 )
 
 // Request is one call. Amounts are minor units of the currency.
 type Request struct {
 	Tenant      string
 	Key         string // idempotency key: the id of the effect
-	Payment     string // "payment:<uuid>"
-	OrderID     string // "order:<uuid>"
-	Token       string // the payer's means; holds only, and never logged
-	ExternalID  string // the gateway's number of the hold; empty for holds
+	Payment     string // "payment:<uuid>", or "player_payment:<uuid>"
+	OrderID     string // "order:<uuid>"; empty where it is no order's
+	Token       string // the payer's means; holds and payouts only, and never logged
+	ExternalID  string // the gateway's number of the hold; empty for holds and payouts
 	Currency    string
 	AmountMinor int64
 	TraceID     string
@@ -106,6 +107,8 @@ func Call(ctx context.Context, g Gateway, kind string, request Request) (Answer,
 		return g.Void(ctx, request)
 	case KindRefund:
 		return g.Refund(ctx, request)
+	case KindPayout:
+		return payOut(ctx, g, request)
 	case KindEmail, KindSMS:
 		if sender, can := g.(Sender); can {
 			return sender.Send(ctx, request)

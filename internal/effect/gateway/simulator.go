@@ -91,8 +91,11 @@ type Simulator struct {
 	closed  bool
 }
 
-// Simulator implements Gateway.
-var _ Gateway = (*Simulator)(nil)
+// Simulator implements Gateway and Payer.
+var (
+	_ Gateway = (*Simulator)(nil)
+	_ Payer   = (*Simulator)(nil)
+)
 
 // OpenSimulator opens a simulator on its journal.
 func OpenSimulator(options SimulatorOptions) (*Simulator, error) {
@@ -164,6 +167,11 @@ func (s *Simulator) Void(ctx context.Context, request Request) (Answer, error) {
 // Refund implements Gateway.
 func (s *Simulator) Refund(ctx context.Context, request Request) (Answer, error) {
 	return s.call(ctx, KindRefund, request, "")
+}
+
+// Payout implements Payer.
+func (s *Simulator) Payout(ctx context.Context, request Request) (Answer, error) {
+	return s.call(ctx, KindPayout, request, "")
 }
 
 // Lookup implements Gateway.
@@ -332,7 +340,7 @@ func (s *Simulator) decide(operation string, request Request, behaviour string, 
 		Payment: request.Payment, OrderID: request.OrderID, Hold: request.ExternalID, Currency: request.Currency,
 		Amount: request.AmountMinor, Result: resultSucceeded, Token: behaviour,
 	}
-	if operation == KindHold {
+	if standsAlone(operation) {
 		r.Hold = digestOf(request.Tenant, request.Key).externalID()
 		if r.Token == "" {
 			r.Token = request.Token

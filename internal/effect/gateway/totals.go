@@ -21,7 +21,9 @@ type Total struct {
 	DisputedMinor                         int64 // withdrawn for disputes that are open
 	LostMinor                             int64 // withdrawn for disputes that were lost
 	FeesMinor                             int64 // of disputes
-	Declined                              int   // holds
+	Payouts                               int
+	PaidOutMinor                          int64
+	Declined                              int // holds and payouts
 	Refused                               int
 	Late                                  int // captures that were refused since the hold had gone by itself
 }
@@ -106,7 +108,7 @@ func (t *Total) add(r *record) {
 		t.RefundedMinor -= r.Amount
 		t.ReturnedMinor += r.Amount
 	case r.Result == resultDeclined && r.Reason == reasonDisputed: // nobody could know
-	case r.Result == resultDeclined && r.Operation == KindHold:
+	case r.Result == resultDeclined && standsAlone(r.Operation):
 		t.Declined++
 	case r.Result == resultDeclined && r.Reason == reasonExpired:
 		t.Late++
@@ -124,6 +126,9 @@ func (t *Total) add(r *record) {
 	case r.Operation == KindRefund:
 		t.Refunds++
 		t.RefundedMinor += r.Amount
+	case r.Operation == KindPayout:
+		t.Payouts++
+		t.PaidOutMinor += r.Amount
 	}
 }
 

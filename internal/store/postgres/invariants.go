@@ -82,6 +82,7 @@ var invariants = []invariant{
 			GROUP BY t.tenant_id, t.currency HAVING sum(e.amount_minor) <> 0`,
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
+	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	{
 		holds: "What payments have captured and refunded and lost by disputes is what the ledger says, and all that leaves them is no more " +
 			"than was captured.",
@@ -178,6 +179,7 @@ var invariants = []invariant{
 			FROM (
 				SELECT tenant_id, order_id AS name, version FROM orders
 				UNION ALL SELECT tenant_id, payment_id, version FROM payments
+				UNION ALL SELECT tenant_id, payment_id, version FROM player_payments
 				UNION ALL SELECT tenant_id, ('` + itemPrefix + `' || sku) COLLATE "C", seq FROM items
 			) v FULL JOIN (
 				SELECT tenant_id, aggregate_id, count(*) AS events, min(seq) AS first, max(seq) AS last FROM events GROUP BY 1, 2

@@ -41,6 +41,18 @@ func encodeRow(set *rowset, row state.Row) error {
 		return encodeDetails(set, row)
 	case *state.ChangeBatch:
 		return encodeChanges(set, row)
+	case *state.Player:
+		return encodePlayer(set, row)
+	case *state.Session:
+		encodeSession(set, row)
+	case *state.Round:
+		encodeRound(set, row)
+	case *state.Bet:
+		encodeBet(set, row)
+	case *state.Settlement:
+		return encodeSettlement(set, row)
+	case *state.PlayerPayment:
+		encodePlayerPayment(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -78,6 +90,18 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeDetails(f)
 	case state.KindChangeBatch:
 		return decodeChanges(f)
+	case state.KindPlayer:
+		return decodePlayer(f)
+	case state.KindSession:
+		return decodeSession(f), nil
+	case state.KindRound:
+		return decodeRound(f), nil
+	case state.KindBet:
+		return decodeBet(f), nil
+	case state.KindSettlement:
+		return decodeSettlement(f)
+	case state.KindPlayerPayment:
+		return decodePlayerPayment(f), nil
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

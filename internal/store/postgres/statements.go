@@ -98,10 +98,12 @@ var kinds = []state.Kind{
 	state.KindOrder, state.KindReservation, state.KindPayment, state.KindEffect, state.KindDeadLetter, state.KindItem,
 	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
 	state.KindOrderDetails, state.KindChangeBatch,
+	state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement,
+	state.KindPlayerPayment,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindChangeBatch
+const lastKind = state.KindPlayerPayment
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

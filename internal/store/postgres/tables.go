@@ -48,6 +48,21 @@ var tables = map[state.Kind]*table{
 	}, false},
 	state.KindOrderDetails: {"order_details", detailsFields, nil, false},
 	state.KindChangeBatch:  {"order_changes", changesFields, nil, false},
+	state.KindPlayer: {"players", playerFields, []string{
+		"brand_id", "region", "currency", "locale", "country", "created_at",
+	}, false},
+	state.KindSession: {"sessions", sessionFields, []string{
+		"brand_id", "region", "provider_id", "player_id", "game_id", "currency", "locale", "max_bet_minor", "told_excluded",
+		"told_excluded_until", "told_cool_off_until", "ttl_seconds", "created_at", "expires_at",
+	}, false},
+	state.KindRound: {"rounds", roundFields, []string{
+		"provider_id", "game_id", "created_at",
+	}, true},
+	state.KindBet: {"bets", betFields, []string{
+		"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency", "amount_minor", "created_at",
+	}, false},
+	state.KindSettlement:    {"settlements", settlementFields, nil, false},
+	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = int(state.KindChangeBatch) + 1 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = state.KindPlayerPayment + 1 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -101,6 +101,13 @@ var tables = [kinds]table{
 	state.KindHold:         holdTable,
 	state.KindOrderDetails: detailsTable,
 	state.KindChangeBatch:  changesTable,
+	state.KindPlayer:       playerTable,
+	state.KindSession:      sessionTable,
+	state.KindRound:        roundTable,
+	state.KindBet:          betTable,
+	state.KindSettlement:   settlementTable,
+
+	state.KindPlayerPayment: playerPaymentTable,
 }
 
 func bindOrder(r *row, value state.Row) {

@@ -140,7 +140,7 @@ func firstOrderID(at time.Time, otherwise string) string {
 // kindOf tells by its prefix what an aggregate's id names; items have none.
 func kindOf(aggregate string) state.Kind {
 	prefix, _, found := strings.Cut(aggregate, ":")
-	for kind := state.KindOrder; found && kind < state.KindItem; kind++ {
+	for kind := state.KindOrder; found && kind < kinds; kind++ {
 		if kind.Prefix() == prefix {
 			return kind
 		}

@@ -40,16 +40,17 @@ func oneOfEach() []state.Row {
 	order := fullOrder(at)
 	letter := sampleDeadLetter(order, at)
 	letter.ReplayedAt = at.Add(time.Minute)
-	return []state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
+	return append([]state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
-		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1)}
+		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1),
+		samplePlayerPayment("player 1:~.x")}, playRows()...)
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
 func bareOfEach() []state.Row {
 	at := longAgo()
 	order := bareOrder(at)
-	return []state.Row{
+	return append([]state.Row{
 		order,
 		&state.Reservation{Tenant: tenant, ID: id.Derive("reservation", order.ID), OrderID: order.ID, Status: state.ReservationReleased,
 			Version: 1, UpdatedAt: at},
@@ -70,7 +71,8 @@ func bareOfEach() []state.Row {
 		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 		bareDetails(order), bareChanges(order),
-	}
+		barePlayerPayment(),
+	}, barePlayRows()...)
 }
 
 func testRoundTrip(s *suite) {
@@ -164,15 +166,17 @@ func renamed(row, as state.Row) state.Row {
 		renamed := *row
 		renamed.ID = as.Ref().ID
 		return &renamed
+	case *state.PlayerPayment:
+		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
 	}
-	return row
+	return renamedPlay(row, as)
 }
 
 func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindChangeBatch; kind++ {
+	for kind := state.KindReservation; kind <= state.KindPlayerPayment; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

@@ -54,8 +54,9 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	tests := make([]test, len(plants))
-	for i, plant := range plants {
+	all := slices.Concat(plants, playerPlants)
+	tests := make([]test, len(all))
+	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
 	}
 	return tests
@@ -84,6 +85,7 @@ func (s *suite) wantSound(populated bool) {
 // world is a sound database with an order in each situation.
 type world struct {
 	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed *state.Order
+	payments
 }
 
 // shipment is the demand of every order of the world.
@@ -129,6 +131,7 @@ func (s *suite) makeWorld() *world {
 	addDisputes(changes, w.disputed)
 	item.Reserved, item.Sold = worldQuantity, 3*worldQuantity
 	s.addPlayer(changes)
+	w.payments = s.addPlayerPayments(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())

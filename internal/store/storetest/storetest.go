@@ -74,6 +74,8 @@ func Run(t *testing.T, open Open, options Options) {
 		{"page", pageTests, false},
 		{"catalogue", catalogueTests, true},
 		{"ledger", ledgerTests, false},
+		{"play", playTests, false},
+		{"player payments", playerPaymentTests, false},
 		{"stuck", stuckTests, false},
 		{"invariant", invariantTests, false},
 	}

@@ -27,6 +27,7 @@ const (
 // paths are where calls are posted to.
 var paths = map[string]string{
 	gateway.KindHold: "/v1/holds", gateway.KindCapture: "/v1/captures", gateway.KindVoid: "/v1/voids", gateway.KindRefund: "/v1/refunds",
+	gateway.KindPayout: "/v1/payouts",
 }
 
 // Path answers where calls of a kind are posted to; empty when there is no such kind.
@@ -37,8 +38,8 @@ type Call struct {
 	Tenant      string `json:"tenant"`
 	Payment     string `json:"payment"`
 	OrderID     string `json:"order_id"`
-	Token       string `json:"token,omitempty"`       // holds only
-	ExternalID  string `json:"external_id,omitempty"` // of the hold; not of holds
+	Token       string `json:"token,omitempty"`       // holds and payouts only
+	ExternalID  string `json:"external_id,omitempty"` // of the hold; not of holds and payouts
 	Currency    string `json:"currency"`
 	AmountMinor int64  `json:"amount_minor"`
 }

@@ -148,6 +148,11 @@ func (g *Gateway) Refund(ctx context.Context, request gateway.Request) (gateway.
 	return g.post(ctx, gateway.KindRefund, request)
 }
 
+// Payout implements gateway.Payer.
+func (g *Gateway) Payout(ctx context.Context, request gateway.Request) (gateway.Answer, error) {
+	return g.post(ctx, gateway.KindPayout, request)
+}
+
 // Lookup implements gateway.Gateway.
 func (g *Gateway) Lookup(ctx context.Context, request gateway.Request) (gateway.Answer, error) {
 	query := url.Values{"tenant": {request.Tenant}, "key": {request.Key}}
@@ -163,7 +168,7 @@ func (g *Gateway) post(ctx context.Context, kind string, request gateway.Request
 		Tenant: request.Tenant, Payment: request.Payment, OrderID: request.OrderID, ExternalID: request.ExternalID,
 		Currency: request.Currency, AmountMinor: request.AmountMinor,
 	}
-	if kind == gateway.KindHold {
+	if kind == gateway.KindHold || kind == gateway.KindPayout {
 		call.Token = request.Token
 	}
 	body, err := json.Marshal(call)

@@ -27,6 +27,8 @@ type Total struct {
 	DisputedMinor int64  `json:"disputed_minor"` // withdrawn for disputes that are open
 	LostMinor     int64  `json:"lost_minor"`     // withdrawn for disputes that were lost
 	FeesMinor     int64  `json:"fees_minor"`     // of disputes
+	Payouts       int    `json:"payouts,omitempty"`
+	PaidOutMinor  int64  `json:"paid_out_minor,omitempty"`
 }
 
 // TellTotals writes totals.
@@ -37,6 +39,7 @@ func TellTotals(totals []gateway.Total) []Total {
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
 			ReturnedMinor: t.ReturnedMinor, DisputedMinor: t.DisputedMinor, LostMinor: t.LostMinor, FeesMinor: t.FeesMinor,
+			Payouts: t.Payouts, PaidOutMinor: t.PaidOutMinor,
 		}
 	}
 	return told
@@ -88,6 +91,7 @@ func (g *Gateway) list(ctx context.Context, path string) ([]gateway.Total, error
 			Tenant: t.Tenant, Payment: t.Payment, OrderID: t.OrderID, Currency: t.Currency, Captures: t.Captures,
 			HeldMinor: t.HeldMinor, CapturedMinor: t.CapturedMinor, VoidedMinor: t.VoidedMinor, RefundedMinor: t.RefundedMinor,
 			ReturnedMinor: t.ReturnedMinor, DisputedMinor: t.DisputedMinor, LostMinor: t.LostMinor, FeesMinor: t.FeesMinor,
+			Payouts: t.Payouts, PaidOutMinor: t.PaidOutMinor,
 		}
 	}
 	return totals, nil

@@ -77,7 +77,7 @@ func Open(options Options) (*Server, error) {
 		courier.close()
 		return nil, err
 	}
-	for _, kind := range []string{gateway.KindHold, gateway.KindCapture, gateway.KindVoid, gateway.KindRefund} {
+	for _, kind := range []string{gateway.KindHold, gateway.KindCapture, gateway.KindVoid, gateway.KindRefund, gateway.KindPayout} {
 		s.mux.HandleFunc("POST "+remote.Path(kind), s.asked(func(w http.ResponseWriter, r *http.Request) { s.call(w, r, kind) }))
 	}
 	s.mux.HandleFunc("GET "+remote.PathCalls, s.asked(s.lookup))

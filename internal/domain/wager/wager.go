@@ -1,0 +1,61 @@
+// Package wager decides about sessions, and the bets and rounds that are played in them (requirements P-1, P-4). What becomes of every
+// pair of steps stands in docs/provider-api.md.
+package wager
+
+import (
+	"github.com/seed-255eabaa/oms/internal/domain"
+	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// The types of events.
+const (
+	EventSessionCreated = "session.created"
+	EventSessionClosed  = "session.closed"
+	EventAuthorized     = "bet.authorized"
+	EventSettled        = "bet.settled"
+	EventRolledBack     = "bet.rolled_back"
+	EventRoundClosed    = "round.closed"
+)
+
+// Stale is the reason of a refusal of what names another player than the session or bet is of: it came to be after it was looked up. The
+// command is to be made again.
+const Stale = "STALE_PLAYER"
+
+// Wallet names whose money a command is about. The player of a session or bet never changes, so it is looked up before; both are empty when
+// there was no such session or bet.
+type Wallet struct{ PlayerID, Currency string }
+
+// account is the id of the account that bets are paid from.
+func (w Wallet) account() string { return ledger.ID(w.PlayerID, ledger.PlayerCash, w.Currency) }
+
+// refs names the rows of a wallet and of a bet's hold.
+func (w Wallet) refs(by state.Origin, bet state.Ref) []state.Ref {
+	if w.PlayerID == "" {
+		return nil
+	}
+	hold := state.HoldRef(by.Tenant, holdOf(bet))
+	return append(domain.AccountRefs(by.Tenant, w.account()), hold, state.PlayerRef(by.Tenant, w.PlayerID))
+}
+
+// holdOf names the hold of a bet.
+func holdOf(bet state.Ref) string { return (&state.Bet{ID: bet.ID, AmountMinor: 1}).HoldID() }
+
+// is refuses with STALE_PLAYER when the wallet is not that of a player and currency.
+func (w Wallet) is(playerID, currency string) *fault.Fault {
+	if w != (Wallet{playerID, currency}) {
+		return fault.New(fault.Aborted, Stale, "what the command is about came to be meanwhile")
+	}
+	return nil
+}
+
+// invalid refuses what a state does not allow.
+func invalid(status, format string, arguments ...any) *fault.Fault {
+	return fault.New(fault.FailedPrecondition, "INVALID_STATE", format, arguments...).With("status", status)
+}
+
+// duplicate refuses an id that was used for something else.
+func duplicate(kind, name string) *fault.Fault {
+	return fault.New(fault.AlreadyExists, "DUPLICATE", "there is %s %q already, with another content", kind, name).With("id", name)
+}

@@ -1,0 +1,260 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// playTests are about the rows of the dialect of providers (requirements P-1, P-11).
+var playTests = []test{
+	{name: "sessions, bets, rounds and settlements are listed by time, with their filters", run: testPlayLists},
+	{name: "another brand's, region's and provider's are not listed", run: testPlayOrigins},
+	{name: "settlements are found by their own id and by their bet, and the bets of a round are counted", run: testPlayReads},
+}
+
+// studio is who calls in these tests.
+var studio = state.Origin{Tenant: tenant, Brand: "brand 1:~.x", Region: "EU", Provider: "studio 1:~.x"}
+
+func samplePlayer(playerID string) *state.Player {
+	at := longAgo()
+	return &state.Player{
+		Tenant: tenant, ID: state.PlayerRef(tenant, playerID).ID, Brand: studio.Brand, Region: studio.Region, Currency: "EUR", Locale: "de-DE",
+		Country: "DE", Flags: state.Flags{Excluded: true, ExcludedUntil: at.Add(time.Hour), CoolOffUntil: at.Add(time.Minute)},
+		Limits: []state.Limit{
+			{Kind: state.LimitWager, Period: state.Day, Max: 500, Pending: state.NoLimit, PendingFrom: at.Add(24 * time.Hour)},
+			{Kind: state.LimitSession, Period: state.Month, Max: 60},
+		},
+		Played: []state.Played{{
+			Period: state.Week, From: at, WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
+		}},
+		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second),
+	}
+}
+
+func sampleSession(sessionID string) *state.Session {
+	at := longAgo()
+	return &state.Session{
+		Tenant: tenant, ID: state.SessionRef(studio, sessionID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
+		PlayerID: "player 1:~.x", GameID: "studio:slot", Currency: "EUR", Locale: "de-DE", MaxBetMinor: 500,
+		Told: state.Flags{Excluded: true, ExcludedUntil: at.Add(time.Hour), CoolOffUntil: at.Add(time.Minute)}, TTL: time.Hour,
+		Status: state.SessionClosed, Version: 2, CreatedAt: at, ExpiresAt: at.Add(time.Hour), EndedAt: at.Add(time.Minute),
+		UpdatedAt: at.Add(time.Minute),
+	}
+}
+
+func sampleRound(roundID string) *state.Round {
+	at := longAgo()
+	return &state.Round{
+		Tenant: tenant, ID: state.RoundRef(studio, roundID).ID, Provider: studio.Provider, GameID: "studio:slot", Status: state.RoundClosed,
+		Version: 2, CreatedAt: at, ClosedAt: at.Add(time.Minute),
+	}
+}
+
+func sampleBet(betID string) *state.Bet {
+	at := longAgo()
+	return &state.Bet{
+		Tenant: tenant, ID: state.BetRef(studio, betID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
+		RoundID: "round 1:~.x", SessionID: "session 1:~.x", PlayerID: "player 1:~.x", GameID: "studio:slot", Currency: "EUR", AmountMinor: 200,
+		WonMinor: 1460, Results: 1, Status: state.BetCredited, Version: 2, CreatedAt: at, UpdatedAt: at.Add(time.Second),
+	}
+}
+
+func sampleSettlement(betID, resultID string) *state.Settlement {
+	at := longAgo()
+	return &state.Settlement{
+		Tenant: tenant, ID: state.SettlementRef(studio, betID, resultID).ID, SettlementID: id.New("settlement", at, entropy()),
+		Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider, BetID: betID, RoundID: "round 1:~.x", PlayerID: "player 1:~.x",
+		GameID: "studio:slot", ResultID: resultID, Currency: "EUR", WinMinor: 1460, Partial: true,
+		Bonus: &state.BonusState{InBonus: true, FreespinsLeft: 7}, CreatedAt: at,
+	}
+}
+
+// playRows are rows of each kind of the dialect with every field set.
+func playRows() []state.Row {
+	return []state.Row{
+		samplePlayer("player 1:~.x"), sampleSession("session 1:~.x"), sampleRound("round 1:~.x"), sampleBet("bet 1:~.x"),
+		sampleSettlement("bet 1:~.x", "result 1:~.x"),
+	}
+}
+
+// barePlayRows are rows of each kind of the dialect with every optional field empty.
+func barePlayRows() []state.Row {
+	at := longAgo()
+	by := state.Origin{Tenant: tenant, Brand: "b", Region: "R", Provider: "p"}
+	return []state.Row{
+		&state.Player{Tenant: tenant, ID: state.PlayerRef(tenant, "bare").ID, Version: 1, CreatedAt: at, UpdatedAt: at},
+		&state.Session{Tenant: tenant, ID: state.SessionRef(by, "bare").ID, Provider: "p", MaxBetMinor: state.NoLimit, TTL: time.Second,
+			Status: state.SessionActive, Version: 1, CreatedAt: at, ExpiresAt: at, UpdatedAt: at},
+		&state.Round{Tenant: tenant, ID: state.RoundRef(by, "bare").ID, Provider: "p", Status: state.RoundOpen, Version: 1, CreatedAt: at},
+		&state.Bet{Tenant: tenant, ID: state.BetRef(by, "bare").ID, Provider: "p", Status: state.BetRolledBack, Version: 1, CreatedAt: at,
+			UpdatedAt: at},
+		&state.Settlement{Tenant: tenant, ID: state.SettlementRef(by, "bare", "").ID, SettlementID: id.New("settlement", at, entropy()),
+			Provider: "p", BetID: "bare", CreatedAt: at},
+	}
+}
+
+// renamedPlay is renamed for the rows of the dialect of providers.
+func renamedPlay(row, as state.Row) state.Row {
+	switch row := row.(type) {
+	case *state.Player:
+		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
+		renamed.Flags, renamed.Limits, renamed.Played, renamed.Version, renamed.UpdatedAt = as.Flags, as.Limits, as.Played, as.Version, as.UpdatedAt
+		return &renamed
+	case *state.Session:
+		renamed, as := *as.(*state.Session), row //nolint:errcheck,forcetypeassert // as above
+		renamed.Status, renamed.Version, renamed.EndedAt, renamed.UpdatedAt = as.Status, as.Version, as.EndedAt, as.UpdatedAt
+		return &renamed
+	case *state.Round:
+		renamed, as := *as.(*state.Round), row //nolint:errcheck,forcetypeassert // as above
+		renamed.Status, renamed.Version, renamed.ClosedAt = as.Status, as.Version, as.ClosedAt
+		return &renamed
+	case *state.Bet:
+		renamed, as := *as.(*state.Bet), row //nolint:errcheck,forcetypeassert // as above
+		renamed.WonMinor, renamed.Results, renamed.Status, renamed.Version, renamed.UpdatedAt = as.WonMinor, as.Results, as.Status, as.Version, as.UpdatedAt
+		return &renamed
+	case *state.Settlement:
+		renamed := *row
+		renamed.ID = as.Ref().ID
+		return &renamed
+	}
+	return row
+}
+
+// bets stores bets, a second apart, and answers them.
+func (s *suite) bets(count int, change func(i int, b *state.Bet)) []*state.Bet {
+	s.Helper()
+	all, changes := make([]*state.Bet, count), newBatch()
+	for i := range all {
+		all[i] = sampleBet(string(rune('a' + i)))
+		all[i].CreatedAt = all[i].CreatedAt.Add(time.Duration(i/2) * time.Second) // two at each moment
+		change(i, all[i])
+		insert(changes, all[i])
+	}
+	s.put(changes)
+	return all
+}
+
+// listed answers the names of the bets, sessions and so on that a query lists, all pages of it.
+func (s *suite) listed(kind state.Kind, query state.PlayQuery) (names string) {
+	s.Helper()
+	query.Limit = 3
+	for {
+		page, err := s.store.PlayRows(s.context(), kind, query)
+		s.must(err)
+		for _, row := range page {
+			switch row := row.(type) {
+			case *state.Bet:
+				names += row.BetID()
+				query.After = state.Place{At: row.CreatedAt, ID: row.ID}
+			case *state.Session:
+				names += row.SessionID()
+				query.After = state.Place{At: row.CreatedAt, ID: row.ID}
+			}
+		}
+		if len(page) < query.Limit {
+			return names
+		}
+	}
+}
+
+func testPlayLists(s *suite) {
+	bets := s.bets(8, func(i int, b *state.Bet) {
+		if i%2 == 1 {
+			b.RoundID, b.GameID, b.PlayerID, b.SessionID, b.Status = "other", "other", "other", "other", state.BetForfeited
+		}
+	})
+	from, before := bets[2].CreatedAt, bets[6].CreatedAt
+	for _, test := range []struct {
+		query state.PlayQuery
+		want  string
+	}{
+		{state.PlayQuery{}, "abcdefgh"},
+		{state.PlayQuery{Newest: true}, "hgfedcba"},
+		{state.PlayQuery{From: from, Before: before}, "cdef"},
+		{state.PlayQuery{From: from, Before: before, Newest: true, RoundID: "other"}, "fd"},
+		{state.PlayQuery{GameID: "other"}, "bdfh"},
+		{state.PlayQuery{PlayerID: "other"}, "bdfh"},
+		{state.PlayQuery{SessionID: "other"}, "bdfh"},
+		{state.PlayQuery{Statuses: []int16{int16(state.BetCredited), int16(state.BetRolledBack)}}, "aceg"},
+		{state.PlayQuery{Statuses: []int16{int16(state.BetRolledBack)}}, ""},
+	} {
+		test.query.Origin = studio
+		s.same("bets", s.listed(state.KindBet, test.query), test.want)
+	}
+	open, closed := sampleSession("open"), sampleSession("closed")
+	open.Status, open.EndedAt = state.SessionActive, time.Time{}
+	s.put(insert(newBatch(), open, closed))
+	for _, test := range []struct {
+		after  time.Duration
+		status state.SessionStatus
+		want   string
+	}{
+		{0, state.SessionActive, "open"}, {0, state.SessionExpired, ""}, {0, state.SessionClosed, "closed"},
+		{open.TTL, state.SessionActive, ""}, {open.TTL, state.SessionExpired, "open"},
+	} {
+		query := state.PlayQuery{Origin: studio, Statuses: []int16{int16(test.status)}, Now: open.CreatedAt.Add(test.after)}
+		s.same("sessions", s.listed(state.KindSession, query), test.want)
+	}
+}
+
+func testPlayOrigins(s *suite) {
+	s.put(insert(newBatch(), playRows()...))
+	for _, kind := range []state.Kind{state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement} {
+		for _, test := range []struct {
+			by   state.Origin
+			want int
+		}{
+			{studio, 1},
+			{state.Origin{Tenant: "other", Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider}, 0},
+			{state.Origin{Tenant: tenant, Brand: "other", Region: studio.Region, Provider: studio.Provider}, 0},
+			{state.Origin{Tenant: tenant, Brand: studio.Brand, Region: "US", Provider: studio.Provider}, 0},
+			{state.Origin{Tenant: tenant, Brand: studio.Brand, Region: studio.Region, Provider: "other"}, 0},
+		} {
+			switch {
+			case kind == state.KindRound && test.by.Tenant == tenant && test.by.Provider == studio.Provider:
+				test.want = 1 // rounds are of all brands
+			case kind == state.KindPlayer && test.by.Provider == "other":
+				test.want = 1 // players are of all providers
+			}
+			found, err := s.store.PlayRows(s.context(), kind, state.PlayQuery{Origin: test.by, Limit: 10})
+			s.must(err)
+			s.same(kind.String(), len(found), test.want)
+		}
+	}
+}
+
+func testPlayReads(s *suite) {
+	rows := playRows()
+	last := sampleSettlement("bet 1:~.x", "")
+	last.CreatedAt = last.CreatedAt.Add(time.Second)
+	other := sampleSettlement("bet 1:~.x ", "result")
+	s.put(insert(newBatch(), append(rows, last, other)...))
+	for _, row := range rows {
+		got, err := s.store.PlayRow(s.context(), row.Ref())
+		s.must(err)
+		s.same(row.Ref().ID, got, row)
+	}
+	_, err := s.store.PlayRow(s.context(), state.PlayerRef(tenant, "nobody"))
+	s.wantError(err, state.ErrNotFound)
+	got, err := s.store.Settlement(s.context(), tenant, last.SettlementID)
+	s.must(err)
+	s.same("settlement", got, last)
+	_, err = s.store.Settlement(s.context(), "other", last.SettlementID)
+	s.wantError(err, state.ErrNotFound)
+	results, err := s.store.Results(s.context(), tenant, []string{state.BetRef(studio, "bet 1:~.x").ID, state.BetRef(studio, "none").ID})
+	s.must(err)
+	s.same("results", results, []state.Row{rows[4], last})
+	s.bets(3, func(i int, b *state.Bet) {
+		if i == 0 {
+			b.AmountMinor, b.Status = 0, state.BetRolledBack
+		}
+		if i == 1 {
+			b.Status = state.BetAuthorized
+		}
+	})
+	counts, err := s.store.CountBets(s.context(), studio, []string{"round 1:~.x", "none"})
+	s.must(err)
+	s.same("counts", counts, map[string]state.BetCount{"round 1:~.x": {Bets: 3, Open: 1}})
+}

@@ -1,0 +1,21 @@
+package view
+
+import (
+	"context"
+
+	"github.com/seed-255eabaa/oms/internal/state"
+)
+
+// Play is what reads of the dialect of providers need of a database. Absent rows are state.ErrNotFound.
+type Play interface {
+	// PlayRow answers a player, session, round or bet.
+	PlayRow(ctx context.Context, ref state.Ref) (state.Row, error)
+	// PlayRows answers a page of players, sessions, rounds, bets or settlements.
+	PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) ([]state.Row, error)
+	// Settlement answers the settlement of an id of its own.
+	Settlement(ctx context.Context, tenant, settlementID string) (*state.Settlement, error)
+	// Results answers the settlements of some bets, oldest first; bets are named by the ids of their rows.
+	Results(ctx context.Context, tenant string, bets []string) ([]state.Row, error)
+	// CountBets counts the bets that were made in some rounds of a provider, by round. Rounds without a bet are left out.
+	CountBets(ctx context.Context, by state.Origin, rounds []string) (map[string]state.BetCount, error)
+}
