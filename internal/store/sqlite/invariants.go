@@ -70,7 +70,7 @@ func (s *session) check(invariant invariant, settled int64) (state.Finding, erro
 	return finding, err
 }
 
-var invariants = []invariant{
+var invariants = append([]invariant{
 	{
 		sentence: "every tenant that has a price has a catalogue, which orders rest on not being there",
 		checked:  "SELECT count(*) FROM catalogue_prices",
@@ -283,7 +283,7 @@ var invariants = []invariant{
 				JOIN payment_statuses s ON s.status = p.status
 			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void')`,
 	},
-}
+}, playInvariants[:]...)
 
 // numberedEvents names aggregates whose events are not 1, 2, 3 … up to what the row says. A seq is unique in its aggregate and above
 // zero, so as many of them as the greatest says are all of them.

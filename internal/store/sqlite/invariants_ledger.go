@@ -22,29 +22,36 @@ var ledgerInvariants = [...]invariant{
 	{
 		sentence: "the entries of every guarded account are numbered from 1 without gaps, lead to its balance, and never below zero",
 		checked:  "SELECT count(*) FROM accounts",
-		violated: `SELECT format('%s %s: balance %d and %d entries, booked %d in %d entries up to %d, least balance %d, each as told: %d',
-				coalesce(a.tenant_id, e.tenant_id), coalesce(a.account_id, e.account), a.balance_minor, a.entries, e.total, e.entries, e.last,
-				e.least, e.follows)
-			FROM accounts a FULL JOIN (
+		violated: `WITH e AS MATERIALIZED (
 				SELECT tenant_id, account, count(*) AS entries, max(number) AS last, sum(amount_minor) AS total, min(balance_minor) AS least,
 					min(balance_minor = running) AS follows
 				FROM (
 					SELECT *, sum(amount_minor) OVER (PARTITION BY tenant_id, account ORDER BY number) AS running FROM ledger_entries WHERE number > 0
 				) GROUP BY tenant_id, account
-			) e ON e.tenant_id = a.tenant_id AND e.account = a.account_id
-			WHERE a.account_id IS NULL OR a.entries <> coalesce(e.entries, 0) OR a.entries <> coalesce(e.last, 0)
-				OR a.balance_minor <> coalesce(e.total, 0) OR e.least < 0 OR NOT e.follows`,
+			)
+			SELECT format('%s %s: balance %d and %d entries, booked %d in %d entries up to %d, least balance %d, each as told: %d',
+				a.tenant_id, a.account_id, a.balance_minor, a.entries, e.total, e.entries, e.last, e.least, e.follows)
+			FROM accounts a LEFT JOIN e ON e.tenant_id = a.tenant_id AND e.account = a.account_id
+			WHERE a.entries <> coalesce(e.entries, 0) OR a.entries <> coalesce(e.last, 0) OR a.balance_minor <> coalesce(e.total, 0)
+				OR e.least < 0 OR NOT e.follows
+			UNION ALL
+			SELECT format('%s %s: %d entries, and no such account', tenant_id, account, entries) FROM e
+			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = e.account AND a.tenant_id = e.tenant_id)`,
 	},
 	{
 		sentence: "what is held of every account is what its open holds set aside, and no more than its balance",
 		checked:  "SELECT count(*) FROM account_holds",
-		violated: `SELECT format('%s %s: %d held of %d, open holds set aside %d', coalesce(a.tenant_id, h.tenant_id),
-				coalesce(a.account_id, h.account_id), a.held_minor, a.balance_minor, coalesce(h.held, 0))
-			FROM accounts a FULL JOIN (
+		violated: `WITH h AS MATERIALIZED (
 				SELECT tenant_id, account_id, sum(iif(status = 1, amount_minor - captured_minor, 0)) AS held FROM account_holds
 				GROUP BY tenant_id, account_id
-			) h ON h.tenant_id = a.tenant_id AND h.account_id = a.account_id
-			WHERE a.account_id IS NULL OR a.held_minor <> coalesce(h.held, 0) OR a.held_minor > a.balance_minor`,
+			)
+			SELECT format('%s %s: %d held of %d, open holds set aside %d', a.tenant_id, a.account_id, a.held_minor, a.balance_minor,
+				coalesce(h.held, 0))
+			FROM accounts a LEFT JOIN h ON h.tenant_id = a.tenant_id AND h.account_id = a.account_id
+			WHERE a.held_minor <> coalesce(h.held, 0) OR a.held_minor > a.balance_minor
+			UNION ALL
+			SELECT format('%s %s: holds, and no such account', tenant_id, account_id) FROM h
+			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = h.account_id AND a.tenant_id = h.tenant_id)`,
 	},
 	{
 		sentence: "of every hold as much was captured as its captures were booked with, and an open one that expires has its timer",

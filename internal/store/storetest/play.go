@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/id"
+	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -257,4 +258,73 @@ func testPlayReads(s *suite) {
 	counts, err := s.store.CountBets(s.context(), studio, []string{"round 1:~.x", "none"})
 	s.must(err)
 	s.same("counts", counts, map[string]state.BetCount{"round 1:~.x": {Bets: 3, Open: 1}})
+}
+
+// What the world's player has played.
+func bet(name string) func(*world) string {
+	return func(*world) string { return state.BetRef(studio, name).ID }
+}
+func session(*world) string       { return state.SessionRef(studio, "session 1:~.x").ID }
+func round(*world) string         { return state.RoundRef(studio, "round 1:~.x").ID }
+func bettor(*world) string        { return state.PlayerRef(tenant, "player 1:~.x").ID }
+func wonSettlement(*world) string { return state.SettlementRef(studio, "won", "").ID }
+
+// addBets adds to a world a player with a bet in each situation.
+func (s *suite) addBets(changes *state.Changes) {
+	s.Helper()
+	at, purse := longAgo(), ledger.ID("player 1:~.x", ledger.PlayerCash, "EUR")
+	won, part := sampleSettlement("won", ""), sampleSettlement("won", "part")
+	won.Partial, part.WinMinor = false, 0
+	lost := sampleSettlement("lost", "")
+	lost.Partial, lost.WinMinor = false, 0
+	insert(changes, won, part, lost)
+	s.teller().book(changes, at, func(books *ledger.Books) {
+		refusal := books.Move(ledger.Transfer{ID: "transfer:funds", Kind: "test", Currency: "EUR"}, worldHouse, purse, 5000)
+		for _, name := range []string{"open", "won", "lost", "back"} {
+			if refusal == nil {
+				_, refusal = books.Place(ledger.Hold{ID: sampleBet(name).HoldID(), Account: purse, AmountMinor: 200})
+			}
+			if refusal == nil && (name == "won" || name == "lost") {
+				_, refusal = books.Capture(ledger.Capture{Transfer: ledger.Transfer{
+					ID: "transfer:" + studio.Provider + "/" + name + "/capture", Kind: "bet.capture",
+				}, HoldID: sampleBet(name).HoldID(), To: worldHouse})
+			}
+		}
+		if refusal == nil {
+			_, refusal = books.Void(sampleBet("back").HoldID())
+		}
+		if refusal == nil {
+			transfer := ledger.Transfer{ID: id.Derive("transfer", won.SettlementID) + "/win", Kind: "bet.win", Currency: "EUR"}
+			refusal = books.Move(transfer, worldHouse, purse, won.WinMinor)
+		}
+		if refusal != nil {
+			s.Fatal(refusal)
+		}
+	})
+	add := func(row state.Row) {
+		insert(changes, row)
+		for seq := range row.EventSeq() {
+			addEvent(changes, row.Ref(), seq+1, "test")
+		}
+	}
+	add(samplePlayer("player 1:~.x"))
+	add(sampleSession("session 1:~.x"))
+	add(sampleRound("round 1:~.x"))
+	for name, status := range map[string]state.BetStatus{
+		"open": state.BetAuthorized, "won": state.BetCredited, "lost": state.BetForfeited, "back": state.BetRolledBack,
+	} {
+		b := sampleBet(name)
+		b.Status, b.Results, b.WonMinor = status, 0, 0
+		switch name {
+		case "won":
+			b.Results, b.WonMinor = 2, won.WinMinor
+		case "lost":
+			b.Results = 1
+		}
+		add(b)
+	}
+	add(&state.Bet{
+		Tenant: tenant, ID: state.BetRef(studio, "tomb").ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
+		RoundID: "round 1:~.x", Status: state.BetRolledBack, Version: 1, CreatedAt: at, UpdatedAt: at,
+	})
 }

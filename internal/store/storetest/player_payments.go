@@ -146,7 +146,7 @@ var playerPlants = []plant{
 	{name: "a withdrawal that was declined, and is still set aside", about: underWay,
 		sql: `UPDATE player_payments SET status = 5 WHERE payment_id = '$id'`},
 	{name: "a withdrawal under way that nothing is set aside for", about: underWay,
-		sql: `UPDATE account_holds SET hold_id = 'hold:else' WHERE status = 1 AND several = (1 = 0)`},
+		sql: `UPDATE account_holds SET hold_id = 'hold:else' WHERE status = 1 AND account_id = 'account:player_cash:EUR:player-2'`},
 	{name: "a withdrawal under way, and nobody calls", about: underWay,
 		sql: `UPDATE effects SET state = 2 WHERE aggregate_id = '$id'`},
 	{name: "a deposit that has ended, and somebody calls", about: deposit,

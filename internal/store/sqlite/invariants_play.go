@@ -1,0 +1,85 @@
+package sqlite
+
+import "github.com/seed-255eabaa/oms/internal/state"
+
+// playInvariants are those of bets (requirement P-4).
+var playInvariants = [...]invariant{
+	{
+		sentence: "of every bet the amount is held while it is open, taken when it is settled, free when it is rolled back, and never was of one " +
+			"that was rolled back before it came",
+		checked: "SELECT count(*) FROM bets",
+		violated: `SELECT format('%s %s: status %d, amount %d; hold: status %d, amount %d, captured %d of %s', b.tenant_id, b.bet_id, b.status,
+				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
+			FROM bets b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) AND h.tenant_id = b.tenant_id
+			WHERE iif(b.amount_minor = 0, h.hold_id IS NOT NULL OR b.status <> 4 OR b.results > 0,
+				h.hold_id IS NULL OR h.amount_minor <> b.amount_minor
+					OR h.account_id <> 'account:player_cash:' || b.currency || ':' || b.player_id
+					OR h.status <> CASE b.status WHEN 1 THEN 1 WHEN 4 THEN 3 ELSE 2 END
+					OR h.captured_minor <> iif(b.status IN (2, 3), b.amount_minor, 0))`,
+	},
+	{
+		sentence: "every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back",
+		checked:  "SELECT count(*) FROM settlements",
+		violated: `WITH s AS MATERIALIZED (
+				SELECT tenant_id, 'bet:' || provider_id || '/' || bet_id AS bet, count(*) AS results, sum(win_minor) AS won,
+					sum(NOT partial) AS last FROM settlements GROUP BY tenant_id, bet
+			)
+			SELECT format('%s %s: status %d, won %d by %d results; told %d by %d, last ones: %d', b.tenant_id, b.bet_id, b.status, b.won_minor,
+				b.results, s.won, s.results, s.last)
+			FROM bets b LEFT JOIN s ON s.tenant_id = b.tenant_id AND s.bet = b.bet_id
+			WHERE b.won_minor <> coalesce(s.won, 0) OR b.results <> coalesce(s.results, 0) OR coalesce(s.last, 0) <> (b.status IN (2, 3))
+				OR b.status = 2 AND b.won_minor = 0 OR b.status IN (3, 4) AND b.won_minor > 0 OR b.status = 4 AND b.results > 0
+			UNION ALL
+			SELECT format('%s %s: results, and no such bet', tenant_id, bet) FROM s
+			WHERE NOT EXISTS (SELECT 1 FROM bets b WHERE b.bet_id = s.bet AND b.tenant_id = s.tenant_id)`,
+	},
+	{
+		sentence: "every win was credited once to whoever has bet, and nothing else was credited as one",
+		checked:  "SELECT count(*) FROM settlements",
+		violated: `SELECT format('%s %s: won %d, credited %d', tenant_id, settlement_id, win_minor, credited) FROM (
+				SELECT s.tenant_id, s.settlement_id, s.win_minor, coalesce(sum(e.amount_minor), 0) AS credited FROM settlements s
+					LEFT JOIN ledger_entries e ON e.transfer_id = 'transfer' || substr(s.settlement_id, 11) || '/win' AND e.tenant_id = s.tenant_id
+						AND e.account = 'account:player_cash:' || s.currency || ':' || s.player_id
+				GROUP BY s.tenant_id, s.settlement_id)
+			WHERE credited <> win_minor
+			UNION ALL
+			SELECT format('%s %s: a win of no result', t.tenant_id, t.transfer_id) FROM ledger_transfers t
+			WHERE t.kind = 'bet.win' AND NOT EXISTS (SELECT 1 FROM settlements s WHERE s.tenant_id = t.tenant_id
+				AND s.settlement_id = 'settlement' || substr(t.transfer_id, 9, length(t.transfer_id) - 12))
+			UNION ALL
+			SELECT format('%s %s: an amount of no bet', t.tenant_id, t.transfer_id) FROM ledger_transfers t
+			WHERE t.kind = 'bet.capture' AND NOT EXISTS (SELECT 1 FROM bets b WHERE b.tenant_id = t.tenant_id
+				AND b.bet_id = 'bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 16) AND b.status IN (2, 3))`,
+	},
+	{
+		sentence: "every bet that came is of a session and round that there are, with the player and game of the session",
+		checked:  "SELECT count(*) FROM bets",
+		violated: `SELECT format('%s %s: session %s of %s in %s, round %s of %s', b.tenant_id, b.bet_id, s.session_id, s.player_id, s.game_id,
+				r.round_id, r.game_id)
+			FROM bets b LEFT JOIN sessions s ON s.session_id = 'session:' || b.provider_id || '/' || b.session_id AND s.tenant_id = b.tenant_id
+				LEFT JOIN rounds r ON r.round_id = 'round:' || b.provider_id || '/' || b.round_id AND r.tenant_id = b.tenant_id
+				LEFT JOIN players p ON p.player_id = 'player:' || b.player_id AND p.tenant_id = b.tenant_id
+			WHERE b.amount_minor > 0 AND (p.player_id IS NULL OR s.session_id IS NULL OR r.round_id IS NULL OR s.player_id <> b.player_id
+				OR s.game_id <> b.game_id OR r.game_id <> b.game_id OR s.currency <> b.currency)`,
+	},
+	{
+		sentence: "every player's events are numbered from 1 to their version without gaps",
+		checked:  "SELECT count(*) FROM players",
+		violated: numberedEvents("players", "player_id", "version", state.KindPlayer),
+	},
+	{
+		sentence: "every session's events are numbered from 1 to its version without gaps",
+		checked:  "SELECT count(*) FROM sessions",
+		violated: numberedEvents("sessions", "session_id", "version", state.KindSession),
+	},
+	{
+		sentence: "every bet's events are numbered from 1 to its version without gaps",
+		checked:  "SELECT count(*) FROM bets",
+		violated: numberedEvents("bets", "bet_id", "version", state.KindBet),
+	},
+	{
+		sentence: "every round has an event when it is closed",
+		checked:  "SELECT count(*) FROM rounds",
+		violated: numberedEvents("rounds", "round_id", "version - 1", state.KindRound),
+	},
+}
