@@ -63,9 +63,8 @@ func (s *Store) Settlement(ctx context.Context, tenant, settlementID string) (*s
 // Results implements view.Play. A bet's results are named behind its own name and a slash, which no name holds.
 func (s *Store) Results(ctx context.Context, tenant string, bets []string) ([]state.Row, error) {
 	return collect(ctx, s, "results", "SELECT "+settlementTable.columns+` FROM settlements s
-		JOIN json_each(?2) b ON s.result > 'settlement' || substr(b.value, 4) || '/' AND s.result < 'settlement' || substr(b.value, 4) || '0'
-			OR s.result = 'settlement' || substr(b.value, 4) || '/'
-		WHERE s.tenant_id = ?1 ORDER BY s.created_at_us, s.result`, func(r *row) {
+		JOIN json_each(?2) b ON s.result >= 'settlement' || substr(b.value, 4) || '/' AND s.result < 'settlement' || substr(b.value, 4) || '0'
+		WHERE +s.tenant_id = ?1 ORDER BY s.created_at_us, s.result`, func(r *row) {
 		r.text(tenant)
 		r.text(string(listJSON(bets)))
 	}, scanSettlement)

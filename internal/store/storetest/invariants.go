@@ -350,7 +350,7 @@ var plants = []plant{
 		sql: `UPDATE bets SET status = 1 WHERE bet_id = '$id'`},
 	{name: "won without a result", about: bet("won"),
 		sql: `UPDATE bets SET won_minor = won_minor + 1 WHERE bet_id = '$id'`},
-	{name: "a result of no bet", about: bet("won"),
+	{name: "a result of no bet", about: bet("won"), mention: "settlement:studio 1:~.x/won/",
 		sql: `DELETE FROM bets WHERE bet_id = '$id'`},
 	{name: "a settled bet without its last result", about: bet("lost"),
 		sql: `DELETE FROM settlements WHERE bet_id = 'lost'`},
