@@ -439,7 +439,7 @@ func TestExclusiveBusOutlivesItsSession(t *testing.T) {
 	keeping, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- first.Keep(keeping) }()
-	for broken := breakIt(); holder() == 0 || holder() == broken; {
+	for broken, now := breakIt(), 0; now == 0 || now == broken; now = holder() {
 		time.Sleep(time.Millisecond)
 	}
 	if _, err := store.ExclusiveBus(ctx); !errors.Is(err, ErrNotExclusive) {

@@ -35,12 +35,15 @@ func listedPrice(sku string) *state.Price {
 func testPrices(s *suite) {
 	changes := newBatch()
 	insert(changes, sampleCatalogue(), samplePrice("gone"))
+	listed := map[string]*state.Price{"a": listedPrice("a"), "Z": listedPrice("Z")}
 	for i := range 5 {
-		insert(changes, listedPrice(fmt.Sprintf("SKU-%d", i)))
+		sku := fmt.Sprintf("SKU-%d", i)
+		listed[sku] = listedPrice(sku)
+		insert(changes, listed[sku])
 	}
 	other := listedPrice("SKU-9")
 	other.Tenant = "other"
-	s.put(insert(changes, other, listedPrice("a"), listedPrice("Z")))
+	s.put(insert(changes, other, listed["a"], listed["Z"]))
 	var pages []string
 	for after := ""; ; {
 		page, err := s.store.Prices(s.context(), tenant, after, 3)
@@ -51,14 +54,14 @@ func testPrices(s *suite) {
 		names := make([]string, len(page))
 		for i, price := range page {
 			names[i], after = price.SKU, price.SKU
-			s.same(price.SKU, price, listedPrice(price.SKU))
+			s.same(price.SKU, price, listed[price.SKU])
 		}
 		pages = append(pages, strings.Join(names, " "))
 	}
 	s.same("pages", pages, []string{"SKU-0 SKU-1 SKU-2", "SKU-3 SKU-4 Z", "a"})
 	some, err := s.store.PricesOf(s.context(), tenant, []string{"a", "gone", "SKU-9", "SKU-2", "none"})
 	s.must(err)
-	s.same("some", some, []*state.Price{listedPrice("SKU-2"), listedPrice("a")})
+	s.same("some", some, []*state.Price{listed["SKU-2"], listed["a"]})
 }
 
 func testPriceChangedTwice(s *suite) {

@@ -119,6 +119,7 @@ func (s *suite) addPlayerPayments(changes *state.Changes) payments {
 		p.AmountMinor = 200
 		effect := sampleEffect(&state.Order{Tenant: tenant, ID: p.ID, UpdatedAt: p.UpdatedAt}, "payout/1")
 		effect.Kind, effect.AggregateID, effect.OrderID, effect.State = "gateway.payout", p.ID, "", state.EffectDone
+		effect.ExpiresAt = time.Time{}
 		if p == w.waiting {
 			effect.State = state.EffectFailed
 		}
