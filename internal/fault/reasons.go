@@ -66,11 +66,17 @@ var reaching = []Entry{
 	},
 	{
 		Reason: "AUTH_FAILED", Code: Unauthenticated, Stage: Caller, Cause: "There is no bearer token, or it is not known.",
-		Cure: "Send `Authorization: Bearer <token>` with a token of the server's credentials.", Raises: []string{"SCOPE_MISSING"},
+		Cure: "Send `Authorization: Bearer <token>` with a token of the server's credentials.", Raises: []string{"SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
 	},
 	{
 		Reason: "SCOPE_MISSING", Code: PermissionDenied, Stage: Caller, Cause: "The credential lacks the scope that the method needs.",
-		Cure: "Use a credential with the scope named in `scope`, or ask the operator for it.",
+		Cure:   "Use a credential with the scope named in `scope`, or ask the operator for it.",
+		Raises: []string{"ORIGIN_FORBIDDEN"},
+	},
+	{
+		Reason: "ORIGIN_FORBIDDEN", Code: PermissionDenied, Stage: Caller,
+		Cause: "The credential may not call for the provider, brand or region that the header named in `header` says.",
+		Cure:  "Send the provider, brand and region of the credential, or ask the operator for one that may.",
 	},
 	{
 		Reason: "ROUTE_NOT_FOUND", Code: NotFound, Stage: Target, Status: statusNotFound, Cause: "There is no such path.",
@@ -246,18 +252,6 @@ var within = []Entry{
 	{
 		Reason: "TOO_EARLY", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's or hold's time is not over.",
 		Cure: "The timer fires again.",
-	},
-	{
-		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition, Internal: true,
-		Cause: "Less is available on the account than is asked for; `available_minor` names it.", Cure: "Whoever asks decides what follows.",
-	},
-	{
-		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Internal: true,
-		Cause: "The hold has ended, or holds less; `hold_status` names where it stands.", Cure: "Whoever asks decides what follows.",
-	},
-	{
-		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Internal: true,
-		Cause: "A hold or capture of this id exists with other terms.", Cure: "Whoever asks decides what follows.",
 	},
 	{
 		Reason: "STALE_DEMAND", Code: Aborted, Stage: Condition, Internal: true, Cause: "The order's lines were not the ones named.",
