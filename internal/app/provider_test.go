@@ -2,10 +2,16 @@ package app_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +22,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
+	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/domain/wallet"
+	"github.com/seed-255eabaa/oms/internal/ledger"
 )
 
 // fromStudio are the headers that a provider's call must have.
@@ -52,22 +62,68 @@ func (r *running) provides(t *testing.T, verb, path, body string, headers ...str
 	return statusCode, refusal.Code, fields
 }
 
-// What the seed sends is taken as it stands; it is not carried out yet, and says so.
+// fund pays into a player's wallet, as a deposit does.
+func (r *running) fund(t *testing.T, tenant, playerID string, amount int64) {
+	t.Helper()
+	move := wallet.Move{
+		Tenant: tenant, Transfer: ledger.Transfer{ID: "transfer:" + playerID, Kind: "test", Currency: "EUR"},
+		From: ledger.ID("", ledger.GatewayClearing, "EUR"), To: ledger.ID(playerID, ledger.PlayerCash, "EUR"), AmountMinor: amount,
+	}
+	result := r.Submit(context.Background(), command.Command{Tenant: tenant, Principal: "test", Method: "test", Steps: []command.Step{command.Do(move)}})
+	if result.Fault != nil {
+		t.Fatal(result.Fault)
+	}
+}
+
+// plays sends a provider's request under a key of its own and wants it answered so; what the system made up is left out.
+func (r *running) plays(t *testing.T, verb, path, body string, wantCode int, want string, headers ...string) string {
+	t.Helper()
+	if len(headers) == 0 {
+		headers = fromStudio[:4]
+	}
+	headers = append(slices.Clone(headers), "Content-Type: application/json", "X-Idempotency-Key: "+t.Name()+fmt.Sprint(keys.Add(1)))
+	code, text := r.http(t, verb, path, body, headers...)
+	if code != wantCode || !strings.Contains(text, want) {
+		t.Errorf("%s %s %s: %d %s, want %d %s", verb, path, body, code, text, wantCode, want)
+	}
+	return text
+}
+
+var keys atomic.Int64
+
+// What the seed sends works as it stands (requirements P-2, P-4).
 func TestSeedsOfTheProvider(t *testing.T) {
 	server := start(t)
-	for path, body := range map[string]string{
-		"/v1/sessions": seedSession, "/v1/bets/authorize": seedBet, "/v1/bets/settle": seedSettlement,
-		"/v1/players": `{"player_id":"p_19f3","currency":"EUR","locale":"de-DE"}`, "/v1/bets/rollback": `{"bet_id":"b_001","round_id":"r_8c12"}`,
-	} {
-		if httpStatus, code, fields := server.provides(t, http.MethodPost, path, body, fromStudio...); httpStatus != 501 || code != "NOT_IMPLEMENTED" {
-			t.Errorf("%s: %d %s %v", path, httpStatus, code, fields)
-		}
+	server.plays(t, "POST", "/v1/players", `{"player_id":"p_19f3","currency":"EUR","locale":"de-DE"}`, 201, `"brand_id":"brand-7"`)
+	server.fund(t, "default", "p_19f3", 1000)
+	server.plays(t, "POST", "/v1/sessions", seedSession, 201, `"expires_at"`)
+	server.plays(t, "POST", "/v1/sessions", `{"session_id":"s_456",`+seedSession[1:], 201, `"session_id":"s_456"`)
+	server.plays(t, "POST", "/v1/sessions", `{"session_id":"s_456",`+seedSession[1:], 201, `"session_id":"s_456"`)
+	server.plays(t, "POST", "/v1/sessions", `{"session_id":"s_456",`+strings.Replace(seedSession[1:], "de-DE", "fr-FR", 1), 409, `"DUPLICATE"`)
+	server.plays(t, "POST", "/v1/bets/settle", seedSettlement, 400, `"INVALID_STATE"`)
+	server.plays(t, "POST", "/v1/bets/authorize", seedBet, 200, `{"status":"authorized","hold_id":"hold:studio/b_001"}`)
+	server.plays(t, "POST", "/v1/bets/authorize", seedBet, 200, `{"status":"authorized","hold_id":"hold:studio/b_001"}`)
+	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(seedBet, "2.00", "2.01", 1), 409, `"DUPLICATE"`)
+	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(strings.Replace(seedBet, "2.00", "5.01", 1), "b_001", "b_5", 1), 400, `"LIMIT_EXCEEDED"`)
+	server.plays(t, "GET", "/v1/players/p_19f3/balances", "", 200, `"available":{"amount":8.00,"currency":"EUR"},"held":{"amount":2.00,"currency":"EUR"}`)
+	settled := server.plays(t, "POST", "/v1/bets/settle", seedSettlement, 200, `{"status":"credited","settlement_id":"settlement:`)
+	if again := server.plays(t, "POST", "/v1/bets/settle", seedSettlement, 200, ""); again != settled {
+		t.Errorf("settled %s, and again %s", settled, again)
 	}
+	server.plays(t, "POST", "/v1/bets/settle", strings.Replace(seedSettlement, "14.60", "14.61", 1), 409, `"DUPLICATE"`)
+	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"b_001","round_id":"r_8c12"}`, 400, `"INVALID_STATE"`)
+	server.plays(t, "GET", "/v1/players/p_19f3/balances", "", 200, `"available":{"amount":22.60,"currency":"EUR"},"held":{"amount":0.00,`)
+	server.plays(t, "GET", "/v1/bets/b_001", "", 200, `"status":"credited"`)
+	server.plays(t, "GET", "/v1/bets?round_id=r_8c12&status=credited", "", 200, `"freespins_left":7`)
+	server.plays(t, "GET", "/v1/settlements?game_id=studio:slot_forge_02", "", 200, `"amount":14.60`)
+	server.plays(t, "GET", "/v1/rounds/r_8c12", "", 200, `"bets":1,"open_bets":0`)
+	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"late","round_id":"r_8c12"}`, 200, `{"status":"rolled_back","applied":false}`)
+	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(seedBet, "b_001", "late", 1), 400, `"INVALID_STATE"`)
+	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(seedBet, "EUR", "USD", 1), 409, `"DUPLICATE"`)
+	server.plays(t, "POST", "/v1/bets/authorize", strings.NewReplacer("EUR", "USD", "b_001", "b_6").Replace(seedBet), 400, `"CURRENCY_MISMATCH"`)
 	for _, path := range []string{"/v1/players", "/v1/sessions", "/v1/bets", "/v1/rounds", "/v1/settlements"} {
 		path += "?limit=200&order=asc&occurred_at_from=2025-10-23T00:00:00Z&occurred_at_to=2025-10-24T00:00:00Z"
-		if httpStatus, code, fields := server.provides(t, http.MethodGet, path, "", fromStudio...); httpStatus != 501 {
-			t.Errorf("%s: %d %s %v", path, httpStatus, code, fields)
-		}
+		server.plays(t, "GET", path, "", 200, `"has_more":false`)
 	}
 	if code, page := server.http(t, http.MethodGet, "/provider/docs", ""); code != 200 || !strings.Contains(page, `spec-url="/provider/openapi.yaml"`) {
 		t.Errorf("the page: %d %s", code, page)
@@ -75,6 +131,120 @@ func TestSeedsOfTheProvider(t *testing.T) {
 	if code, text := server.http(t, http.MethodGet, "/provider/openapi.yaml", ""); code != 200 || !strings.Contains(text, "name: X-Region") {
 		t.Errorf("the document: %d", code)
 	}
+}
+
+// What protects a player, ends a session or a round keeps them from betting, and never from an outcome (requirements P-1, P-4, P-5).
+func TestPlayersAreProtected(t *testing.T) {
+	server := start(t, func(c *config.Config) { c.LimitDelay = time.Hour })
+	server.plays(t, "POST", "/v1/players", `{"player_id":"ann","currency":"EUR","locale":"de-DE"}`, 201, "")
+	server.fund(t, "default", "ann", 10000)
+	open := func(session string) {
+		t.Helper()
+		server.plays(t, "POST", "/v1/sessions", `{"session_id":"`+session+`","player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE"}`, 201, "")
+	}
+	bet := func(session, bet, round, amount string, code int, want string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"session_id":%q,"bet_id":%q,"round_id":%q,"amount":{"amount":%s,"currency":"EUR"}}`, session, bet, round, amount)
+		server.plays(t, "POST", "/v1/bets/authorize", body, code, want)
+	}
+	limit := func(body, want string) {
+		t.Helper()
+		server.plays(t, "PUT", "/v1/players/ann/limits", `{"limits":[`+body+`]}`, 200, want)
+	}
+	open("s1")
+	bet("s1", "b1", "r1", "1", 200, "authorized")
+	limit(`{"kind":"wager","period":"day","amount":{"amount":10,"currency":"EUR"}}`, `"amount":10.00`)
+	limit(`{"kind":"wager","period":"day","removed":true}`, `"pending":{"kind":"wager","period":"day","removed":true}`)
+	bet("s1", "b2", "r1", "9.01", 400, `"left":"9.00","limit":"wager","period":"day"`)
+	bet("s1", "b2", "r1", "9", 200, "authorized")
+	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"b2","round_id":"r1"}`, 200, `"applied":true`)
+	bet("s1", "b3", "r1", "5", 200, "authorized")
+	limit(`{"kind":"loss","period":"week","amount":{"amount":7,"currency":"EUR"}}`, `"loss"`)
+	bet("s1", "b4", "r1", "2", 400, `"left":"1.00","limit":"loss"`)
+	bet("s1", "b5", "r1", "1", 200, "authorized")
+	server.plays(t, "PUT", "/v1/players/ann/limits", `{"limits":[{"kind":"loss","period":"day","amount":{"amount":7,"currency":"USD"}}]}`, 400, "CURRENCY_MISMATCH")
+	server.plays(t, "POST", "/v1/rounds/close", `{"round_id":"r1"}`, 200, `"open_bets":3`)
+	bet("s1", "b6", "r1", "0.01", 400, `"status":"closed"`)
+	server.plays(t, "POST", "/v1/rounds/close", `{"round_id":"none"}`, 404, "NOT_FOUND")
+	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion":true}}`, 200, `"self_exclusion":true`)
+	bet("s1", "b7", "r2", "0.01", 400, "RG_BLOCK")
+	server.plays(t, "POST", "/v1/sessions", `{"player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE"}`, 400, "RG_BLOCK")
+	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion":false}}`, 200, `"self_exclusion":true,"self_exclusion_until"`)
+	server.plays(t, "POST", "/v1/sessions/close", `{"session_id":"s1"}`, 200, `"status":"closed"`)
+	server.plays(t, "POST", "/v1/sessions/close", `{"session_id":"s1"}`, 200, `"status":"closed"`)
+	bet("s1", "b8", "r2", "0.01", 400, `"status":"closed"`)
+	bet("s1", "b1", "r1", "1", 200, "authorized") // again
+	server.plays(t, "POST", "/v1/bets/settle", `{"bet_id":"b1","round_id":"r1","win":{"amount":3,"currency":"EUR"}}`, 200, "credited")
+	server.plays(t, "POST", "/v1/bets/settle", `{"bet_id":"b3","round_id":"r1","win":{"amount":0,"currency":"EUR"}}`, 200, "forfeited")
+	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"b5","round_id":"r1"}`, 200, `"applied":true`)
+	server.plays(t, "GET", "/v1/players/ann/balances", "", 200, `"available":{"amount":97.00,"currency":"EUR"},"held":{"amount":0.00,`)
+}
+
+// A session ends by its own time, and by what is left of a limit of the player's.
+func TestSessionsExpire(t *testing.T) {
+	server := start(t)
+	server.plays(t, "POST", "/v1/players", `{"player_id":"ann","currency":"EUR","locale":"de-DE"}`, 201, "")
+	server.fund(t, "default", "ann", 10000)
+	server.plays(t, "PUT", "/v1/players/ann/limits", `{"limits":[{"kind":"session","period":"month","minutes":90}]}`, 200, "")
+	session := `{"session_id":"%s","player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE"}`
+	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s1"), 201, "")
+	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s2"), 201, "") // half an hour is left for it
+	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s3"), 400, `"left":"0","limit":"session"`)
+	server.plays(t, "POST", "/v1/bets/authorize", `{"session_id":"s2","bet_id":"b1","round_id":"r","amount":{"amount":1,"currency":"EUR"}}`, 200, "")
+	server.plays(t, "GET", "/v1/sessions?status=active", "", 200, `"s2"`)
+	server.plays(t, "POST", "/v1/dev/clock:advance", `{"seconds":1860}`, 200, "")
+	server.plays(t, "POST", "/v1/bets/authorize", `{"session_id":"s2","bet_id":"b2","round_id":"r","amount":{"amount":1,"currency":"EUR"}}`, 400, `"status":"expired"`)
+	server.plays(t, "GET", "/v1/sessions/s2", "", 200, `"status":"expired"`)
+	server.plays(t, "GET", "/v1/sessions?status=expired", "", 200, `"s2"`)
+	server.plays(t, "POST", "/v1/bets/settle", `{"bet_id":"b1","round_id":"r","win":{"amount":2,"currency":"EUR"}}`, 200, "credited")
+	server.plays(t, "POST", "/v1/sessions/close", `{"session_id":"s2"}`, 200, `"status":"expired"`)
+	server.plays(t, "POST", "/v1/sessions/close", `{"session_id":"s1"}`, 200, `"status":"closed"`)
+	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s3"), 201, "") // what s1 did not use is there again
+}
+
+// A credential acts for its own providers, brands and regions, and sees nothing of others (requirements P-6, R-9).
+func TestProvidersAreApart(t *testing.T) {
+	digest := func(token string) string { sum := sha256.Sum256([]byte(token)); return hex.EncodeToString(sum[:]) }
+	file := filepath.Join(t.TempDir(), "credentials.json")
+	text := fmt.Sprintf(`[
+		{"name":"studio","tenant":"acme","token_sha256":%q,"scopes":["*"],"providers":["studio"],"brands":["brand-7","brand-8"],"regions":["EU"]},
+		{"name":"other","tenant":"acme","token_sha256":%q,"scopes":["*"],"providers":["other"],"brands":["*"],"regions":["*"]},
+		{"name":"none","tenant":"acme","token_sha256":%q,"scopes":["*"]}]`, digest("studio"), digest("other"), digest("none"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := start(t, func(c *config.Config) { c.Auth, c.CredentialsFile = "credentials", file })
+	from := func(token, provider, brand, region string) []string {
+		return []string{"Authorization: Bearer " + token, "X-Trace-Id: t", "X-Provider-Id: " + provider, "X-Brand-Id: " + brand, "X-Region: " + region}
+	}
+	for _, test := range []struct{ provider, brand, region, header string }{
+		{"other", "brand-7", "EU", "X-Provider-Id"}, {"studio", "brand-9", "EU", "X-Brand-Id"}, {"studio", "brand-7", "US", "X-Region"},
+	} {
+		headers := from("studio", test.provider, test.brand, test.region)
+		server.plays(t, "POST", "/v1/players", `{"player_id":"ann","currency":"EUR","locale":"de"}`, 403, `"ORIGIN_FORBIDDEN"`, headers...)
+		server.plays(t, "GET", "/v1/bets/b", "", 403, test.header, headers...)
+	}
+	server.plays(t, "GET", "/v1/bets/b", "", 403, `"ORIGIN_FORBIDDEN"`, from("none", "studio", "brand-7", "EU")...)
+	studio, other := from("studio", "studio", "brand-7", "EU"), from("other", "other", "brand-7", "EU")
+	server.plays(t, "POST", "/v1/players", `{"player_id":"ann","currency":"EUR","locale":"de"}`, 201, "", studio...)
+	server.fund(t, "acme", "ann", 1000)
+	session := `{"session_id":"s","player_id":"ann","game_id":"g","currency":"EUR","locale":"de"}`
+	server.plays(t, "POST", "/v1/sessions", session, 201, "", studio...)
+	bet := `{"session_id":"s","bet_id":"b","round_id":"r","amount":{"amount":1,"currency":"EUR"}}`
+	server.plays(t, "POST", "/v1/bets/authorize", bet, 200, "", studio...)
+	for _, stranger := range [][]string{other, from("studio", "studio", "brand-8", "EU")} {
+		for _, path := range []string{"/v1/bets/b", "/v1/sessions/s"} {
+			server.plays(t, "GET", path, "", 404, "NOT_FOUND", stranger...)
+		}
+		server.plays(t, "GET", "/v1/bets", "", 200, `"bets":[]`, stranger...)
+		server.plays(t, "POST", "/v1/sessions/close", `{"session_id":"s"}`, 404, "NOT_FOUND", stranger...)
+	}
+	server.plays(t, "GET", "/v1/rounds/r", "", 404, "NOT_FOUND", other...)
+	server.plays(t, "POST", "/v1/bets/settle", `{"bet_id":"b","round_id":"r","win":{"amount":9,"currency":"EUR"}}`, 400, "INVALID_STATE", other...)
+	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"b","round_id":"r"}`, 404, "NOT_FOUND", from("studio", "studio", "brand-8", "EU")...)
+	server.plays(t, "GET", "/v1/players/ann", "", 404, "NOT_FOUND", from("other", "other", "brand-8", "EU")...)
+	server.plays(t, "GET", "/v1/players/ann", "", 200, "", other...) // players are the platform's
+	server.plays(t, "GET", "/v1/bets/b", "", 200, `"status":"authorized"`, studio...)
 }
 
 // Every header that is missing is named, and what else is wrong with the request too (requirement P-7).

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
@@ -235,7 +236,29 @@ func (c *chain) admit(call *Call) (Caller, *fault.Fault) {
 			return Caller{}, fault.New(fault.PermissionDenied, "SCOPE_MISSING", "the credential lacks the scope %q", needed).With("scope", needed)
 		}
 	}
-	return caller, nil
+	return caller, caller.speaksFor(call)
+}
+
+// speaksFor refuses a provider's call for another provider, brand or region than the credential names (requirement P-6). What the headers
+// lack is told later, with everything else that is wrong.
+func (c Caller) speaksFor(call *Call) *fault.Fault {
+	if len(call.Method.Headers) == 0 {
+		return nil
+	}
+	for _, of := range []struct {
+		header string
+		may    map[string]bool
+	}{
+		{contract.HeaderProvider, c.Providers}, {contract.HeaderBrand, c.Brands}, {contract.HeaderRegion, c.Regions},
+	} {
+		for _, value := range call.Header(of.header) {
+			if of.may != nil && !of.may[value] {
+				return fault.New(fault.PermissionDenied, "ORIGIN_FORBIDDEN", "the credential may not call with this %s", of.header).
+					With("header", of.header)
+			}
+		}
+	}
+	return nil
 }
 
 // enter counts a call in, or refuses it when too many are under way.

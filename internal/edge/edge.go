@@ -50,6 +50,9 @@ type Caller struct {
 	Tenant    string
 	Principal string
 	Scopes    map[string]bool // nil for all
+
+	// For whom the caller may call as a provider (requirement P-6); nil for all.
+	Providers, Brands, Regions map[string]bool
 }
 
 // May tells whether the caller carries a scope.

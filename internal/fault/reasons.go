@@ -66,11 +66,17 @@ var reaching = []Entry{
 	},
 	{
 		Reason: "AUTH_FAILED", Code: Unauthenticated, Stage: Caller, Cause: "There is no bearer token, or it is not known.",
-		Cure: "Send `Authorization: Bearer <token>` with a token of the server's credentials.", Raises: []string{"SCOPE_MISSING"},
+		Cure: "Send `Authorization: Bearer <token>` with a token of the server's credentials.", Raises: []string{"SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
 	},
 	{
 		Reason: "SCOPE_MISSING", Code: PermissionDenied, Stage: Caller, Cause: "The credential lacks the scope that the method needs.",
-		Cure: "Use a credential with the scope named in `scope`, or ask the operator for it.",
+		Cure:   "Use a credential with the scope named in `scope`, or ask the operator for it.",
+		Raises: []string{"ORIGIN_FORBIDDEN"},
+	},
+	{
+		Reason: "ORIGIN_FORBIDDEN", Code: PermissionDenied, Stage: Caller,
+		Cause: "The credential may not call for the provider, brand or region that the header named in `header` says.",
+		Cure:  "Send the provider, brand and region of the credential, or ask the operator for one that may.",
 	},
 	{
 		Reason: "ROUTE_NOT_FOUND", Code: NotFound, Stage: Target, Status: statusNotFound, Cause: "There is no such path.",

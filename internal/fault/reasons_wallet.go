@@ -18,7 +18,8 @@ var wagering = []Entry{
 		Cure:  "Read it and decide anew.",
 	},
 	{
-		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true, Cause: "The session or bet came to be while its player was looked up.",
+		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true,
+		Cause: "The session or bet came to be while its player was looked up.", Cure: "The command is made again.",
 	},
 	{
 		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true,

@@ -28,6 +28,11 @@ type Credential struct {
 	TokenSHA256 string   `json:"token_sha256"` // hexadecimal
 	Tenant      string   `json:"tenant"`
 	Scopes      []string `json:"scopes"` // "*" for all
+
+	// For whom calls of the dialect of providers may be made, by X-Provider-Id, X-Brand-Id and X-Region; "*" for all, and absent for none.
+	Providers []string `json:"providers"`
+	Brands    []string `json:"brands"`
+	Regions   []string `json:"regions"`
 }
 
 // Authenticator finds callers.
@@ -73,20 +78,24 @@ func New(credentials []Credential) (*Authenticator, error) {
 		if _, found := a.callers[key]; found {
 			return nil, fmt.Errorf("credentials[%d].token_sha256: another credential has the same token", i)
 		}
-		a.callers[key] = edge.Caller{Tenant: credential.Tenant, Principal: credential.Name, Scopes: scopes(credential.Scopes)}
+		a.callers[key] = edge.Caller{
+			Tenant: credential.Tenant, Principal: credential.Name, Scopes: set(credential.Scopes), Providers: set(credential.Providers),
+			Brands: set(credential.Brands), Regions: set(credential.Regions),
+		}
 	}
 	return a, nil
 }
 
-func scopes(names []string) map[string]bool {
-	set := map[string]bool{}
+// set answers names as a set; nil for all.
+func set(names []string) map[string]bool {
+	all := map[string]bool{}
 	for _, name := range names {
 		if name == "*" {
 			return nil
 		}
-		set[name] = true
+		all[name] = true
 	}
-	return set
+	return all
 }
 
 // Authenticate answers the caller of a call, or UNAUTHENTICATED.

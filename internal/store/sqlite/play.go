@@ -73,6 +73,9 @@ func (s *Store) Results(ctx context.Context, tenant string, bets []string) ([]st
 // CountBets implements view.Play.
 func (s *Store) CountBets(ctx context.Context, by state.Origin, rounds []string) (counts map[string]state.BetCount, err error) {
 	counts = map[string]state.BetCount{}
+	if len(rounds) == 0 {
+		return counts, nil
+	}
 	_, err = collect(ctx, s, "bets of rounds", `SELECT round_id, count(*), sum(iif(status = 1, 1, 0)) FROM bets
 		WHERE tenant_id = ?1 AND provider_id = ?2 AND round_id IN (SELECT value FROM json_each(?3)) AND amount_minor > 0 GROUP BY round_id`,
 		func(r *row) {
