@@ -40,6 +40,7 @@ func providers() []*contract.Route {
 		providerv1.SessionServiceRoutes(providerv1.UnimplementedSessionServiceServer{}),
 		providerv1.BetServiceRoutes(providerv1.UnimplementedBetServiceServer{}),
 		providerv1.RoundServiceRoutes(providerv1.UnimplementedRoundServiceServer{}),
+		providerv1.PaymentServiceRoutes(providerv1.UnimplementedPaymentServiceServer{}),
 	)
 }
 
