@@ -5,7 +5,7 @@ var wagering = []Entry{
 	{
 		Reason: "NOT_IMPLEMENTED", Code: Unimplemented, Stage: Meaning, Final: true,
 		Cause: "The method stands in the contract and is not built yet. The request was checked, and nothing was done.",
-		Cure:  "None: wait for a version that has it.", Unshown: "every method of the contract is built",
+		Cure:  "None: wait for a version that has it.", Unshown: "every method of the contract is built at present",
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,

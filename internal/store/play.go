@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -73,7 +74,7 @@ func Condition(kind state.Kind, query *state.PlayQuery, suffix string, parameter
 func statusIn(kind state.Kind, query *state.PlayQuery, suffix string, parameter func(value any) string) string {
 	var numbers []string
 	for _, status := range query.Statuses {
-		numbers = append(numbers, fmt.Sprint(status))
+		numbers = append(numbers, strconv.Itoa(int(status)))
 	}
 	status := "status"
 	if kind == state.KindSession {

@@ -39,7 +39,7 @@ type listed[R state.Row] struct {
 func numbers[T ~int32](values []T) []int16 {
 	all := make([]int16, len(values))
 	for i, value := range values {
-		all[i] = int16(value) //nolint:gosec // enums have few values; one that there is not finds nothing
+		all[i] = int16(value)
 	}
 	return all
 }

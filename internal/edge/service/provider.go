@@ -19,18 +19,18 @@ import (
 // staleTries is how often a command is made whose session or bet came to be while it was looked up.
 const staleTries = 3
 
-// wagers submits a command about the money of a session or bet, which make makes when it is known whose that is.
+// wagers submits a command about the money of a session or bet, which about makes when it is known whose that is.
 func wagers[M interface {
 	*T
 	protoMessage
-}, T any](ctx context.Context, e *Environment, of state.Ref, make func(wager.Wallet) domain.Command) (M, error) {
+}, T any](ctx context.Context, e *Environment, of state.Ref, about func(wager.Wallet) domain.Command) (M, error) {
 	for try := 1; ; try++ {
 		wallet, err := e.WalletOf(ctx, of)
 		if err != nil {
 			return nil, unavailable(err)
 		}
 		c := prepare(ctx)
-		c.Steps = []command.Step{command.Do(make(wallet))}
+		c.Steps = []command.Step{command.Do(about(wallet))}
 		result := e.Submit(ctx, c)
 		if result.Fault != nil && result.Fault.Reason == wager.Stale && try < staleTries {
 			continue

@@ -101,7 +101,8 @@ func renamedPlay(row, as state.Row) state.Row {
 	switch row := row.(type) {
 	case *state.Player:
 		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
-		renamed.Flags, renamed.Limits, renamed.Played, renamed.Version, renamed.UpdatedAt = as.Flags, as.Limits, as.Played, as.Version, as.UpdatedAt
+		renamed.Flags, renamed.Limits, renamed.Played = as.Flags, as.Limits, as.Played
+		renamed.Version, renamed.UpdatedAt = as.Version, as.UpdatedAt
 		return &renamed
 	case *state.Session:
 		renamed, as := *as.(*state.Session), row //nolint:errcheck,forcetypeassert // as above
@@ -113,7 +114,8 @@ func renamedPlay(row, as state.Row) state.Row {
 		return &renamed
 	case *state.Bet:
 		renamed, as := *as.(*state.Bet), row //nolint:errcheck,forcetypeassert // as above
-		renamed.WonMinor, renamed.Results, renamed.Status, renamed.Version, renamed.UpdatedAt = as.WonMinor, as.Results, as.Status, as.Version, as.UpdatedAt
+		renamed.WonMinor, renamed.Results, renamed.Status = as.WonMinor, as.Results, as.Status
+		renamed.Version, renamed.UpdatedAt = as.Version, as.UpdatedAt
 		return &renamed
 	case *state.Settlement:
 		renamed := *row
