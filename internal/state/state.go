@@ -12,7 +12,8 @@ import (
 	"github.com/seed-255eabaa/oms/internal/id"
 )
 
-// Kind says what a row is. The numbers are the one global order in which rows are locked.
+// Kind says what a row is. The numbers are the one global order in which rows are locked, and SQLite stores them with events: a new kind
+// comes at the end.
 type Kind uint8
 
 // The kinds of rows, in locking order.

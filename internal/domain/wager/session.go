@@ -77,7 +77,8 @@ func (c CreateSession) allowed(player *state.Player, playing *domain.Playing, no
 		return 0, refusal
 	}
 	if c.Told.Block(now) {
-		return 0, fault.New(fault.FailedPrecondition, "RG_BLOCK", "constraints.rg_flags say that the player may not play").With("player_id", c.PlayerID)
+		return 0, fault.New(fault.FailedPrecondition, "RG_BLOCK", "constraints.rg_flags say that the player may not play").
+			With("player_id", c.PlayerID)
 	}
 	if refusal := playing.Within(state.LimitSession, 1); refusal != nil {
 		return 0, refusal

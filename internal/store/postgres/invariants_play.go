@@ -18,7 +18,8 @@ var playInvariants = [...]invariant{
 	{
 		holds: "Every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back.",
 		rows:  "SELECT count(*) FROM settlements",
-		bad: `SELECT format('%s of %s: status %s, won %s by %s results; told %s by %s, last ones: %s', coalesce(b.bet_id, 'settlement' || substr(s.bet, 4) || '/'),
+		bad: `SELECT format('%s of %s: status %s, won %s by %s results; told %s by %s, last ones: %s',
+				coalesce(b.bet_id, 'settlement' || substr(s.bet, 4) || '/'),
 				coalesce(b.tenant_id, s.tenant_id), b.status, b.won_minor, b.results, s.won, s.results, s.last)
 			FROM bets b FULL JOIN (
 				SELECT tenant_id, ('bet:' || provider_id || '/' || bet_id) COLLATE "C" AS bet, count(*) AS results, sum(win_minor) AS won,

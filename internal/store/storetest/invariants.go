@@ -361,7 +361,8 @@ var plants = []plant{
 	{name: "a win of no result", about: wonSettlement, mention: "a win of no result",
 		sql: `UPDATE settlements SET settlement_id = 'settlement:else' WHERE bet_id = 'won' AND win_minor > 0`},
 	{name: "a transfer of a bet that there is not", about: bet("lost"), mention: "an amount of no bet",
-		sql: `UPDATE ledger_transfers SET transfer_id = 'transfer:studio 1:~.x/else/capture' WHERE transfer_id = 'transfer:studio 1:~.x/lost/capture'`},
+		sql: `UPDATE ledger_transfers SET transfer_id = 'transfer:studio 1:~.x/else/capture'
+			WHERE transfer_id = 'transfer:studio 1:~.x/lost/capture'`},
 	{name: "a bet of no session", about: bet("open"),
 		sql: `UPDATE bets SET session_id = 'else' WHERE bet_id = '$id'`},
 	{name: "a bet in another game than its round", about: bet("open"),
