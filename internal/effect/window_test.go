@@ -77,7 +77,10 @@ func (s *shop) fire(t *testing.T, e *state.Effect) {
 	}
 	s.must(flow.ExpireCall(e))
 	s.must(flow.ExpireCall(e))
-	if _, set := s.timers[key]; set {
+	s.world.mu.Lock()
+	_, set = s.timers[key]
+	s.world.mu.Unlock()
+	if set {
 		t.Error("the timer is there still")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,12 +99,18 @@ func TestFaultsOfTheGateway(t *testing.T) {
 	}
 }
 
+// faults are the tokens of calls that go wrong. Disputes and refunds that come back go well first, and end as they are told to
+// (package effect).
+var faults = slices.DeleteFunc(gateway.Tokens(), func(token string) bool {
+	return slices.Contains([]string{gateway.TokenDispute, gateway.TokenDisputeWon, gateway.TokenRefundReturned}, token)
+})
+
 func (w *world) throughFaults(t *testing.T, g *gatewayProgram, count int) {
-	w.stock("mug", int64(count*len(gateway.Tokens())))
+	w.stock("mug", int64(count*len(faults)))
 	wrong := map[string]bool{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	for _, token := range gateway.Tokens() {
+	for _, token := range faults {
 		group.Go(func() {
 			for i := range count {
 				order := w.reserve(draft(token, 1, "mug"))
