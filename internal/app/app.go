@@ -24,6 +24,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/edge/auth"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
@@ -68,8 +69,10 @@ type App struct {
 	effects   *effect.Workers
 	feed      *feed.Feed
 	edges     *edges
-	levels    *levels
-	templates *message.Templates
+
+	authenticator *auth.Authenticator
+	levels        *levels
+	templates     *message.Templates
 
 	ready   atomic.Bool
 	closers []func() error // in order of opening
@@ -100,6 +103,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, a.store.Close)
 	if err := a.openBus(ctx); err != nil {
+		return err
+	}
+	if err := a.openAuth(); err != nil {
 		return err
 	}
 	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store), wallets: newWalletCache(a.store)}

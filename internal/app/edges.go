@@ -24,6 +24,8 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
 	"github.com/seed-255eabaa/oms/internal/edge/restapi"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
+	"github.com/seed-255eabaa/oms/internal/effect/gateway"
+	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
 const (
@@ -46,7 +48,8 @@ func (a *App) openEdges(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	chain, err := a.chain()
+	sandbox := &service.Sandbox{Environment: environment}
+	chain, err := a.chain(sandbox)
 	if err != nil {
 		return err
 	}
@@ -59,7 +62,7 @@ func (a *App) openEdges(ctx context.Context) error {
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
 		Heartbeat: heartbeat, Log: a.logger,
 		Routes: slices.Concat(omsv1.OrderServiceRoutes(orders), omsv1.InventoryServiceRoutes(stock), omsv1.CatalogueServiceRoutes(prices),
-			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public, environment),
+			omsv1.NotificationServiceRoutes(notifications), omsv1.LedgerServiceRoutes(accounts), providerRoutes(public, environment, sandbox),
 			a.devRoutes(public, environment)),
 	})
 	if err != nil {
@@ -114,6 +117,7 @@ func (a *App) environment() (*service.Environment, error) {
 		Submit: a.submit, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: contract.NewTable(omsv1.Methods, providerv1.Methods), SKUs: a.table.skus.find,
 		WalletOf: a.table.wallets.find, Random: randomBytes, Replay: a.table.replay,
+		CheckPlayToken: func(token string) *fault.Fault { return gateway.ValidToken(token, false) }, PlayGateway: config.Simulator,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
 		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, LimitDelay: a.config.LimitDelay, Heartbeat: heartbeat,
 		Followers: a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
@@ -121,20 +125,22 @@ func (a *App) environment() (*service.Environment, error) {
 }
 
 // chain makes the chain that all dialects share.
-func (a *App) chain() (edge.Chain, error) {
-	authenticator := auth.Open()
-	if a.config.AuthMode() == config.Credentials {
-		var err error
-		if authenticator, err = auth.Load(a.config.CredentialsFile); err != nil {
-			return nil, err
-		}
-	}
+func (a *App) chain(sandbox *service.Sandbox) (edge.Chain, error) {
 	options := edge.Options{
-		Authenticate: authenticator.Authenticate, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
+		Authenticate: a.authenticator.Authenticate, Sandbox: sandbox.Call, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
 		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight), Canonical: service.Canonical,
 	}
 	a.observeCalls(&options)
 	return edge.NewChain(options)
+}
+
+// openAuth reads who may call. Without credentials everybody may.
+func (a *App) openAuth() (err error) {
+	a.authenticator = auth.Open()
+	if a.config.AuthMode() == config.Credentials {
+		a.authenticator, err = auth.Load(a.config.CredentialsFile)
+	}
+	return err //nolint:wrapcheck // names the file
 }
 
 func (a *App) grpcServer(chain edge.Chain, methods contract.Table, internal bool) *grpcapi.Server {

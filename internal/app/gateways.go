@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/config"
@@ -26,6 +27,10 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 	a.receivers = map[string]gateway.Receiver{}
 	if a.stripe != nil { // also when it takes no new payments: it has old ones to capture and to refund
 		gateways[config.Stripe], a.receivers[config.Stripe], a.listers[config.Stripe] = a.stripe, a.stripe, a.stripe
+	}
+	named := func(g config.Gateway) bool { return g.Name == config.Simulator }
+	if a.authenticator.Sandbox() && !slices.ContainsFunc(configured, named) { // the sandbox pays by it, whatever real payments go through
+		configured = append(configured, config.Gateway{Name: config.Simulator, Kind: config.GatewaySimulator})
 	}
 	for _, g := range configured {
 		switch g.Kind {

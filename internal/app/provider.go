@@ -9,8 +9,9 @@ import (
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 )
 
-// providerRoutes serves the dialect of providers on the public listeners: over gRPC by registering it, over REST by its routes.
-func providerRoutes(public *grpcapi.Server, environment *service.Environment) []*contract.Route {
+// providerRoutes serves the dialect of providers on the public listeners: over gRPC by registering it, over REST by its routes, which
+// are there a second time under the path of the sandbox.
+func providerRoutes(public *grpcapi.Server, environment *service.Environment, sandbox *service.Sandbox) []*contract.Route {
 	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{Environment: environment},
 		&service.Bets{Environment: environment}, &service.Rounds{Environment: environment}
 	payments := &service.PlayerPayments{Environment: environment}
@@ -19,6 +20,10 @@ func providerRoutes(public *grpcapi.Server, environment *service.Environment) []
 	providerv1.RegisterSessionServiceServer(public, sessions)
 	providerv1.RegisterBetServiceServer(public, bets)
 	providerv1.RegisterRoundServiceServer(public, rounds)
-	return slices.Concat(providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
-		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments))
+	providerv1.RegisterSandboxServiceServer(public, sandbox)
+	return contract.WithSandbox(slices.Concat(
+		providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
+		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments),
+		providerv1.SandboxServiceRoutes(sandbox),
+	))
 }

@@ -35,6 +35,7 @@ func (a *App) makePublic() error {
 	a.public = public.New(public.Options{
 		Holder: a.holder, Store: a.store, Subscriber: a.bus, Outlet: outlet, MaxAge: a.config.PublicStreamAge, Logger: a.logger,
 		Metrics: public.Metrics{Published: a.metrics.PublicPublished, Failed: a.metrics.PublicFailed},
+		Skip:    func(e *state.Event) bool { return state.InSandbox(e.Tenant) },
 		Encode: func(e *state.Event) ([]byte, error) {
 			return wire.Envelope(e, public.EventID(e), a.config.Region)
 		},

@@ -33,6 +33,12 @@ type Method struct {
 	NewRequest, NewResponse func() proto.Message
 }
 
+// SandboxService is the service that there is in the sandbox only.
+const SandboxService = "provider.v1.SandboxService"
+
+// Sandboxed tells whether the sandbox has the method: the dialect of providers, but for its streams.
+func (m *Method) Sandboxed() bool { return strings.HasPrefix(m.Service, "provider.") && !m.Streaming }
+
 // ID is a field of a request that must read "kind:<uuid>".
 type ID struct {
 	Field, Kind string

@@ -14,6 +14,8 @@ type Route struct {
 	Method *Method
 	// Verb is the HTTP method, Template the path as google.api.http writes it: "/v1/orders/{order_id}:pay".
 	Verb, Template string
+	// Sandbox tells that the path is one of the sandbox.
+	Sandbox bool
 	// Body tells that the request has a JSON body.
 	Body bool
 	// Decode makes the request message of path, query and body; what is wrong with them stands in the input.
@@ -33,6 +35,24 @@ type Route struct {
 // there. An action upon a resource ("…:cancel") may go without, as far as its fields are optional.
 func (r *Route) NeedsBody() bool {
 	return r.Body && !strings.Contains(r.Template[strings.LastIndexByte(r.Template, '/')+1:], ":")
+}
+
+// SandboxPath begins the paths of the sandbox.
+const SandboxPath = "/sandbox"
+
+// WithSandbox answers routes together with those of the sandbox: the same under SandboxPath, and the ones that are there already.
+func WithSandbox(routes []*Route) []*Route {
+	var all []*Route
+	for _, route := range routes {
+		inside := *route
+		inside.Sandbox = true
+		if !strings.HasPrefix(route.Template, SandboxPath+"/") {
+			all = append(all, route)
+			inside.Template = SandboxPath + route.Template
+		}
+		all = append(all, &inside)
+	}
+	return all
 }
 
 // ServerStream lets a service implementation stream to a function instead of to a gRPC connection.

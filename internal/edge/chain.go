@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/trace"
 )
 
@@ -37,6 +38,9 @@ type Options struct {
 	// Canonical answers what of a request is hashed with its key: without what must not be stored, not even as a hash. The request
 	// itself stays as it is; optional.
 	Canonical func(request proto.Message) proto.Message
+	// Sandbox carries out a call that came to the sandbox, which belongs to the tenant of the sandboxes still. It is needed where callers
+	// may have access.
+	Sandbox func(ctx context.Context, handle func(context.Context) (proto.Message, error)) (proto.Message, error)
 	// Observe is told of every call that ended; optional.
 	Observe func(ctx context.Context, call *Call, code fault.Code, took time.Duration)
 	// Begin opens a span around a call; optional.
@@ -76,6 +80,10 @@ func (c *chain) Unary(ctx context.Context, call *Call, handle func(context.Conte
 		ctx, cancel := c.limitTime(ctx)
 		defer cancel()
 		var err error
+		if state.InSandbox(scope.Caller.Tenant) {
+			answer, err = c.Sandbox(ctx, handle)
+			return err
+		}
 		answer, err = handle(ctx)
 		return err
 	})
@@ -135,6 +143,7 @@ func (c *chain) Refuse(ctx context.Context, call *Call, err error) error {
 func (c *chain) turnAway(ctx context.Context, call *Call, refusal *fault.Fault) *fault.Fault {
 	traced := trace.FromHeaders(call.Header)
 	traced.Echo("", call.SetHeader)
+	call.tellSandbox()
 	ctx = trace.With(ctx, traced)
 	if c.Observe != nil {
 		c.Observe(ctx, call, refusal.Code, 0)
@@ -161,9 +170,10 @@ func (c *chain) run(ctx context.Context, call *Call, inner func(context.Context,
 				return refusal
 			}
 		}
-		scope.Caller = caller
+		scope.Caller, call.Sandbox = caller, state.InSandbox(caller.Tenant)
 		return inner(ctx, scope)
 	})
+	call.tellSandbox()
 	end(refusal)
 	code := fault.OK
 	if refusal != nil {
@@ -228,6 +238,9 @@ func MethodName(call *Call) string {
 // admit authenticates the caller and checks that it may call the method.
 func (c *chain) admit(call *Call) (Caller, *fault.Fault) {
 	caller, refusal := c.Authenticate(call)
+	if refusal == nil {
+		caller, refusal = caller.toSandbox(call)
+	}
 	if refusal != nil {
 		return Caller{}, refusal
 	}

@@ -26,6 +26,7 @@ type Call struct {
 	RemoteAddr string
 	Dialect    string
 	Internal   bool          // came in by the internal listener
+	Sandbox    bool          // came to the sandbox, by its path or as the chain found
 	Request    proto.Message // nil for the request of a stream that is not read yet
 	Unreadable *fault.Fault  // why the request could not be read, if it could not
 }
@@ -50,6 +51,7 @@ type Caller struct {
 	Tenant    string
 	Principal string
 	Scopes    map[string]bool // nil for all
+	Sandbox   SandboxAccess
 
 	// For whom the caller may call as a provider (requirement P-6); nil for all.
 	Providers, Brands, Regions map[string]bool

@@ -66,7 +66,20 @@ var reaching = []Entry{
 	},
 	{
 		Reason: "AUTH_FAILED", Code: Unauthenticated, Stage: Caller, Cause: "There is no bearer token, or it is not known.",
-		Cure: "Send `Authorization: Bearer <token>` with a token of the server's credentials.", Raises: []string{"SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
+		Cure:   "Send `Authorization: Bearer <token>` with a token of the server's credentials.",
+		Raises: []string{"SANDBOX_FORBIDDEN", "SANDBOX_ONLY", "SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
+	},
+	{
+		Reason: "SANDBOX_FORBIDDEN", Code: PermissionDenied, Stage: Caller,
+		Cause:  "A credential of real money called the sandbox.",
+		Cure:   "Use a credential of the sandbox, or ask the operator for one whose entry has `\"sandbox\": true` or `\"sandbox_too\": true`.",
+		Raises: []string{"SANDBOX_ONLY", "SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
+	},
+	{
+		Reason: "SANDBOX_ONLY", Code: PermissionDenied, Stage: Caller,
+		Cause:  "A credential of the sandbox, or a call with X-Sandbox, meant something that the sandbox does not have, such as orders.",
+		Cure:   "Use a credential of real money, and leave X-Sandbox out.",
+		Raises: []string{"SCOPE_MISSING", "ORIGIN_FORBIDDEN"},
 	},
 	{
 		Reason: "SCOPE_MISSING", Code: PermissionDenied, Stage: Caller, Cause: "The credential lacks the scope that the method needs.",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -332,5 +333,37 @@ func consume(t testing.TB, js jetstream.JetStream, n int) {
 	}
 	if got != n {
 		t.Errorf("consumed %d of %d: %v", got, n, batch.Error())
+	}
+}
+
+// What is not for outside is left out, and everything else is there once and in order, also behind nothing but what is left out, and after
+// the publisher was stopped among it.
+func TestPublicLeavesOut(t *testing.T) {
+	s, x := newStore(), startExternal(t)
+	b := x.connect()
+	r := newRelay(s, b, "a")
+	spawn(t, r.Run)
+	skip := func(o *public.Options) { o.Skip = func(e *state.Event) bool { return e.AggregateID == "order:play" } }
+	stop := spawn(t, newPublisher(t, s, b, "a", skip).Run)
+	for i := range 300 {
+		r.Committed(s.commit([]string{"order:real", "order:play", "order:play"}[i%3], "order:play"))
+		if i == 150 {
+			stop()
+			spawn(t, newPublisher(t, s, b, "a", skip).Run)
+		}
+	}
+	r.Committed(s.commit("order:real"))
+	eventually(t, "numbered", s.settled)
+	var want, got []string
+	for _, e := range s.events() {
+		if e.AggregateID == "order:real" {
+			want = append(want, public.EventID(&e))
+		}
+	}
+	for _, message := range read(t, s, x.admin()) {
+		got = append(got, message.Header.Get(jetstream.MsgIDHeader))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d events are published, %d are for outside", len(got), len(want))
 	}
 }

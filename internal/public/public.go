@@ -4,7 +4,7 @@
 //
 // What it promises:
 //
-//   - At least once, in the log's order, and so in order for each aggregate; none is skipped. Where to go on is told by the
+//   - At least once, in the log's order, and so in order for each aggregate; none is skipped but those that are not for outside. Where to go on is told by the
 //     stream itself: each message is appended behind the one before it, so that everything before the last one is or was there,
 //     as long as the log has that event at that position.
 //   - A stream that was wiped is filled again with what is younger than its age limit, and what was never published.
@@ -48,7 +48,7 @@ type Metrics struct {
 	Failed    func(err error)                                        // it stopped, and will go on after a while
 }
 
-// Options configure a publisher. All but the last four are needed.
+// Options configure a publisher. All but Skip and the last four are needed.
 type Options struct {
 	Holder     string // names this process
 	Store      Store
@@ -57,6 +57,8 @@ type Options struct {
 	// Encode writes an event's envelope as JSON. An error stops the publisher, as nothing is skipped: a newer process, which
 	// knows the event, may take over.
 	Encode func(*state.Event) ([]byte, error)
+	// Skip leaves events out that are not for outside; optional.
+	Skip   func(*state.Event) bool
 	MaxAge time.Duration // of the stream's messages: older events are not published again when the stream was wiped
 
 	Logger    *slog.Logger

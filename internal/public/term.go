@@ -144,26 +144,34 @@ func EventID(e *state.Event) string { return "event:" + e.ID.String() }
 // take publishes events that follow what the stream has.
 func (r *run) take(ctx context.Context, events []state.Event) error {
 	started := time.Now()
-	messages := make([]bus.Message, len(events))
+	messages := make([]bus.Message, 0, len(events))
 	for i := range events {
 		e := &events[i]
+		if r.Skip != nil && r.Skip(e) {
+			continue
+		}
 		body, err := r.Encode(e)
 		if err != nil {
 			return fmt.Errorf("write the envelope of %s at position %d: %w", e.Type, e.Position, err)
 		}
-		messages[i] = bus.Message{
+		messages = append(messages, bus.Message{
 			EventID: EventID(e), Tenant: e.Tenant, Type: e.Type, TraceID: e.TraceID, Position: e.Position, Body: body,
-		}
+		})
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	last := events[len(events)-1].Position
+	if len(messages) == 0 {
+		r.position = last
+		return nil
+	}
 	sequence, err := r.Outlet.Send(ctx, r.epoch, messages, r.sequence)
 	if err != nil {
 		return err //nolint:wrapcheck // the outlet says what it did
 	}
-	r.sequence, r.position = sequence, events[len(events)-1].Position
+	r.sequence, r.position = sequence, last
 	if r.Metrics.Published != nil {
-		r.Metrics.Published(len(events), time.Since(started), events[0].At)
+		r.Metrics.Published(len(messages), time.Since(started), events[0].At)
 	}
 	return nil
 }

@@ -122,6 +122,8 @@ func playMessage(row state.Row) proto.Message {
 		return Bet(row)
 	case *state.Settlement:
 		return Settlement(row)
+	case *state.Sandbox:
+		return &providerv1.Sandbox{ProviderId: row.Provider(), Generation: row.Generation, ResetAt: stamp(row.ResetAt)}
 	default:
 		return nil
 	}

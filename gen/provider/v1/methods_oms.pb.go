@@ -13,5 +13,6 @@ var Methods = slices.Concat(
 	PaymentServiceMethods,
 	PlayerServiceMethods,
 	RoundServiceMethods,
+	SandboxServiceMethods,
 	SessionServiceMethods,
 )

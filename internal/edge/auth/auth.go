@@ -33,13 +33,35 @@ type Credential struct {
 	Providers []string `json:"providers"`
 	Brands    []string `json:"brands"`
 	Regions   []string `json:"regions"`
+
+	// Sandbox has every call go to the sandbox and none to real money, SandboxToo those that ask for it (requirement P-14).
+	Sandbox    bool `json:"sandbox"`
+	SandboxToo bool `json:"sandbox_too"`
+}
+
+// access answers whether the credential gets into the sandbox; false when it says two things.
+func (c *Credential) access() (edge.SandboxAccess, bool) {
+	switch {
+	case c.Sandbox && c.SandboxToo:
+		return edge.RealOnly, false
+	case c.Sandbox:
+		return edge.SandboxOnly, true
+	case c.SandboxToo:
+		return edge.SandboxToo, true
+	default:
+		return edge.RealOnly, true
+	}
 }
 
 // Authenticator finds callers.
 type Authenticator struct {
 	callers map[[sha256.Size]byte]edge.Caller
 	open    bool
+	sandbox bool // somebody gets in
 }
+
+// Sandbox tells whether any caller gets into the sandbox.
+func (a *Authenticator) Sandbox() bool { return a.open || a.sandbox }
 
 // Open lets everybody in, as the anonymous principal of the default tenant with every scope: dev, and --auth=none.
 func Open() *Authenticator { return &Authenticator{open: true} }
@@ -74,14 +96,19 @@ func New(credentials []Credential) (*Authenticator, error) {
 		if !id.Partner(credential.Name) || !id.Partner(credential.Tenant) {
 			return nil, fmt.Errorf("credentials[%d]: name and tenant must be identifiers of 1 to 128 characters", i)
 		}
+		access, told := credential.access()
+		if !told {
+			return nil, fmt.Errorf("credentials[%d]: sandbox and sandbox_too exclude each other: take one", i)
+		}
 		key := [sha256.Size]byte(digest)
 		if _, found := a.callers[key]; found {
 			return nil, fmt.Errorf("credentials[%d].token_sha256: another credential has the same token", i)
 		}
 		a.callers[key] = edge.Caller{
 			Tenant: credential.Tenant, Principal: credential.Name, Scopes: set(credential.Scopes), Providers: set(credential.Providers),
-			Brands: set(credential.Brands), Regions: set(credential.Regions),
+			Brands: set(credential.Brands), Regions: set(credential.Regions), Sandbox: access,
 		}
+		a.sandbox = a.sandbox || access != edge.RealOnly
 	}
 	return a, nil
 }
@@ -101,7 +128,7 @@ func set(names []string) map[string]bool {
 // Authenticate answers the caller of a call, or UNAUTHENTICATED.
 func (a *Authenticator) Authenticate(call *edge.Call) (edge.Caller, *fault.Fault) {
 	if a.open {
-		return edge.Caller{Tenant: DefaultTenant, Principal: Anonymous}, nil
+		return edge.Caller{Tenant: DefaultTenant, Principal: Anonymous, Sandbox: edge.SandboxToo}, nil
 	}
 	values := call.Header("authorization")
 	if len(values) != 1 {

@@ -3,8 +3,10 @@ package restapi
 import (
 	_ "embed" // documents
 	"net/http"
+	"strings"
 
 	"github.com/seed-255eabaa/oms/gen/openapi"
+	"github.com/seed-255eabaa/oms/internal/contract"
 )
 
 //go:embed docs/index.html
@@ -40,6 +42,14 @@ var documents = map[string]document{
 	"/provider/docs":            {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: providerPage},
 	"/docs/redoc.standalone.js": {mediaType: "text/javascript; charset=utf-8", body: redoc},
 	"/docs/redoc.LICENSE.txt":   {mediaType: "text/plain; charset=utf-8", body: redocLicense},
+}
+
+// documentOf is the document that a path would stand in.
+func documentOf(path string) string {
+	if strings.HasPrefix(path, contract.SandboxPath+"/") {
+		return "/provider/openapi.yaml: the sandbox has the provider API only"
+	}
+	return "/openapi.yaml"
 }
 
 // documentVerbs is the Allow header of a document.

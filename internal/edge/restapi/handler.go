@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -96,7 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.limitWrite(w)
 		serveDocument(w, document)
 	case match.Allow == "":
-		h.refuse(w, r, fault.New(fault.NotFound, routeNotFound, "there is no path %s; see /openapi.yaml", codec.Excerpt(r.URL.Path)))
+		h.refuse(w, r, fault.New(fault.NotFound, routeNotFound, "there is no path %s; see %s", codec.Excerpt(r.URL.Path), documentOf(r.URL.Path)))
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", match.Allow)
 		w.WriteHeader(http.StatusNoContent)
@@ -150,6 +151,7 @@ func (h *Handler) unary(w http.ResponseWriter, r *http.Request, match *contract.
 // admit has the chain admit a call, and then reads its request.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, match *contract.Match, b *buffers) (context.Context, *edge.Call, error) {
 	call := newCall(w, r, match.Route.Method)
+	call.Sandbox = match.Route.Sandbox
 	ctx, err := h.options.Chain.Admit(r.Context(), call)
 	if err != nil {
 		return ctx, call, err
@@ -207,5 +209,7 @@ func newCall(w http.ResponseWriter, r *http.Request, method *contract.Method) *e
 
 // refuse answers a request that meant no method.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refused *fault.Fault) {
-	h.fail(w, r, h.options.Chain.Refuse(r.Context(), newCall(w, r, nil), refused))
+	call := newCall(w, r, nil)
+	call.Sandbox = strings.HasPrefix(r.URL.Path, contract.SandboxPath+"/")
+	h.fail(w, r, h.options.Chain.Refuse(r.Context(), call, refused))
 }

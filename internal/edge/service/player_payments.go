@@ -18,13 +18,17 @@ type PlayerPayments struct {
 
 // CreatePayment implements the contract.
 func (s *PlayerPayments) CreatePayment(ctx context.Context, r *providerv1.CreatePaymentRequest) (*providerv1.CreatePaymentResponse, error) {
-	if refusal := s.CheckToken(r.PaymentToken); refusal != nil {
+	gateway, check := s.Provider, s.CheckToken
+	if state.InSandbox(origin(ctx).Tenant) {
+		gateway, check = s.PlayGateway, s.CheckPlayToken
+	}
+	if refusal := check(r.PaymentToken); refusal != nil {
 		return nil, refusal
 	}
 	c := prepare(ctx)
 	c.Steps = flow.PlayerPayment(cashier.Request{
 		By: origin(ctx), PlayerID: r.PlayerId, Type: state.PlayerPaymentType(r.Type), //nolint:gosec // an enum
-		Currency: r.Amount.Currency, AmountMinor: r.Amount.AmountMinor, Provider: s.Provider, Token: r.PaymentToken,
+		Currency: r.Amount.Currency, AmountMinor: r.Amount.AmountMinor, Provider: gateway, Token: r.PaymentToken,
 		Random: s.Random(),
 	})
 	c.Size = paymentRows

@@ -54,8 +54,12 @@ type Environment struct {
 	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
 	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
 
-	Provider  string        // name of the gateway for payments
-	UnpaidFor time.Duration // until an unpaid order ends
+	Provider string // name of the gateway for payments
+	// PlayGateway is the name of the gateway for payments in the sandbox, which moves no money, and CheckPlayToken refuses tokens that it does
+	// not know.
+	PlayGateway    string
+	CheckPlayToken func(token string) *fault.Fault
+	UnpaidFor      time.Duration // until an unpaid order ends
 	// LimitDelay is the time until a player is protected less than before.
 	LimitDelay time.Duration
 	Heartbeat  time.Duration // of feeds

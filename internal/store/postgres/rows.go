@@ -53,6 +53,8 @@ func encodeRow(set *rowset, row state.Row) error {
 		return encodeSettlement(set, row)
 	case *state.PlayerPayment:
 		encodePlayerPayment(set, row)
+	case *state.Sandbox:
+		encodeSandbox(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -102,6 +104,8 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeSettlement(f)
 	case state.KindPlayerPayment:
 		return decodePlayerPayment(f), nil
+	case state.KindSandbox:
+		return decodeSandbox(f), nil
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -63,6 +63,7 @@ var tables = map[state.Kind]*table{
 	}, false},
 	state.KindSettlement:    {"settlements", settlementFields, nil, false},
 	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
+	state.KindSandbox:       {"sandboxes", sandboxFields, nil, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

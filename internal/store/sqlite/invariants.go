@@ -108,6 +108,7 @@ var invariants = append([]invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2], playerPaymentInvariants[3],
+	sandboxInvariants[0], sandboxInvariants[1],
 	{
 		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
 		checked:  "SELECT count(*) FROM payments",

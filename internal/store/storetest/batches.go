@@ -43,7 +43,7 @@ func oneOfEach() []state.Row {
 	return append([]state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
 		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1),
-		samplePlayerPayment("player 1:~.x")}, playRows()...)
+		samplePlayerPayment("player 1:~.x"), sampleSandbox("studio 1:~.x", 2)}, playRows()...)
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -72,6 +72,7 @@ func bareOfEach() []state.Row {
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 		bareDetails(order), bareChanges(order),
 		barePlayerPayment(),
+		sampleSandbox("bare", 3),
 	}, barePlayRows()...)
 }
 
@@ -166,6 +167,10 @@ func renamed(row, as state.Row) state.Row {
 		renamed := *row
 		renamed.ID = as.Ref().ID
 		return &renamed
+	case *state.Sandbox:
+		renamed := *row
+		renamed.ID = as.Ref().ID
+		return &renamed
 	case *state.PlayerPayment:
 		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
 	}
@@ -176,7 +181,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindPlayerPayment; kind++ {
+	for kind := state.KindReservation; kind <= state.KindSandbox; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

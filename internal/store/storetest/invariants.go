@@ -54,7 +54,7 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	all := slices.Concat(plants, playerPlants)
+	all := slices.Concat(plants, playerPlants, sandboxPlants)
 	tests := make([]test, len(all))
 	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
@@ -86,6 +86,7 @@ func (s *suite) wantSound(populated bool) {
 type world struct {
 	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed *state.Order
 	payments
+	playground
 }
 
 // shipment is the demand of every order of the world.
@@ -133,6 +134,7 @@ func (s *suite) makeWorld() *world {
 	s.addPlayer(changes)
 	s.addBets(changes)
 	w.payments = s.addPlayerPayments(changes)
+	w.playground = s.addSandbox(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())

@@ -42,23 +42,32 @@ func newDocument(c *model.Contract, k *kind) (*document, error) {
 		}
 	}
 	// The public service first: tools show the document in its order.
-	slices.SortStableFunc(d.services, func(a, b *model.Service) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(d.services, func(a, b *model.Service) int { return cmp.Compare(k.rank(a), k.rank(b)) })
 	return d, nil
 }
 
-// rank puts the services that are internal by their own words behind the public ones, and what serves development last. Of the public ones
-// orders are first: the others are about them.
-func rank(s *model.Service) int {
-	switch {
-	case strings.HasPrefix(s.GoName, "Dev"):
-		return 3
+// rank puts the services that are internal by their own words behind the public ones, and what serves trying out and development last.
+func (k *kind) rank(s *model.Service) int {
+	last := len(k.first)
+	switch at := slices.Index(k.first, s.GoName); {
+	case strings.HasPrefix(s.GoName, "Dev"), strings.HasPrefix(s.GoName, "Sandbox"):
+		return last + 2
 	case strings.Contains(prose(s.Comments.Leading), "It is internal"):
-		return 2
-	case strings.HasPrefix(s.GoName, "Order"):
-		return 0
+		return last + 1
+	case at >= 0:
+		return at
 	default:
-		return 1
+		return last
 	}
+}
+
+// servers are where the document's paths are.
+func (k *kind) servers() []*object {
+	all := []*object{newObject().set("url", "/").set("description", "The server that this document came from.")}
+	if k.sandbox {
+		all = append(all, newObject().set("url", sandboxPath).set("description", "The same with play money, apart from everything real."))
+	}
+	return all
 }
 
 func (d *document) root() (*object, error) {
@@ -78,7 +87,7 @@ func (d *document) root() (*object, error) {
 			set("summary", d.kind.summary).
 			set("description", d.kind.introduction).
 			set("license", newObject().set("name", "Apache License 2.0").set("identifier", "Apache-2.0"))).
-		set("servers", []*object{newObject().set("url", "/").set("description", "The server that this document came from.")}).
+		set("servers", d.kind.servers()).
 		set("security", []*object{newObject().set("bearer", []string{})}).
 		set("tags", tags).
 		set("paths", paths)
@@ -108,6 +117,9 @@ func (d *document) paths() (*object, error) {
 				item := byPath[binding.Template]
 				if item == nil {
 					item = newObject()
+					if strings.HasPrefix(binding.Template, sandboxPath+"/") {
+						item.set("servers", d.kind.servers()[:1])
+					}
 					byPath[binding.Template] = item
 					paths.set(binding.Template, item)
 				}

@@ -19,17 +19,23 @@ type kind struct {
 	title, summary string
 	introduction   string
 	examples       []byte
-	key            string // the header for idempotency keys
+	key            string   // the header for idempotency keys
+	first          []string // services that are shown first, in this order; those of no other rank follow as proto/ has them
+	sandbox        bool     // everything is there under sandboxPath too
 }
+
+// sandboxPath is where the sandbox is; paths that begin so are there only.
+const sandboxPath = "/sandbox"
 
 var kinds = []kind{
 	{
 		name: "openapi", title: "Order management", summary: "Orders, their payments and the stock behind them.",
-		introduction: introduction, examples: examplesFile, key: "Idempotency-Key",
+		introduction: introduction, examples: examplesFile, key: "Idempotency-Key", first: []string{"OrderService"},
 	},
 	{
 		pkg: "provider.", name: "provider", title: "Provider wallet", summary: "Players, sessions, bets and rounds of game providers.",
-		introduction: providerIntroduction, examples: providerExamples, key: "X-Idempotency-Key",
+		introduction: providerIntroduction, examples: providerExamples, key: "X-Idempotency-Key", sandbox: true,
+		first: []string{"PlayerService", "SessionService", "BetService", "RoundService", "PaymentService"},
 	},
 }
 
