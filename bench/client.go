@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/id"
 )
 
@@ -31,6 +32,10 @@ const clientsPerConnection = 64
 type client struct {
 	orders    []omsv1.OrderServiceClient
 	inventory omsv1.InventoryServiceClient
+	bets      []providerv1.BetServiceClient
+	players   providerv1.PlayerServiceClient
+	sessions  providerv1.SessionServiceClient
+	deposits  providerv1.PaymentServiceClient
 	http      *http.Client
 	api       string
 	closers   []io.Closer
@@ -57,6 +62,9 @@ func dial(s *server, clients int) (*client, error) {
 			return nil, err
 		}
 		c.orders = append(c.orders, omsv1.NewOrderServiceClient(connection))
+		c.bets = append(c.bets, providerv1.NewBetServiceClient(connection))
+		c.players, c.sessions = providerv1.NewPlayerServiceClient(connection), providerv1.NewSessionServiceClient(connection)
+		c.deposits = providerv1.NewPaymentServiceClient(connection)
 	}
 	connection, err := c.connect(s.inner)
 	if err != nil {

@@ -5,6 +5,7 @@
 //	go run ./bench                                   all scenarios of docs/performance.md, in their short form
 //	go run ./bench -stores postgres -scenarios order -clients 256 -duration 20s
 //	go run ./bench -scenarios order -rate 2000       open loop: latency from the intended start
+//	go run ./bench -scenarios authorize,bet -half    bets, and their latency at half of the peak
 //	go run ./bench -json
 package main
 
@@ -33,6 +34,7 @@ type settings struct {
 	rate      float64
 	skus      int
 	preload   int
+	half      bool
 	verify    bool
 	json      bool
 	profile   string
@@ -70,6 +72,7 @@ func read(arguments []string) (settings, error) {
 	flags.DurationVar(&s.duration, "duration", 8*time.Second, "length of each measurement, after a warm-up")
 	flags.DurationVar(&s.pgbench, "pgbench", 6*time.Second, "length of each pgbench run; 0 leaves it out")
 	flags.Float64Var(&s.rate, "rate", 0, "open loop: requests a second, latency from the intended start; 0 is closed loop")
+	flags.BoolVar(&s.half, "half", false, "after each closed loop, an open loop at half of the peak that it reached")
 	flags.IntVar(&s.skus, "skus", 10_000, "stock keeping units that orders are spread over")
 	flags.IntVar(&s.preload, "preload", 0, "orders stored before the measurement")
 	flags.BoolVar(&s.verify, "verify", true, "check the invariants after each scenario that changes something")
@@ -110,6 +113,7 @@ func run(ctx context.Context, s settings) (err error) {
 				if err != nil {
 					return fmt.Errorf("%s on %s with %d clients: %w", name, store, clients, err)
 				}
+				measured.compare(results)
 				results = append(results, measured)
 				if !s.json {
 					show(os.Stdout, measured, len(results) == 1)

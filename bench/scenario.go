@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/load"
 )
@@ -34,6 +36,8 @@ type scenario struct {
 	// until is what every created order must come to before the clock stops.
 	until omsv1.OrderStatus
 	seed  int // orders created beforehand, to read
+	seats int // players in sessions with money, made beforehand; these scenarios have no orders
+	crowd int // calls at once in an open loop, where they are more than the clients
 	do    func(ctx context.Context, m *measurement, c *client, worker int) error
 }
 
@@ -46,6 +50,12 @@ var scenarioTable = map[string]scenario{
 	"read":   {roles: "all", seed: 2000, do: readOne},
 	"list":   {roles: "all", seed: 2000, do: list},
 	"mixed":  {roles: "all", follows: true, writes: true, seed: 2000, do: mixed},
+
+	"authorize": {roles: "all", writes: true, seats: spread, do: authorize},
+	"bet":       {roles: "all", writes: true, seats: spread, do: bet},
+	"hotplayer": {roles: "all", writes: true, seats: 1, do: bet},
+	"hothouse":  {roles: "all", writes: true, seats: spread, do: bet},
+	"storm":     {roles: "all", writes: true, seats: spread, crowd: stormCalls, do: authorize},
 }
 
 // measurement is one scenario on one store under way.
@@ -58,7 +68,9 @@ type measurement struct {
 	creates *load.Latency // of CreateOrder within it
 	failed  atomic.Int64
 	done    atomic.Int64
-	ids     []string // orders to read
+	ids     []string              // orders to read
+	seats   []seat                // players who bet
+	told    map[string]codes.Code // of a storm: what each bet was answered
 
 	mu      sync.Mutex
 	created []string // orders that must come to the scenario's end
@@ -126,6 +138,9 @@ func (b *bench) measure(ctx context.Context, store, name string, clients int) (r
 		return r, err
 	}
 	m := &measurement{bench: b, name: name, until: s.until, unit: load.NewLatency(), creates: load.NewLatency()}
+	if s.crowd > 0 {
+		m.told = map[string]codes.Code{}
+	}
 	servers, place, err := m.open(ctx, store, s, clients)
 	defer func() {
 		for _, c := range m.clients {
@@ -179,7 +194,7 @@ func (m *measurement) open(ctx context.Context, store string, s scenario, client
 			return servers, place, err
 		}
 		servers = append(servers, started)
-		c, err := dial(started, 1+(clients-1)/m.processes)
+		c, err := dial(started, 1+(max(clients, s.crowd/callsPerConnection*clientsPerConnection)-1)/m.processes)
 		if err != nil {
 			return servers, place, err
 		}
@@ -190,6 +205,9 @@ func (m *measurement) open(ctx context.Context, store string, s scenario, client
 
 // prepare fills shelves and, where the scenario reads, makes orders; it follows the feed from here on.
 func (m *measurement) prepare(ctx context.Context, s scenario) error {
+	if s.seats > 0 {
+		return m.seat(ctx, s.seats)
+	}
 	if s.roles == "all" {
 		if err := m.clients[0].stock(ctx, m.skus); err != nil {
 			return err
@@ -234,8 +252,16 @@ func (m *measurement) run(ctx context.Context, s scenario, clients int, servers 
 			}
 		}
 	}
-	m.work(ctx, s, clients, max(m.duration/4, time.Second))
+	warm := newPhase("", m.rate, max(m.duration/4, time.Second))
+	if s.crowd > 0 { // it measures the peak that the storm is made of
+		warm = newPhase("", 0, max(m.duration/4, 3*time.Second))
+	}
+	m.work(ctx, s, clients, warm)
 	m.settle(ctx, s)
+	phases := []*phase{newPhase("", m.rate, m.duration)}
+	if s.crowd > 0 {
+		phases = m.burst(warm.figures().PerSecond)
+	}
 	m.unit, m.creates = load.NewLatency(), load.NewLatency()
 	m.done.Store(0)
 	m.failed.Store(0)
@@ -243,7 +269,7 @@ func (m *measurement) run(ctx context.Context, s scenario, clients int, servers 
 	own, theirs, database := self(), cpuOf(servers), tree(m.clusterPID())
 	profile := m.startProfile(ctx, servers[0], r)
 	begun := time.Now()
-	m.work(ctx, s, clients, m.duration)
+	m.work(ctx, s, clients, phases...)
 	m.settle(ctx, s)
 	took := time.Since(begun)
 	profile.Wait()
@@ -260,68 +286,38 @@ func (m *measurement) run(ctx context.Context, s scenario, clients int, servers 
 		r.CreateP99 = millis(m.creates.At(99))
 	}
 	r.ClientCPU, r.ServerCPU, r.PostgresCPU = micros(own)/done, micros(theirs)/done, micros(database)/done
+	if err := m.more(ctx, s, clients, phases, r); err != nil {
+		return err
+	}
 	if m.failure != nil {
 		fmt.Fprintln(os.Stderr, "bench: a request failed:", m.failure)
 	}
 	return nil
 }
 
+// more takes the figures of phases: half of the peak (-half), and those of a storm.
+func (m *measurement) more(ctx context.Context, s scenario, clients int, phases []*phase, r *result) error {
+	if m.half && m.rate == 0 && s.crowd == 0 {
+		phases = []*phase{newPhase("half", r.PerSecond/2, m.duration)}
+		m.work(ctx, s, clients, phases...)
+		m.settle(ctx, s)
+		r.Failed = m.failed.Load()
+	}
+	if phases[0].name == "" {
+		return nil
+	}
+	for _, p := range phases {
+		r.Phases = append(r.Phases, p.figures())
+	}
+	if m.told == nil {
+		return nil
+	}
+	lost, err := m.reread(ctx)
+	r.Answered, r.Lost = len(m.told), lost
+	return err
+}
+
 func micros(d time.Duration) float64 { return float64(d.Microseconds()) }
-
-// work lets the clients do units of work for a time: one after the other, or, in an open loop, as the rate says.
-func (m *measurement) work(ctx context.Context, s scenario, clients int, length time.Duration) {
-	ends := time.Now().Add(length)
-	late, cancel := context.WithDeadline(ctx, ends.Add(30*time.Second))
-	defer cancel()
-	intended := make(chan time.Time, 1<<20)
-	if m.rate > 0 {
-		go m.offer(intended, length)
-	}
-	var group sync.WaitGroup
-	for worker := range clients {
-		group.Go(func() {
-			c := m.clients[worker%len(m.clients)]
-			for time.Now().Before(ends) || m.rate > 0 {
-				begun := time.Now()
-				if m.rate > 0 {
-					at, open := <-intended
-					if !open {
-						return
-					}
-					begun = at
-				}
-				m.count(s.do(late, m, c, worker), begun)
-			}
-		})
-	}
-	group.Wait()
-}
-
-func (m *measurement) count(err error, begun time.Time) {
-	if err == nil {
-		m.unit.Since(begun)
-		m.done.Add(1)
-		return
-	}
-	m.failed.Add(1)
-	m.mu.Lock()
-	m.failure = err
-	m.mu.Unlock()
-}
-
-// offer hands out the intended starts of an open loop, evenly spaced.
-func (m *measurement) offer(intended chan<- time.Time, length time.Duration) {
-	begun := time.Now()
-	for number := 0; ; number++ {
-		at := begun.Add(time.Duration(float64(number) / m.rate * float64(time.Second)))
-		if at.Sub(begun) > length {
-			close(intended)
-			return
-		}
-		time.Sleep(time.Until(at))
-		intended <- at
-	}
-}
 
 // settle waits until every order that was created has come to the scenario's end, so that a starved saga shows.
 func (m *measurement) settle(ctx context.Context, s scenario) {
@@ -336,7 +332,7 @@ func (m *measurement) settle(ctx context.Context, s scenario) {
 	m.mu.Unlock()
 	for _, orderID := range created {
 		if err := m.clients[0].wait(ctx, orderID, s.until); err != nil {
-			m.count(err, time.Time{})
+			m.fail(err)
 			return
 		}
 	}

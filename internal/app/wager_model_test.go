@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,10 +18,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/money"
-	"github.com/seed-255eabaa/oms/internal/postgrestest"
 	"github.com/seed-255eabaa/oms/internal/state"
-	"github.com/seed-255eabaa/oms/internal/store/postgres"
-	"github.com/seed-255eabaa/oms/internal/store/sqlite"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the table of docs/provider-api.md")
@@ -189,21 +185,9 @@ func sequences(length int) [][]int {
 
 // Every order of operations on one bet is answered as the model says and leaves the balances that it says (requirement P-4).
 func TestEveryOrderOfOperations(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) {
-		store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "oms.db"), sqlite.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = store.Close() })
-		everyOrder(t, store, submitterOfSteps(t, store, 1), sequences(5))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		store, err := postgres.Open(context.Background(), postgrestest.New(t), postgres.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		everyOrder(t, store, submitterOfSteps(t, store, 2), sequences(4))
+	lengths := map[string]int{"sqlite": 5, "postgres": 4}
+	onWallets(t, func(t *testing.T, kind string, stores ...playStore) {
+		everyOrder(t, stores[0], submitterOfSteps(t, stores[0], len(stores)), sequences(lengths[kind]))
 	})
 }
 
@@ -351,26 +335,12 @@ func TestTableOfOperations(t *testing.T) {
 
 // However many bets meet on one balance, in whatever processes, no more is held than there is (requirement P-4).
 func TestBetsNeverOverdraw(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) {
-		store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "oms.db"), sqlite.Options{})
-		if err != nil {
-			t.Fatal(err)
+	onWallets(t, func(t *testing.T, _ string, stores ...playStore) {
+		var submit []func(...domain.Command) command.Result
+		for _, store := range stores {
+			submit = append(submit, submitterOfSteps(t, store, len(stores)))
 		}
-		t.Cleanup(func() { _ = store.Close() })
-		betsNeverOverdraw(t, store, submitterOfSteps(t, store, 1))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := postgrestest.New(t)
-		open := func() *postgres.Store {
-			store, err := postgres.Open(context.Background(), url, postgres.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(store.Close)
-			return store
-		}
-		one, other := open(), open()
-		betsNeverOverdraw(t, one, submitterOfSteps(t, one, 2), submitterOfSteps(t, other, 2))
+		betsNeverOverdraw(t, stores[0], submit...)
 	})
 }
 

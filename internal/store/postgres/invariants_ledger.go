@@ -50,9 +50,9 @@ var ledgerInvariants = [...]invariant{
 		rows:  "SELECT count(*) FROM account_holds",
 		bad: `SELECT format('%s of %s: captured %s, booked %s', h.hold_id, h.tenant_id, h.captured_minor, b.booked)
 			FROM account_holds h CROSS JOIN LATERAL (
-				SELECT coalesce(-sum(e.amount_minor), 0) AS booked FROM ledger_entries e WHERE e.tenant_id = h.tenant_id AND e.account = h.account_id
-					AND e.amount_minor < 0 AND h.captures IS NOT NULL
-					AND e.transfer_id IN (SELECT c.transfer_id COLLATE "C" FROM jsonb_to_recordset(h.captures) AS c(transfer_id text))
+				SELECT coalesce(-sum(e.amount_minor), 0) AS booked FROM jsonb_to_recordset(h.captures) AS c(transfer_id text)
+					JOIN ledger_entries e ON e.transfer_id = c.transfer_id COLLATE "C" AND e.tenant_id || '' = h.tenant_id
+				WHERE e.account || '' = h.account_id AND e.amount_minor < 0
 			) b WHERE h.captured_minor <> b.booked
 			UNION ALL
 			SELECT format('%s of %s: no timer', h.hold_id, h.tenant_id) FROM account_holds h

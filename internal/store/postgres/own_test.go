@@ -32,6 +32,26 @@ func TestSeveralProcessesStartAtOnce(t *testing.T) {
 	group.Wait()
 }
 
+// Statements are planned once, on empty tables, where an index that shares its first column with the primary key looks as good as that,
+// and reads a whole tenant for every row.
+func TestIndexesDoNotBeginAsPrimaryKeysDo(t *testing.T) {
+	store, err := Open(context.Background(), postgrestest.New(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	rows, err := store.reads.Query(context.Background(), `SELECT i.indexrelid::regclass::text FROM pg_index i
+		JOIN pg_index p ON p.indrelid = i.indrelid AND p.indisprimary AND p.indkey[0] = i.indkey[0]
+		WHERE NOT i.indisprimary AND i.indpred IS NULL AND i.indrelid::regclass::text NOT LIKE 'pg_%' ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || strings.Join(found, " ") != "ledger_entries_by_account" { // no batch reads entries
+		t.Errorf("%v: %v", found, err)
+	}
+}
+
 func TestReadOnly(t *testing.T) {
 	address := postgrestest.New(t)
 	if _, err := OpenReadOnly(context.Background(), address, Options{}); err == nil || !strings.Contains(err.Error(), "no oms tables") {

@@ -40,5 +40,5 @@ CREATE TABLE notifications (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE notifications IS 'messages to users, without address and text';
 COMMENT ON COLUMN notifications.state IS '1 SCHEDULED, 2 SENDING, 3 SENT, 4 FAILED, 5 SUPPRESSED, 6 DROPPED, 7 UNCONFIGURED';
-CREATE INDEX notifications_by_user ON notifications (tenant_id, user_id, notification_id);
+CREATE INDEX notifications_by_user ON notifications (user_id, tenant_id, notification_id);
 CREATE INDEX notifications_by_order ON notifications (tenant_id, order_id, notification_id) WHERE order_id <> '';

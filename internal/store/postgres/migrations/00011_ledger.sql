@@ -15,7 +15,7 @@ CREATE TABLE accounts (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE accounts IS 'guarded accounts; available = balance - held';
 COMMENT ON COLUMN accounts.entries IS 'number of the latest entry';
-CREATE INDEX accounts_by_owner ON accounts (tenant_id, owner, account_id);
+CREATE INDEX accounts_by_owner ON accounts (owner, tenant_id, account_id);
 
 CREATE TABLE account_holds (
     tenant_id      text COLLATE "C" NOT NULL,

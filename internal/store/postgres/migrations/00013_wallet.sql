@@ -22,7 +22,7 @@ COMMENT ON TABLE players IS 'Who plays. Events name them only: locale, country a
 COMMENT ON COLUMN players.player_id IS 'player:<player_id>';
 COMMENT ON COLUMN players.limits IS '[{"kind": 3, "period": 1, "max": 500}]; 1 DEPOSIT, 2 LOSS, 3 WAGER, 4 SESSION; 1 DAY, 2 WEEK, 3 MONTH';
 COMMENT ON COLUMN players.played IS '[{"period": 1, "from": "...", "wagered_minor": 200}]: the latest period of each kind';
-CREATE INDEX players_by_time ON players (tenant_id, brand_id, region, created_at, player_id);
+CREATE INDEX players_by_time ON players (brand_id, region, tenant_id, created_at, player_id);
 
 CREATE TABLE sessions (
     tenant_id           text COLLATE "C" NOT NULL,
@@ -51,8 +51,8 @@ COMMENT ON TABLE sessions IS 'Channels in which players play a provider''s game.
 COMMENT ON COLUMN sessions.session_id IS 'session:<provider>/<session_id>';
 COMMENT ON COLUMN sessions.max_bet_minor IS '-1 for no bound';
 COMMENT ON COLUMN sessions.status IS '1 ACTIVE, also when the time is over, 2 CLOSED, 3 EXPIRED';
-CREATE INDEX sessions_by_time ON sessions (tenant_id, provider_id, created_at, session_id);
-CREATE INDEX sessions_by_player ON sessions (tenant_id, player_id, created_at, session_id);
+CREATE INDEX sessions_by_time ON sessions (provider_id, tenant_id, created_at, session_id);
+CREATE INDEX sessions_by_player ON sessions (player_id, tenant_id, created_at, session_id);
 
 CREATE TABLE rounds (
     tenant_id   text COLLATE "C" NOT NULL,
@@ -68,7 +68,7 @@ CREATE TABLE rounds (
 COMMENT ON TABLE rounds IS 'Rounds of games, made by their first bet. Read by bets without a lock, changed when they are closed.';
 COMMENT ON COLUMN rounds.round_id IS 'round:<provider>/<round_id>';
 COMMENT ON COLUMN rounds.status IS '1 OPEN, 2 CLOSED';
-CREATE INDEX rounds_by_time ON rounds (tenant_id, provider_id, created_at, round_id);
+CREATE INDEX rounds_by_time ON rounds (provider_id, tenant_id, created_at, round_id);
 
 CREATE TABLE bets (
     tenant_id    text COLLATE "C" NOT NULL,
@@ -93,10 +93,10 @@ CREATE TABLE bets (
 COMMENT ON TABLE bets IS 'Bets of players. One without an amount was rolled back before it came, and stays refused.';
 COMMENT ON COLUMN bets.bet_id IS 'bet:<provider>/<bet_id>; its hold is hold:<provider>/<bet_id>';
 COMMENT ON COLUMN bets.status IS '1 AUTHORIZED, 2 CREDITED, 3 FORFEITED, 4 ROLLED_BACK';
-CREATE INDEX bets_by_time ON bets (tenant_id, provider_id, created_at, bet_id);
-CREATE INDEX bets_by_player ON bets (tenant_id, player_id, created_at, bet_id);
-CREATE INDEX bets_by_session ON bets (tenant_id, provider_id, session_id, created_at, bet_id);
-CREATE INDEX bets_by_round ON bets (tenant_id, provider_id, round_id, created_at, bet_id);
+CREATE INDEX bets_by_time ON bets (provider_id, tenant_id, created_at, bet_id);
+CREATE INDEX bets_by_player ON bets (player_id, tenant_id, created_at, bet_id);
+CREATE INDEX bets_by_session ON bets (provider_id, session_id, tenant_id, created_at, bet_id);
+CREATE INDEX bets_by_round ON bets (provider_id, round_id, tenant_id, created_at, bet_id);
 
 CREATE TABLE settlements (
     tenant_id     text COLLATE "C" NOT NULL,
@@ -121,9 +121,9 @@ COMMENT ON TABLE settlements IS 'Results of bets. Nothing of them ever changes.'
 COMMENT ON COLUMN settlements.result IS 'settlement:<provider>/<bet_id>/<result_id>';
 COMMENT ON COLUMN settlements.settlement_id IS 'settlement:<uuid>; its transfer, when something was won, is transfer:<uuid>/win';
 COMMENT ON COLUMN settlements.bonus IS '{"in_bonus": true, "freespins_left": 7}';
-CREATE UNIQUE INDEX settlements_by_id ON settlements (tenant_id, settlement_id);
-CREATE INDEX settlements_by_time ON settlements (tenant_id, provider_id, created_at, result);
-CREATE INDEX settlements_by_round ON settlements (tenant_id, provider_id, round_id, created_at, result);
+CREATE UNIQUE INDEX settlements_by_id ON settlements (settlement_id, tenant_id);
+CREATE INDEX settlements_by_time ON settlements (provider_id, tenant_id, created_at, result);
+CREATE INDEX settlements_by_round ON settlements (provider_id, round_id, tenant_id, created_at, result);
 
 -- +goose Down
 DROP TABLE settlements, bets, rounds, sessions, players;

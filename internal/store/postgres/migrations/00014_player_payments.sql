@@ -26,8 +26,8 @@ COMMENT ON COLUMN player_payments.type IS '1 DEPOSIT, 2 WITHDRAWAL';
 COMMENT ON COLUMN player_payments.status IS '1 PROCESSING, 2 IN_DOUBT, 3 AUTHORIZED, 4 SUCCEEDED, 5 DECLINED';
 COMMENT ON COLUMN player_payments.provider IS 'the gateway';
 COMMENT ON COLUMN player_payments.called_by IS 'the provider that asked for it';
-CREATE INDEX player_payments_by_time ON player_payments (tenant_id, brand_id, region, created_at, payment_id);
-CREATE INDEX player_payments_by_player ON player_payments (tenant_id, player_id, created_at, payment_id);
+CREATE INDEX player_payments_by_time ON player_payments (brand_id, region, tenant_id, created_at, payment_id);
+CREATE INDEX player_payments_by_player ON player_payments (player_id, tenant_id, created_at, payment_id);
 
 -- +goose Down
 DROP TABLE player_payments;
