@@ -64,7 +64,7 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if bet.Results >= ResultsLimit {
 		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID, ResultsLimit)
 	}
-	if refusal := c.Wallet.is(bet.PlayerID, bet.Currency); refusal != nil {
+	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	result := &state.Settlement{

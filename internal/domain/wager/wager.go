@@ -50,6 +50,14 @@ func (w Wallet) is(playerID, currency string) *fault.Fault {
 	return nil
 }
 
+// of is the same for a bet that is settled, with its game, whose jackpots it feeds.
+func (w Wallet) of(bet *state.Bet) *fault.Fault {
+	if w.GameID != bet.GameID {
+		w.PlayerID = ""
+	}
+	return w.is(bet.PlayerID, bet.Currency)
+}
+
 // invalid refuses what a state does not allow.
 func invalid(status, format string, arguments ...any) *fault.Fault {
 	return fault.New(fault.FailedPrecondition, "INVALID_STATE", format, arguments...).With("status", status)

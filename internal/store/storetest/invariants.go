@@ -54,7 +54,7 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	all := slices.Concat(plants, playerPlants)
+	all := slices.Concat(plants, playerPlants, jackpotPlants)
 	tests := make([]test, len(all))
 	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
@@ -133,6 +133,7 @@ func (s *suite) makeWorld() *world {
 	s.addPlayer(changes)
 	s.addBets(changes)
 	w.payments = s.addPlayerPayments(changes)
+	s.addJackpots(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())
@@ -142,7 +143,7 @@ func (s *suite) makeWorld() *world {
 	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
 	addEvent(second, other.Ref(), 1, "stock.set")
 	s.put(insert(second, &other, sampleCatalogue(), listedPrice(worldSKU)))
-	s.closeBooks(6) // clearing, house, revenue, disputes, chargebacks and fees
+	s.closeBooks(7) // clearing, house, revenue, disputes, chargebacks, fees and what bets gave to the jackpot
 	s.number(s.lease("relay", "world", time.Minute), 0, 10)
 	return w
 }
