@@ -11,10 +11,21 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// jackpotOf answers a jackpot and what a command about it must know; nil and nothing when there is none. The row is read first: when
-// it is collected in between, the sum counts what was collected too little, and never too much.
+// jackpotReads are what a jackpot is read by.
+type jackpotReads interface {
+	PlayRow(ctx context.Context, ref state.Ref) (state.Row, error)
+	Balance(ctx context.Context, tenant, account string, before time.Time) (int64, error)
+}
+
+// jackpotOf answers a jackpot and what a command about it must know; nil and nothing when there is none.
 func (t *table) jackpotOf(ctx context.Context, ref state.Ref) (*state.Jackpot, jackpot.Seen, error) {
-	row, err := t.store.PlayRow(ctx, ref)
+	return readJackpot(ctx, t.store, ref)
+}
+
+// readJackpot reads the row first, then what is not collected: when it is collected in between, the sum counts that too little, and never
+// anything too much.
+func readJackpot(ctx context.Context, s jackpotReads, ref state.Ref) (*state.Jackpot, jackpot.Seen, error) {
+	row, err := s.PlayRow(ctx, ref)
 	if isNotFound(err) {
 		return nil, jackpot.Seen{}, nil
 	}
@@ -22,7 +33,7 @@ func (t *table) jackpotOf(ctx context.Context, ref state.Ref) (*state.Jackpot, j
 		return nil, jackpot.Seen{}, fmt.Errorf("look up %s: %w", ref.ID, err)
 	}
 	found := row.(*state.Jackpot) //nolint:errcheck,forcetypeassert // of the kind
-	uncollected, err := t.store.Balance(ctx, ref.Tenant, found.Fed(), time.Time{})
+	uncollected, err := s.Balance(ctx, ref.Tenant, found.Fed(), time.Time{})
 	if err != nil {
 		return nil, jackpot.Seen{}, fmt.Errorf("sum up the bets of %s: %w", ref.ID, err)
 	}
