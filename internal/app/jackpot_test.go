@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/domain/wager"
+	"github.com/seed-255eabaa/oms/internal/domain/wallet"
 	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/postgrestest"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -375,4 +377,35 @@ func (r *rush) payAndClose() {
 		r.Errorf("closed with money: %s, fed %d", text, seen.FedMinor)
 	}
 	sound(r.T, r.store)
+}
+
+// What bets gave to a jackpot that was closed meanwhile goes to the house a minute later, by the timer.
+func TestJackpotIsCollectedAfterItsEnd(t *testing.T) {
+	server := start(t)
+	server.plays(t, "POST", "/v1/jackpots",
+		`{"jackpot_id":"j","name":"n","seed":{"amount":5,"currency":"EUR"},"contribution_ppm":1,"game_ids":["g"]}`, 201, "")
+	server.plays(t, "POST", "/v1/jackpots/close", `{"jackpot_id":"j"}`, 200, `"amount":{"amount":0.00,`)
+	late := wallet.Move{
+		Tenant: "default", Transfer: ledger.Transfer{ID: "transfer:late", Kind: domain.TransferContribution, Currency: "EUR"},
+		From: ledger.ID("", ledger.House, "EUR"), To: ledger.ID("studio/j", ledger.JackpotContributions, "EUR"), AmountMinor: 7,
+	}
+	if result := server.Submit(t.Context(), command.Command{
+		Tenant: "default", Principal: "test", Method: "test", Steps: []command.Step{command.Do(late)},
+	}); result.Fault != nil {
+		t.Fatal(result.Fault)
+	}
+	server.plays(t, "GET", "/v1/jackpots/j", "", 200, `"amount":{"amount":0.07,`)
+	if code, text := server.http(t, http.MethodPost, "/v1/dev/clock:advance", `{"seconds":61}`, "Content-Type: application/json",
+		"Idempotency-Key: advance"); code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		_, text := server.http(t, http.MethodGet, "/v1/jackpots/j", "", fromStudio[:4]...)
+		if strings.Contains(text, `"version":3`) && strings.Contains(text, `"amount":{"amount":0.00,`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(text)
+		}
+	}
 }
