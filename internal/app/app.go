@@ -23,6 +23,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/edge/auth"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
@@ -250,6 +251,7 @@ func (a *App) makeReactors() error {
 		BatchAge: a.config.BatchRetention,
 		Fire: map[string]timer.Fire{
 			order.TimerExpire: a.table.expire, flow.TimerCallExpires: a.table.expireCall, domain.TimerHoldExpire: a.table.expireHold,
+			jackpot.TimerCollect: a.table.collectJackpot,
 		},
 		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})

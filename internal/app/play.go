@@ -41,9 +41,9 @@ func (c *walletCache) committed(rows []state.Written) {
 func walletOf(row state.Row) wager.Wallet {
 	switch row := row.(type) {
 	case *state.Session:
-		return wager.Wallet{PlayerID: row.PlayerID, Currency: row.Currency}
+		return wager.Wallet{PlayerID: row.PlayerID, Currency: row.Currency, GameID: row.GameID}
 	case *state.Bet:
-		return wager.Wallet{PlayerID: row.PlayerID, Currency: row.Currency}
+		return wager.Wallet{PlayerID: row.PlayerID, Currency: row.Currency, GameID: row.GameID}
 	default:
 		return wager.Wallet{}
 	}

@@ -14,8 +14,9 @@ import (
 func providerRoutes(public *grpcapi.Server, environment *service.Environment, sandbox *service.Sandbox) []*contract.Route {
 	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{Environment: environment},
 		&service.Bets{Environment: environment}, &service.Rounds{Environment: environment}
-	payments := &service.PlayerPayments{Environment: environment}
+	payments, jackpots := &service.PlayerPayments{Environment: environment}, &service.Jackpots{Environment: environment}
 	providerv1.RegisterPaymentServiceServer(public, payments)
+	providerv1.RegisterJackpotServiceServer(public, jackpots)
 	providerv1.RegisterPlayerServiceServer(public, players)
 	providerv1.RegisterSessionServiceServer(public, sessions)
 	providerv1.RegisterBetServiceServer(public, bets)
@@ -23,7 +24,7 @@ func providerRoutes(public *grpcapi.Server, environment *service.Environment, sa
 	providerv1.RegisterSandboxServiceServer(public, sandbox)
 	return contract.WithSandbox(slices.Concat(
 		providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
-		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments),
+		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments), providerv1.JackpotServiceRoutes(jackpots),
 		providerv1.SandboxServiceRoutes(sandbox),
 	))
 }

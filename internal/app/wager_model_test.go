@@ -262,7 +262,7 @@ func oneOrder(store walletStore, submit func(...domain.Command) command.Result, 
 	}
 	m := newBetModel()
 	for at, i := range sequence {
-		got, want := toldBy(submit(operations[i].make(modelOrigin, name, wager.Wallet{PlayerID: name, Currency: "EUR"}))), operations[i].model(m)
+		got, want := toldBy(submit(operations[i].make(modelOrigin, name, wager.Wallet{PlayerID: name, Currency: "EUR", GameID: "game"}))), operations[i].model(m)
 		if got != want {
 			return fmt.Sprintf("%v: %s as number %d is answered %s, the model says %s", sequence, operations[i].words, at+1, got, want), 0
 		}
@@ -350,7 +350,7 @@ func betsNeverOverdraw(t *testing.T, store walletStore, submit ...func(...domain
 	if refused := submit[0](opened("ann", funds)...).Fault; refused != nil {
 		t.Fatal(refused)
 	}
-	w := wager.Wallet{PlayerID: "ann", Currency: "EUR"}
+	w := wager.Wallet{PlayerID: "ann", Currency: "EUR", GameID: "game"}
 	var group sync.WaitGroup
 	var mutex sync.Mutex
 	reasons := map[string]int{}

@@ -9,17 +9,22 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
-		Cause: "There is such a bet, result, session or player already, with another amount or content.",
+		Cause: "There is such a bet, result, session, player, jackpot or trigger already, with another amount or content.",
 		Cure:  "Read it. Use a new id for a new one.",
 	},
 	{
 		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,
-		Cause: "The bet, round or session is in a state that does not allow it; `status` names the state.",
+		Cause: "The bet, round, session, jackpot or trigger is in a state that does not allow it; `status` names the state.",
 		Cure:  "Read it and decide anew.",
 	},
 	{
 		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true,
-		Cause: "The session or bet came to be while its player was looked up.", Cure: "The command is made again.",
+		Cause: "The session, bet, jackpot or trigger came to be, or was changed, while it was looked up.", Cure: "The command is made again.",
+	},
+	{
+		Reason: "TOO_MANY_JACKPOTS", Code: FailedPrecondition, Stage: Condition,
+		Cause: "The game `game_id` feeds as many jackpots as it can.", Cure: "Close one of them, or leave the game out.",
+		Raises: []string{"INVALID_STATE"},
 	},
 	{
 		Reason: "RG_BLOCK", Code: FailedPrecondition, Stage: Condition, Final: true,

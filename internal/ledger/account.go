@@ -17,6 +17,8 @@ const (
 	PlayerBonus = "player_bonus"
 	// JackpotPool is what jackpots are paid from.
 	JackpotPool = "jackpot_pool"
+	// JackpotContributions is what bets have given to a jackpot and is not collected into its pool yet.
+	JackpotContributions = "jackpot_contributions"
 	// House is what the house has won of its players, and lost to them.
 	House = "house"
 	// GatewayClearing is what the gateway owes the tenant: captured, not yet paid out. It is debited by captures.
@@ -34,7 +36,7 @@ const (
 // guarded and summed are the two classes, in byte order.
 var (
 	guarded = []Kind{JackpotPool, PlayerBonus, PlayerCash}
-	summed  = []Kind{Disputes, GatewayClearing, GatewayFees, House, Chargebacks, OrderRevenue}
+	summed  = []Kind{Disputes, GatewayClearing, GatewayFees, House, JackpotContributions, Chargebacks, OrderRevenue}
 )
 
 // Guarded tells whether accounts of the kind must not go below zero: they have a row, which is locked.

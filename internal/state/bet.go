@@ -130,9 +130,10 @@ type Bet struct {
 	RoundID, SessionID      string
 	PlayerID, GameID        string
 	Currency                string
-	AmountMinor             int64 // 0 of a tombstone
-	WonMinor                int64 // by its results so far
-	Results                 int32 // how many there are
+	AmountMinor             int64          // 0 of a tombstone
+	WonMinor                int64          // by its results so far
+	Results                 int32          // how many there are
+	Contributions           []Contribution // to the jackpots of its game, with the last result
 	Status                  BetStatus
 	Version                 int64
 	CreatedAt               time.Time

@@ -130,11 +130,12 @@ type Place struct {
 	ID string
 }
 
-// PlayQuery selects a page of players, sessions, rounds, bets or settlements. Filters that are empty, or that the rows have no column
+// PlayQuery selects a page of players, sessions, rounds, bets, settlements, payments, jackpots or triggers. Filters that are empty, or that the rows have no column
 // for, do not count.
 type PlayQuery struct {
 	Origin
 	PlayerID, SessionID, RoundID, GameID string
+	JackpotID                            string // of triggers
 	Statuses                             []int16
 	Now                                  time.Time // for sessions that have expired
 	From                                 time.Time // inclusive; zero for open

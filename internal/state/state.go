@@ -39,18 +39,23 @@ const (
 	KindSettlement
 	KindPlayerPayment
 	KindSandbox
+	KindJackpot
+	KindJackpotFeed
+	KindJackpotTrigger
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
 // so while the command was under way, and a change that is committed later comes after the command. Whoever changes one proves the
 // version that it changes, as for every row (docs/decisions/0013).
-func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice || k == KindRound }
+func (k Kind) Shared() bool {
+	return k == KindCatalogue || k == KindPrice || k == KindRound || k == KindJackpotFeed
+}
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
 		"account", "hold", "", "", "player", "session", "round", "bet", "settlement", "player_payment",
-		"sandbox"}[k]
+		"sandbox", "jackpot", "jackpot_feed", "jackpot_trigger"}[k]
 }
 
 // String names the kind.
@@ -59,8 +64,7 @@ func (k Kind) String() string {
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
 		"account", "hold",
 		"order details", "change batch", "player", "session", "round", "bet", "settlement",
-		"player_payment",
-		"sandbox",
+		"player_payment", "sandbox", "jackpot", "jackpot feed", "jackpot trigger",
 	}[k]
 }
 
@@ -84,7 +88,7 @@ func (r Ref) Compare(other Ref) int {
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
 // *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails, *ChangeBatch, *Player, *Session, *Round, *Bet,
-// *Settlement, *PlayerPayment or *Sandbox.
+// *Settlement, *PlayerPayment, *Sandbox, *Jackpot, *JackpotFeed or *JackpotTrigger.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

@@ -14,7 +14,7 @@ type Listing struct {
 	ID      string   // their name among those of one time
 	Owned   bool     // by a provider
 	Branded bool     // by a brand and region
-	Filters []string // of player_id, session_id, round_id, game_id, status
+	Filters []string // of player_id, session_id, round_id, game_id, jackpot_id, status
 }
 
 // Listings are those of the dialect of providers, by kind.
@@ -26,6 +26,9 @@ var Listings = map[state.Kind]Listing{
 	state.KindSettlement: {ID: "result", Owned: true, Branded: true, Filters: []string{"round_id", "game_id"}},
 
 	state.KindPlayerPayment: {ID: "payment_id", Branded: true, Filters: []string{"player_id", "status"}},
+
+	state.KindJackpot:        {ID: "jackpot_id", Owned: true, Branded: true, Filters: []string{"status"}},
+	state.KindJackpotTrigger: {ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "status"}},
 }
 
 // Condition writes what follows FROM for a page of rows of a kind. The columns of times end in suffix; parameter takes a value, a text,
@@ -44,6 +47,7 @@ func Condition(kind state.Kind, query *state.PlayQuery, suffix string, parameter
 	for _, filter := range listing.Filters {
 		value := map[string]string{
 			"player_id": query.PlayerID, "session_id": query.SessionID, "round_id": query.RoundID, "game_id": query.GameID,
+			"jackpot_id": query.JackpotID,
 		}[filter]
 		if value != "" {
 			equal(filter, value)

@@ -9,6 +9,7 @@ import (
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/domain/player"
@@ -64,6 +65,9 @@ func payloadOf(eventType string) (document, error) {
 		return &providerv1.BetChanged{}, nil
 	case wager.EventRoundClosed:
 		return &providerv1.RoundChanged{}, nil
+	case jackpot.EventCreated, jackpot.EventUpdated, jackpot.EventTriggered, jackpot.EventReset, jackpot.EventPaid, jackpot.EventVoided,
+		jackpot.EventClosed, jackpot.EventCollected:
+		return &providerv1.JackpotChanged{}, nil
 	case cashier.EventStatusChanged:
 		return &providerv1.PlayerPaymentStatusChanged{}, nil
 	default:

@@ -94,6 +94,11 @@ func Bet(b *state.Bet) *providerv1.Bet {
 	if !b.Tombstone() {
 		message.Amount, message.Win = sum(b.Currency, b.AmountMinor), sum(b.Currency, b.WonMinor)
 	}
+	for _, given := range b.Contributions {
+		message.Contributions = append(message.Contributions, &providerv1.JackpotContribution{
+			JackpotId: given.JackpotID, Amount: sum(b.Currency, given.AmountMinor),
+		})
+	}
 	return message
 }
 
@@ -124,6 +129,10 @@ func playMessage(row state.Row) proto.Message {
 		return Settlement(row)
 	case *state.Sandbox:
 		return &providerv1.Sandbox{ProviderId: row.Provider(), Generation: row.Generation, ResetAt: stamp(row.ResetAt)}
+	case *state.Jackpot:
+		return Jackpot(row, 0)
+	case *state.JackpotTrigger:
+		return JackpotTrigger(row)
 	default:
 		return nil
 	}
@@ -150,6 +159,8 @@ func playEvent(change domain.Change, at time.Time) proto.Message {
 		}
 	case *state.Bet:
 		return betEvent(change, after, at)
+	case *state.Jackpot:
+		return jackpotEvent(change, after, at)
 	default:
 		return nil
 	}
@@ -161,6 +172,7 @@ func betEvent(change domain.Change, after *state.Bet, at time.Time) proto.Messag
 		BetId: bet.BetId, RoundId: bet.RoundId, SessionId: bet.SessionId, PlayerId: bet.PlayerId, GameId: bet.GameId, BrandId: bet.BrandId,
 		Region: bet.Region, ProviderId: bet.ProviderId, Bet: bet.Amount, Win: bet.Win, Status: bet.Status, Results: after.Results,
 		Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion, Reason: change.Reason,
+		Contributions: bet.Contributions,
 	}
 	if result, found := change.Beside.(*state.Settlement); found {
 		message.Settlement = Settlement(result)

@@ -598,7 +598,9 @@ type Bet struct {
 	// When it came.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was changed last.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// What it has given to the jackpots of its game; nothing before its last result is told.
+	Contributions []*JackpotContribution `protobuf:"bytes,20,rep,name=contributions,proto3" json:"contributions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -745,6 +747,68 @@ func (x *Bet) GetUpdatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Bet) GetContributions() []*JackpotContribution {
+	if x != nil {
+		return x.Contributions
+	}
+	return nil
+}
+
+// JackpotContribution is what a bet has given to a jackpot of its game.
+type JackpotContribution struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To which jackpot of the bet's provider.
+	JackpotId string `protobuf:"bytes,1,opt,name=jackpot_id,json=jackpotId,proto3" json:"jackpot_id,omitempty"`
+	// How much; above 0.
+	Amount        *Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JackpotContribution) Reset() {
+	*x = JackpotContribution{}
+	mi := &file_provider_v1_bet_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JackpotContribution) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JackpotContribution) ProtoMessage() {}
+
+func (x *JackpotContribution) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_bet_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JackpotContribution.ProtoReflect.Descriptor instead.
+func (*JackpotContribution) Descriptor() ([]byte, []int) {
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *JackpotContribution) GetJackpotId() string {
+	if x != nil {
+		return x.JackpotId
+	}
+	return ""
+}
+
+func (x *JackpotContribution) GetAmount() *Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
 // Settlement is one result of a bet.
 type Settlement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -770,7 +834,7 @@ type Settlement struct {
 
 func (x *Settlement) Reset() {
 	*x = Settlement{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[8]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +846,7 @@ func (x *Settlement) String() string {
 func (*Settlement) ProtoMessage() {}
 
 func (x *Settlement) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[8]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +859,7 @@ func (x *Settlement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
 func (*Settlement) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{8}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Settlement) GetSettlementId() string {
@@ -865,7 +929,7 @@ type GetBetRequest struct {
 
 func (x *GetBetRequest) Reset() {
 	*x = GetBetRequest{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[9]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +941,7 @@ func (x *GetBetRequest) String() string {
 func (*GetBetRequest) ProtoMessage() {}
 
 func (x *GetBetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[9]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +954,7 @@ func (x *GetBetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBetRequest.ProtoReflect.Descriptor instead.
 func (*GetBetRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{9}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetBetRequest) GetBetId() string {
@@ -911,7 +975,7 @@ type GetBetResponse struct {
 
 func (x *GetBetResponse) Reset() {
 	*x = GetBetResponse{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[10]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +987,7 @@ func (x *GetBetResponse) String() string {
 func (*GetBetResponse) ProtoMessage() {}
 
 func (x *GetBetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[10]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1000,7 @@ func (x *GetBetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBetResponse.ProtoReflect.Descriptor instead.
 func (*GetBetResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{10}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetBetResponse) GetBet() *Bet {
@@ -975,7 +1039,7 @@ type ListBetsRequest struct {
 
 func (x *ListBetsRequest) Reset() {
 	*x = ListBetsRequest{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[11]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1051,7 @@ func (x *ListBetsRequest) String() string {
 func (*ListBetsRequest) ProtoMessage() {}
 
 func (x *ListBetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[11]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1064,7 @@ func (x *ListBetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBetsRequest.ProtoReflect.Descriptor instead.
 func (*ListBetsRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{11}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListBetsRequest) GetCursor() string {
@@ -1088,7 +1152,7 @@ type ListBetsResponse struct {
 
 func (x *ListBetsResponse) Reset() {
 	*x = ListBetsResponse{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[12]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1164,7 @@ func (x *ListBetsResponse) String() string {
 func (*ListBetsResponse) ProtoMessage() {}
 
 func (x *ListBetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[12]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1177,7 @@ func (x *ListBetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBetsResponse.ProtoReflect.Descriptor instead.
 func (*ListBetsResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{12}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListBetsResponse) GetBets() []*Bet {
@@ -1148,7 +1212,7 @@ type GetSettlementRequest struct {
 
 func (x *GetSettlementRequest) Reset() {
 	*x = GetSettlementRequest{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[13]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1224,7 @@ func (x *GetSettlementRequest) String() string {
 func (*GetSettlementRequest) ProtoMessage() {}
 
 func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[13]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1237,7 @@ func (x *GetSettlementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementRequest.ProtoReflect.Descriptor instead.
 func (*GetSettlementRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{13}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetSettlementRequest) GetSettlementId() string {
@@ -1194,7 +1258,7 @@ type GetSettlementResponse struct {
 
 func (x *GetSettlementResponse) Reset() {
 	*x = GetSettlementResponse{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[14]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1270,7 @@ func (x *GetSettlementResponse) String() string {
 func (*GetSettlementResponse) ProtoMessage() {}
 
 func (x *GetSettlementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[14]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1283,7 @@ func (x *GetSettlementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettlementResponse.ProtoReflect.Descriptor instead.
 func (*GetSettlementResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{14}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSettlementResponse) GetSettlement() *Settlement {
@@ -1252,7 +1316,7 @@ type ListSettlementsRequest struct {
 
 func (x *ListSettlementsRequest) Reset() {
 	*x = ListSettlementsRequest{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[15]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1328,7 @@ func (x *ListSettlementsRequest) String() string {
 func (*ListSettlementsRequest) ProtoMessage() {}
 
 func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[15]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1341,7 @@ func (x *ListSettlementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsRequest.ProtoReflect.Descriptor instead.
 func (*ListSettlementsRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{15}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListSettlementsRequest) GetCursor() string {
@@ -1344,7 +1408,7 @@ type ListSettlementsResponse struct {
 
 func (x *ListSettlementsResponse) Reset() {
 	*x = ListSettlementsResponse{}
-	mi := &file_provider_v1_bet_service_proto_msgTypes[16]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1420,7 @@ func (x *ListSettlementsResponse) String() string {
 func (*ListSettlementsResponse) ProtoMessage() {}
 
 func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_bet_service_proto_msgTypes[16]
+	mi := &file_provider_v1_bet_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1433,7 @@ func (x *ListSettlementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSettlementsResponse.ProtoReflect.Descriptor instead.
 func (*ListSettlementsResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{16}
+	return file_provider_v1_bet_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListSettlementsResponse) GetSettlements() []*Settlement {
@@ -1434,7 +1498,7 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"_\n" +
 	"\x13RollbackBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\bR\aapplied\"\xc6\x04\n" +
+	"\aapplied\x18\x02 \x01(\bR\aapplied\"\x8e\x05\n" +
 	"\x03Bet\x12\x15\n" +
 	"\x06bet_id\x18\x01 \x01(\tR\x05betId\x12\x19\n" +
 	"\bround_id\x18\x02 \x01(\tR\aroundId\x12\x1d\n" +
@@ -1456,7 +1520,12 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xb5\x02\n" +
+	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12F\n" +
+	"\rcontributions\x18\x14 \x03(\v2 .provider.v1.JackpotContributionR\rcontributions\"`\n" +
+	"\x13JackpotContribution\x12\x1d\n" +
+	"\n" +
+	"jackpot_id\x18\x01 \x01(\tR\tjackpotId\x12*\n" +
+	"\x06amount\x18\x02 \x01(\v2\x12.provider.v1.MoneyR\x06amount\"\xb5\x02\n" +
 	"\n" +
 	"Settlement\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x15\n" +
@@ -1554,7 +1623,7 @@ func file_provider_v1_bet_service_proto_rawDescGZIP() []byte {
 }
 
 var file_provider_v1_bet_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_provider_v1_bet_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_provider_v1_bet_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_provider_v1_bet_service_proto_goTypes = []any{
 	(BetStatus)(0),                  // 0: provider.v1.BetStatus
 	(*BonusState)(nil),              // 1: provider.v1.BonusState
@@ -1565,65 +1634,68 @@ var file_provider_v1_bet_service_proto_goTypes = []any{
 	(*RollbackBetRequest)(nil),      // 6: provider.v1.RollbackBetRequest
 	(*RollbackBetResponse)(nil),     // 7: provider.v1.RollbackBetResponse
 	(*Bet)(nil),                     // 8: provider.v1.Bet
-	(*Settlement)(nil),              // 9: provider.v1.Settlement
-	(*GetBetRequest)(nil),           // 10: provider.v1.GetBetRequest
-	(*GetBetResponse)(nil),          // 11: provider.v1.GetBetResponse
-	(*ListBetsRequest)(nil),         // 12: provider.v1.ListBetsRequest
-	(*ListBetsResponse)(nil),        // 13: provider.v1.ListBetsResponse
-	(*GetSettlementRequest)(nil),    // 14: provider.v1.GetSettlementRequest
-	(*GetSettlementResponse)(nil),   // 15: provider.v1.GetSettlementResponse
-	(*ListSettlementsRequest)(nil),  // 16: provider.v1.ListSettlementsRequest
-	(*ListSettlementsResponse)(nil), // 17: provider.v1.ListSettlementsResponse
-	(*Money)(nil),                   // 18: provider.v1.Money
-	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
-	(SortOrder)(0),                  // 20: provider.v1.SortOrder
+	(*JackpotContribution)(nil),     // 9: provider.v1.JackpotContribution
+	(*Settlement)(nil),              // 10: provider.v1.Settlement
+	(*GetBetRequest)(nil),           // 11: provider.v1.GetBetRequest
+	(*GetBetResponse)(nil),          // 12: provider.v1.GetBetResponse
+	(*ListBetsRequest)(nil),         // 13: provider.v1.ListBetsRequest
+	(*ListBetsResponse)(nil),        // 14: provider.v1.ListBetsResponse
+	(*GetSettlementRequest)(nil),    // 15: provider.v1.GetSettlementRequest
+	(*GetSettlementResponse)(nil),   // 16: provider.v1.GetSettlementResponse
+	(*ListSettlementsRequest)(nil),  // 17: provider.v1.ListSettlementsRequest
+	(*ListSettlementsResponse)(nil), // 18: provider.v1.ListSettlementsResponse
+	(*Money)(nil),                   // 19: provider.v1.Money
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(SortOrder)(0),                  // 21: provider.v1.SortOrder
 }
 var file_provider_v1_bet_service_proto_depIdxs = []int32{
-	18, // 0: provider.v1.AuthorizeBetRequest.amount:type_name -> provider.v1.Money
+	19, // 0: provider.v1.AuthorizeBetRequest.amount:type_name -> provider.v1.Money
 	0,  // 1: provider.v1.AuthorizeBetResponse.status:type_name -> provider.v1.BetStatus
-	18, // 2: provider.v1.SettleBetRequest.win:type_name -> provider.v1.Money
+	19, // 2: provider.v1.SettleBetRequest.win:type_name -> provider.v1.Money
 	1,  // 3: provider.v1.SettleBetRequest.bonus_state:type_name -> provider.v1.BonusState
 	0,  // 4: provider.v1.SettleBetResponse.status:type_name -> provider.v1.BetStatus
 	0,  // 5: provider.v1.RollbackBetResponse.status:type_name -> provider.v1.BetStatus
-	18, // 6: provider.v1.Bet.amount:type_name -> provider.v1.Money
-	18, // 7: provider.v1.Bet.win:type_name -> provider.v1.Money
+	19, // 6: provider.v1.Bet.amount:type_name -> provider.v1.Money
+	19, // 7: provider.v1.Bet.win:type_name -> provider.v1.Money
 	0,  // 8: provider.v1.Bet.status:type_name -> provider.v1.BetStatus
-	9,  // 9: provider.v1.Bet.settlements:type_name -> provider.v1.Settlement
-	19, // 10: provider.v1.Bet.created_at:type_name -> google.protobuf.Timestamp
-	19, // 11: provider.v1.Bet.updated_at:type_name -> google.protobuf.Timestamp
-	18, // 12: provider.v1.Settlement.win:type_name -> provider.v1.Money
-	1,  // 13: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
-	19, // 14: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 15: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
-	20, // 16: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
-	19, // 17: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	19, // 18: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	0,  // 19: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
-	8,  // 20: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
-	9,  // 21: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
-	20, // 22: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
-	19, // 23: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	19, // 24: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	9,  // 25: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
-	2,  // 26: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
-	4,  // 27: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
-	6,  // 28: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
-	10, // 29: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
-	12, // 30: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
-	14, // 31: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
-	16, // 32: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
-	3,  // 33: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
-	5,  // 34: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
-	7,  // 35: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
-	11, // 36: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
-	13, // 37: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
-	15, // 38: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
-	17, // 39: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	10, // 9: provider.v1.Bet.settlements:type_name -> provider.v1.Settlement
+	20, // 10: provider.v1.Bet.created_at:type_name -> google.protobuf.Timestamp
+	20, // 11: provider.v1.Bet.updated_at:type_name -> google.protobuf.Timestamp
+	9,  // 12: provider.v1.Bet.contributions:type_name -> provider.v1.JackpotContribution
+	19, // 13: provider.v1.JackpotContribution.amount:type_name -> provider.v1.Money
+	19, // 14: provider.v1.Settlement.win:type_name -> provider.v1.Money
+	1,  // 15: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
+	20, // 16: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
+	8,  // 17: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
+	21, // 18: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
+	20, // 19: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	20, // 20: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	0,  // 21: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
+	8,  // 22: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
+	10, // 23: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
+	21, // 24: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
+	20, // 25: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	20, // 26: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	10, // 27: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
+	2,  // 28: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
+	4,  // 29: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
+	6,  // 30: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
+	11, // 31: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
+	13, // 32: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
+	15, // 33: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
+	17, // 34: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
+	3,  // 35: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
+	5,  // 36: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
+	7,  // 37: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
+	12, // 38: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
+	14, // 39: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
+	16, // 40: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
+	18, // 41: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
+	35, // [35:42] is the sub-list for method output_type
+	28, // [28:35] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_bet_service_proto_init() }
@@ -1639,7 +1711,7 @@ func file_provider_v1_bet_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_v1_bet_service_proto_rawDesc), len(file_provider_v1_bet_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

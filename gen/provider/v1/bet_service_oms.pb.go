@@ -356,6 +356,15 @@ func (x *Bet) AppendJSON(b []byte) []byte {
 		b = append(b, `,"updated_at":`...)
 		b = codec.AppendTimestamp(b, x.UpdatedAt)
 	}
+	b = append(b, `,"contributions":`...)
+	b = append(b, '[')
+	for i, element := range x.Contributions {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }
 
@@ -433,6 +442,49 @@ func (x *Bet) DecodeJSON(r *codec.Reader) {
 		case "updated_at":
 			if r.Enter("updated_at", &seen, 15) {
 				x.UpdatedAt = r.Timestamp()
+			}
+		case "contributions":
+			if r.Enter("contributions", &seen, 16) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(JackpotContribution)
+					value.DecodeJSON(r)
+					x.Contributions = append(x.Contributions, value)
+				}
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *JackpotContribution) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"jackpot_id":`...)
+	b = codec.AppendString(b, x.JackpotId)
+	if x.Amount != nil {
+		b = append(b, `,"amount":`...)
+		b = x.Amount.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *JackpotContribution) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "jackpot_id":
+			if r.Enter("jackpot_id", &seen, 0) {
+				x.JackpotId = r.Text()
+			}
+		case "amount":
+			if r.Enter("amount", &seen, 1) {
+				x.Amount = new(Money)
+				x.Amount.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

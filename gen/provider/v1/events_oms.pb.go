@@ -223,6 +223,15 @@ func (x *BetChanged) AppendJSON(b []byte) []byte {
 		b = append(b, `,"settlement":`...)
 		b = x.Settlement.AppendJSON(b)
 	}
+	b = append(b, `,"contributions":`...)
+	b = append(b, '[')
+	for i, element := range x.Contributions {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }
 
@@ -301,6 +310,14 @@ func (x *BetChanged) DecodeJSON(r *codec.Reader) {
 			if r.Enter("settlement", &seen, 16) {
 				x.Settlement = new(Settlement)
 				x.Settlement.DecodeJSON(r)
+			}
+		case "contributions":
+			if r.Enter("contributions", &seen, 17) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(JackpotContribution)
+					value.DecodeJSON(r)
+					x.Contributions = append(x.Contributions, value)
+				}
 			}
 		default:
 			r.Unknown()

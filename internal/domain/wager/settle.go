@@ -36,7 +36,11 @@ type Settle struct {
 // Refs implements domain.Command.
 func (c Settle) Refs() []state.Ref {
 	bet := state.BetRef(c.By, c.BetID)
-	return append(c.Wallet.refs(c.By, bet), bet, state.SettlementRef(c.By, c.BetID, c.ResultID))
+	refs := append(c.Wallet.refs(c.By, bet), bet, state.SettlementRef(c.By, c.BetID, c.ResultID))
+	if c.Wallet.GameID != "" && !c.Partial {
+		refs = append(refs, state.JackpotFeedRef(c.By, c.Wallet.GameID))
+	}
+	return refs
 }
 
 // Decide implements domain.Command. A result that is there with the same win is the answer; with another one it refuses with DUPLICATE. It
@@ -60,7 +64,7 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if bet.Results >= ResultsLimit {
 		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID, ResultsLimit)
 	}
-	if refusal := c.Wallet.is(bet.PlayerID, bet.Currency); refusal != nil {
+	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	result := &state.Settlement{
@@ -106,6 +110,10 @@ func (c Settle) book(states domain.States, bet *state.Bet, result *state.Settlem
 			Transfer: ledger.Transfer{ID: id.Derive("transfer", bet.ID) + "/capture", Kind: TransferBet}, HoldID: bet.HoldID(), To: house,
 		}
 		if _, refusal := books.Capture(capture); refusal != nil {
+			return domain.Decision{}, refusal
+		}
+		var refusal *fault.Fault
+		if after.Contributions, refusal = books.Feed(&after); refusal != nil {
 			return domain.Decision{}, refusal
 		}
 	}

@@ -23,9 +23,9 @@ const (
 // command is to be made again.
 const Stale = "STALE_PLAYER"
 
-// Wallet names whose money a command is about. The player of a session or bet never changes, so it is looked up before; both are empty when
-// there was no such session or bet.
-type Wallet struct{ PlayerID, Currency string }
+// Wallet names whose money a command is about, and the game. Those of a session or bet never change, so they are looked up before; all are
+// empty when there was no such session or bet.
+type Wallet struct{ PlayerID, Currency, GameID string }
 
 // account is the id of the account that bets are paid from.
 func (w Wallet) account() string { return ledger.ID(w.PlayerID, ledger.PlayerCash, w.Currency) }
@@ -44,10 +44,18 @@ func holdOf(bet state.Ref) string { return (&state.Bet{ID: bet.ID, AmountMinor: 
 
 // is refuses with STALE_PLAYER when the wallet is not that of a player and currency.
 func (w Wallet) is(playerID, currency string) *fault.Fault {
-	if w != (Wallet{playerID, currency}) {
+	if w.PlayerID != playerID || w.Currency != currency {
 		return fault.New(fault.Aborted, Stale, "what the command is about came to be meanwhile")
 	}
 	return nil
+}
+
+// of is the same for a bet that is settled, with its game, whose jackpots it feeds.
+func (w Wallet) of(bet *state.Bet) *fault.Fault {
+	if w.GameID != bet.GameID {
+		w.PlayerID = ""
+	}
+	return w.is(bet.PlayerID, bet.Currency)
 }
 
 // invalid refuses what a state does not allow.

@@ -58,6 +58,10 @@ func kindOf[R state.Row]() state.Kind {
 		return state.KindBet
 	case *state.PlayerPayment:
 		return state.KindPlayerPayment
+	case *state.Jackpot:
+		return state.KindJackpot
+	case *state.JackpotTrigger:
+		return state.KindJackpotTrigger
 	default:
 		return state.KindSettlement
 	}
@@ -78,7 +82,7 @@ func list[R state.Row](ctx context.Context, e *Environment, request listRequest,
 	query.Newest = request.GetOrder() == providerv1.SortOrder_SORT_ORDER_DESC
 	by, caller := query.Origin, edge.ScopeOf(ctx).Caller
 	binding := []string{
-		kind.String(), by.Tenant, by.Brand, by.Region, by.Provider, caller.Principal, query.PlayerID, query.SessionID, query.RoundID, query.GameID,
+		kind.String(), by.Tenant, by.Brand, by.Region, by.Provider, caller.Principal, query.PlayerID, query.SessionID, query.RoundID, query.GameID, query.JackpotID,
 		fmt.Sprint(query.Statuses, query.Newest), bound(query.From), bound(query.Before),
 	}
 	if request.GetCursor() != "" {
@@ -119,6 +123,10 @@ func writePlayPlace(row state.Row) string {
 	case *state.Settlement:
 		at = row.CreatedAt
 	case *state.PlayerPayment:
+		at = row.CreatedAt
+	case *state.Jackpot:
+		at = row.CreatedAt
+	case *state.JackpotTrigger:
 		at = row.CreatedAt
 	}
 	return strconv.FormatInt(at.UnixMicro(), 10) + " " + row.Ref().ID

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
+	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/domain/wager"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
@@ -53,6 +54,8 @@ type Environment struct {
 
 	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
 	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
+	// JackpotOf answers a jackpot and what a command about it must know; nil and nothing for one that does not exist.
+	JackpotOf func(ctx context.Context, ref state.Ref) (*state.Jackpot, jackpot.Seen, error)
 
 	Provider string // name of the gateway for payments
 	// PlayGateway is the name of the gateway for payments in the sandbox, which moves no money, and CheckPlayToken refuses tokens that it does

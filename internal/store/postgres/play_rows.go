@@ -28,7 +28,7 @@ var (
 		{"tenant_id", kindText}, {"bet_id", kindText}, {"brand_id", kindText}, {"region", kindText},
 		{"provider_id", kindText}, {"round_id", kindText}, {"session_id", kindText}, {"player_id", kindText}, {"game_id", kindText},
 		{"currency", kindText}, {"amount_minor", kindInt8}, {"won_minor", kindInt8}, {"results", kindInt4}, {"status", kindInt2},
-		{"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime},
+		{"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime}, {"contributions", kindJSON},
 	}
 	settlementFields = []field{
 		{"tenant_id", kindText}, {"result", kindText}, {"settlement_id", kindText}, {"brand_id", kindText},
@@ -127,7 +127,7 @@ func decodeRound(f *fields) *state.Round {
 	return v
 }
 
-func encodeBet(set *rowset, b *state.Bet) {
+func encodeBet(set *rowset, b *state.Bet) error {
 	set.text(b.Tenant)
 	set.text(b.ID)
 	set.text(b.Brand)
@@ -145,16 +145,17 @@ func encodeBet(set *rowset, b *state.Bet) {
 	set.int64(b.Version)
 	set.time(b.CreatedAt)
 	set.time(b.UpdatedAt)
+	return encodeJSON(set, len(b.Contributions), b.Contributions)
 }
 
-func decodeBet(f *fields) *state.Bet {
+func decodeBet(f *fields) (*state.Bet, error) {
 	b := &state.Bet{}
 	b.Tenant, b.ID, b.Brand, b.Region = f.text(), f.text(), f.text(), f.text()
 	b.Provider, b.RoundID, b.SessionID, b.PlayerID = f.text(), f.text(), f.text(), f.text()
 	b.GameID, b.Currency, b.AmountMinor, b.WonMinor = f.text(), f.text(), f.int64(), f.int64()
 	b.Results, b.Status, b.Version, b.CreatedAt = f.int32(), state.BetStatus(f.int16()), f.int64(), f.time()
 	b.UpdatedAt = f.time()
-	return b
+	return b, decodeJSON(f, &b.Contributions)
 }
 
 func encodeSettlement(set *rowset, s *state.Settlement) error {

@@ -48,13 +48,19 @@ func encodeRow(set *rowset, row state.Row) error {
 	case *state.Round:
 		encodeRound(set, row)
 	case *state.Bet:
-		encodeBet(set, row)
+		return encodeBet(set, row)
 	case *state.Settlement:
 		return encodeSettlement(set, row)
 	case *state.PlayerPayment:
 		encodePlayerPayment(set, row)
 	case *state.Sandbox:
 		encodeSandbox(set, row)
+	case *state.Jackpot:
+		return encodeJackpot(set, row)
+	case *state.JackpotFeed:
+		return encodeJackpotFeed(set, row)
+	case *state.JackpotTrigger:
+		encodeJackpotTrigger(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -99,13 +105,19 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 	case state.KindRound:
 		return decodeRound(f), nil
 	case state.KindBet:
-		return decodeBet(f), nil
+		return decodeBet(f)
 	case state.KindSettlement:
 		return decodeSettlement(f)
 	case state.KindPlayerPayment:
 		return decodePlayerPayment(f), nil
 	case state.KindSandbox:
 		return decodeSandbox(f), nil
+	case state.KindJackpot:
+		return decodeJackpot(f)
+	case state.KindJackpotFeed:
+		return decodeJackpotFeed(f)
+	case state.KindJackpotTrigger:
+		return decodeJackpotTrigger(f), nil
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -64,6 +64,10 @@ var tables = map[state.Kind]*table{
 	state.KindSettlement:    {"settlements", settlementFields, nil, false},
 	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
 	state.KindSandbox:       {"sandboxes", sandboxFields, nil, false},
+
+	state.KindJackpot:        {"jackpots", jackpotFields, jackpotFixed, false},
+	state.KindJackpotFeed:    {"jackpot_feeds", jackpotFeedFields, nil, true},
+	state.KindJackpotTrigger: {"jackpot_triggers", jackpotTriggerFields, jackpotTriggerFixed, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

@@ -109,6 +109,8 @@ var invariants = append([]invariant{
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2], playerPaymentInvariants[3],
 	sandboxInvariants[0], sandboxInvariants[1],
+	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
+	jackpotInvariants[6],
 	{
 		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
 		checked:  "SELECT count(*) FROM payments",

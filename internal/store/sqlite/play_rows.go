@@ -38,7 +38,7 @@ var (
 	betTable = table{
 		name: "bets",
 		columns: "tenant_id, bet_id, brand_id, region, provider_id, round_id, session_id, player_id, game_id, currency, amount_minor, " +
-			"won_minor, results, status, version, created_at_us, updated_at_us",
+			"won_minor, results, status, version, created_at_us, updated_at_us, contributions",
 		fixed: []string{
 			"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency",
 			"amount_minor", "created_at_us",
@@ -153,6 +153,7 @@ func bindBet(r *row, value state.Row) {
 	r.integer(v.Version)
 	r.instant(v.CreatedAt)
 	r.instant(v.UpdatedAt)
+	r.optional(listJSON(v.Contributions))
 }
 
 func scanBet(c *columns) state.Row {
@@ -161,7 +162,7 @@ func scanBet(c *columns) state.Row {
 	v.Provider, v.RoundID, v.SessionID, v.PlayerID = c.text(), c.text(), c.text(), c.text()
 	v.GameID, v.Currency, v.AmountMinor, v.WonMinor = c.text(), c.text(), c.integer(), c.integer()
 	v.Results, v.Status, v.Version, v.CreatedAt = small[int32](c), small[state.BetStatus](c), c.integer(), c.instant()
-	v.UpdatedAt = c.instant()
+	v.UpdatedAt, v.Contributions = c.instant(), list[[]state.Contribution](c)
 	return v
 }
 

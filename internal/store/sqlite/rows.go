@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = state.KindSandbox + 1 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = state.KindJackpotTrigger + 1 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -109,7 +109,10 @@ var tables = [kinds]table{
 
 	state.KindPlayerPayment: playerPaymentTable,
 
-	state.KindSandbox: sandboxTable,
+	state.KindSandbox:        sandboxTable,
+	state.KindJackpot:        jackpotTable,
+	state.KindJackpotFeed:    jackpotFeedTable,
+	state.KindJackpotTrigger: jackpotTriggerTable,
 }
 
 func bindOrder(r *row, value state.Row) {

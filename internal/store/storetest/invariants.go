@@ -54,7 +54,7 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	all := slices.Concat(plants, playerPlants, sandboxPlants)
+	all := slices.Concat(plants, playerPlants, sandboxPlants, jackpotPlants)
 	tests := make([]test, len(all))
 	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
@@ -135,6 +135,7 @@ func (s *suite) makeWorld() *world {
 	s.addBets(changes)
 	w.payments = s.addPlayerPayments(changes)
 	w.playground = s.addSandbox(changes)
+	s.addJackpots(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())
@@ -144,7 +145,7 @@ func (s *suite) makeWorld() *world {
 	other.SKU, other.Reserved, other.Sold = "SKU-2", 0, 0
 	addEvent(second, other.Ref(), 1, "stock.set")
 	s.put(insert(second, &other, sampleCatalogue(), listedPrice(worldSKU)))
-	s.closeBooks(6) // clearing, house, revenue, disputes, chargebacks and fees
+	s.closeBooks(7) // clearing, house, revenue, disputes, chargebacks, fees and what bets gave to the jackpot
 	s.number(s.lease("relay", "world", time.Minute), 0, 10)
 	return w
 }

@@ -58,7 +58,8 @@ func sampleBet(betID string) *state.Bet {
 	return &state.Bet{
 		Tenant: tenant, ID: state.BetRef(studio, betID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
 		RoundID: "round 1:~.x", SessionID: "session 1:~.x", PlayerID: "player 1:~.x", GameID: "studio:slot", Currency: "EUR", AmountMinor: 200,
-		WonMinor: 1460, Results: 1, Status: state.BetCredited, Version: 2, CreatedAt: at, UpdatedAt: at.Add(time.Second),
+		WonMinor: 1460, Results: 1, Contributions: []state.Contribution{{JackpotID: "mega 1:~.x", AmountMinor: 2}},
+		Status: state.BetCredited, Version: 2, CreatedAt: at, UpdatedAt: at.Add(time.Second),
 	}
 }
 
@@ -115,7 +116,7 @@ func renamedPlay(row, as state.Row) state.Row {
 	case *state.Bet:
 		renamed, as := *as.(*state.Bet), row //nolint:errcheck,forcetypeassert // as above
 		renamed.WonMinor, renamed.Results, renamed.Status = as.WonMinor, as.Results, as.Status
-		renamed.Version, renamed.UpdatedAt = as.Version, as.UpdatedAt
+		renamed.Version, renamed.UpdatedAt, renamed.Contributions = as.Version, as.UpdatedAt, as.Contributions
 		return &renamed
 	case *state.Settlement:
 		renamed := *row
@@ -317,6 +318,9 @@ func (s *suite) addBets(changes *state.Changes) {
 	} {
 		b := sampleBet(name)
 		b.Status, b.Results, b.WonMinor = status, 0, 0
+		if status != state.BetCredited && status != state.BetForfeited {
+			b.Contributions = nil
+		}
 		switch name {
 		case "won":
 			b.Results, b.WonMinor = 2, won.WinMinor
