@@ -4,9 +4,9 @@
 //
 // What it promises:
 //
-//   - At least once, in the log's order, and so in order for each aggregate; none is skipped but those that are not for outside. Where to go on is told by the
-//     stream itself: each message is appended behind the one before it, so that everything before the last one is or was there,
-//     as long as the log has that event at that position.
+//   - At least once, in the log's order, and so in order for each aggregate; none is skipped but those that are not for outside.
+//     Where to go on is told by the stream itself: each message is appended behind the one before it, so that everything before
+//     the last one is or was there, as long as the log has that event at that position.
 //   - A stream that was wiped is filled again with what is younger than its age limit, and what was never published.
 //   - A stream that tells another history than the log, because the database was restored, is left as it is, and the log's
 //     history follows behind it from the cursor on, which lies in both.

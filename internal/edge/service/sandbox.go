@@ -137,6 +137,7 @@ func (s *Sandbox) behave(ctx context.Context, playerID string, behaviour sandbox
 	handle func(context.Context) (proto.Message, error),
 ) (proto.Message, error) {
 	switch behaviour {
+	case sandbox.Rich, sandbox.Poor, sandbox.Excluded, sandbox.Limited: // what is in their rows does it
 	case sandbox.Slow:
 		if err := s.wait(ctx); err != nil {
 			return nil, err

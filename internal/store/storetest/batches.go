@@ -167,10 +167,6 @@ func renamed(row, as state.Row) state.Row {
 		renamed := *row
 		renamed.ID = as.Ref().ID
 		return &renamed
-	case *state.Sandbox:
-		renamed := *row
-		renamed.ID = as.Ref().ID
-		return &renamed
 	case *state.PlayerPayment:
 		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
 	case *state.Jackpot, *state.JackpotFeed, *state.JackpotTrigger:

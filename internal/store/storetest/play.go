@@ -100,6 +100,10 @@ func barePlayRows() []state.Row {
 // renamedPlay is renamed for the rows of the dialect of providers.
 func renamedPlay(row, as state.Row) state.Row {
 	switch row := row.(type) {
+	case *state.Sandbox:
+		renamed := *row
+		renamed.ID = as.Ref().ID
+		return &renamed
 	case *state.Player:
 		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
 		renamed.Flags, renamed.Limits, renamed.Played = as.Flags, as.Limits, as.Played

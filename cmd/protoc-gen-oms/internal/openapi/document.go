@@ -117,11 +117,11 @@ func (d *document) paths() (*object, error) {
 				item := byPath[binding.Template]
 				if item == nil {
 					item = newObject()
-					if strings.HasPrefix(binding.Template, sandboxPath+"/") {
-						item.set("servers", d.kind.servers()[:1])
-					}
 					byPath[binding.Template] = item
 					paths.set(binding.Template, item)
+				}
+				if strings.HasPrefix(binding.Template, sandboxPath+"/") {
+					operation.set("servers", d.kind.servers()[:1])
 				}
 				item.set(strings.ToLower(binding.Verb), operation)
 			}
