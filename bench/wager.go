@@ -164,9 +164,9 @@ func (m *measurement) burst(peak float64) []*phase {
 func (m *measurement) reread(ctx context.Context) (lost int, err error) {
 	found := map[string]bool{}
 	for number := range providers {
-		cursor := ""
+		provider, cursor := fmt.Sprintf("provider-%d", number), ""
 		for more := true; more; {
-			page, err := m.clients[0].bets[0].ListBets(as(ctx, fmt.Sprintf("provider-%d", number)), &providerv1.ListBetsRequest{Cursor: cursor, Limit: 200})
+			page, err := m.clients[0].bets[0].ListBets(as(ctx, provider), &providerv1.ListBetsRequest{Cursor: cursor, Limit: 200})
 			if err != nil {
 				return 0, fmt.Errorf("list the bets: %w", err)
 			}

@@ -90,7 +90,6 @@ type told struct {
 
 // step is one thing that is done: a command, and what the model answers to it at a time; or the clock is turned.
 type step struct {
-	words   string
 	command domain.Command
 	model   func(now time.Time) string
 	turn    time.Duration

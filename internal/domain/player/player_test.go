@@ -185,7 +185,7 @@ func TestLimitsProtect(t *testing.T) {
 			for _, kind := range kinds {
 				for _, period := range state.Periods() {
 					asked := slices.IndexFunc(bounds, func(b player.Bound) bool { return b.Kind == kind && b.Period == period })
-					for hours := 0; hours <= 60; hours++ {
+					for hours := range 61 {
 						at := now.Add(time.Duration(hours) * time.Hour)
 						was, is := of(p, kind, period, at), of(after, kind, period, at)
 						switch {

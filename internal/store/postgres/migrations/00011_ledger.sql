@@ -31,7 +31,7 @@ CREATE TABLE account_holds (
     version        bigint NOT NULL CHECK (version > 0),
     updated_at     timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, hold_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE account_holds IS 'money set aside on accounts';
 COMMENT ON COLUMN account_holds.status IS '1 OPEN, 2 CAPTURED, 3 VOIDED, 4 EXPIRED';
 COMMENT ON COLUMN account_holds.captures IS '[{"transfer_id": "…", "amount_minor": 1}]';

@@ -17,7 +17,7 @@ CREATE TABLE players (
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, player_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE players IS 'Who plays. Events name them only: locale, country and what protects them stand here and nowhere else.';
 COMMENT ON COLUMN players.player_id IS 'player:<player_id>';
 COMMENT ON COLUMN players.limits IS '[{"kind": 3, "period": 1, "max": 500}]; 1 DEPOSIT, 2 LOSS, 3 WAGER, 4 SESSION; 1 DAY, 2 WEEK, 3 MONTH';
@@ -89,7 +89,7 @@ CREATE TABLE bets (
     created_at   timestamptz NOT NULL,
     updated_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, bet_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE bets IS 'Bets of players. One without an amount was rolled back before it came, and stays refused.';
 COMMENT ON COLUMN bets.bet_id IS 'bet:<provider>/<bet_id>; its hold is hold:<provider>/<bet_id>';
 COMMENT ON COLUMN bets.status IS '1 AUTHORIZED, 2 CREDITED, 3 FORFEITED, 4 ROLLED_BACK';

@@ -20,7 +20,7 @@ CREATE TABLE player_payments (
     created_at   timestamptz NOT NULL,
     updated_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, payment_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE player_payments IS 'deposits and withdrawals of players';
 COMMENT ON COLUMN player_payments.type IS '1 DEPOSIT, 2 WITHDRAWAL';
 COMMENT ON COLUMN player_payments.status IS '1 PROCESSING, 2 IN_DOUBT, 3 AUTHORIZED, 4 SUCCEEDED, 5 DECLINED';
