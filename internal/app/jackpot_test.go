@@ -353,7 +353,7 @@ func (r *rush) payAndClose() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	won := row.(*state.JackpotTrigger).AmountMinor //nolint:errcheck,forcetypeassert // of the kind
+	won := row.(*state.JackpotTrigger).AmountMinor //nolint:forcetypeassert // of the kind
 	if got := r.balance(ledger.ID("p0", ledger.PlayerCash, "EUR")) - before; got != won || won < rushSeed {
 		r.Errorf("the winner of %d was credited %d", won, got)
 	}

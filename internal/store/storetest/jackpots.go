@@ -91,7 +91,8 @@ func testJackpotLists(s *suite) {
 	changes := newBatch()
 	for i, name := range []string{"a", "b", "c", "d"} {
 		jackpot, trigger := sampleJackpot(name), sampleJackpotTrigger([]string{"a", "b"}[i%2], name)
-		jackpot.CreatedAt, trigger.CreatedAt = jackpot.CreatedAt.Add(time.Duration(i)*time.Second), trigger.CreatedAt.Add(time.Duration(i)*time.Second)
+		later := time.Duration(i) * time.Second
+		jackpot.CreatedAt, trigger.CreatedAt = jackpot.CreatedAt.Add(later), trigger.CreatedAt.Add(later)
 		if i == 2 {
 			jackpot.Status, trigger.Status, trigger.PlayerID = state.JackpotOpen, state.TriggerPaid, "else"
 		}
