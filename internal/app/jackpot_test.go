@@ -383,7 +383,7 @@ func (r *rush) payAndClose() {
 	sound(r.T, r.store)
 }
 
-// What bets gave to a jackpot that was closed meanwhile goes to the house a minute later, by the timer.
+// What bets gave to a jackpot that was closed meanwhile goes to the house two minutes later, by the timer.
 func TestJackpotIsCollectedAfterItsEnd(t *testing.T) {
 	server := start(t)
 	server.plays(t, "POST", "/v1/jackpots",
@@ -399,7 +399,7 @@ func TestJackpotIsCollectedAfterItsEnd(t *testing.T) {
 		t.Fatal(result.Fault)
 	}
 	server.plays(t, "GET", "/v1/jackpots/j", "", 200, `"amount":{"amount":0.07,`)
-	if code, text := server.http(t, http.MethodPost, "/v1/dev/clock:advance", `{"seconds":61}`, "Content-Type: application/json",
+	if code, text := server.http(t, http.MethodPost, "/v1/dev/clock:advance", `{"seconds":121}`, "Content-Type: application/json",
 		"Idempotency-Key: advance"); code != http.StatusOK {
 		t.Fatalf("%d %s", code, text)
 	}

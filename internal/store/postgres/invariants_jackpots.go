@@ -96,7 +96,7 @@ var jackpotInvariants = [...]invariant{
 			WHERE w.terms IS DISTINCT FROM f.terms`,
 	},
 	{
-		holds: "Every bet that was taken more than a minute after the terms of a jackpot of its game were made has given to it by them.",
+		holds: "Every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them.",
 		rows:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		bad: `SELECT format('%s of %s: gave %s to %s, should have given %s', bet_id, tenant_id, given, jackpot_id, due) FROM (
 				SELECT b.tenant_id, b.bet_id, j.jackpot_id,
@@ -108,7 +108,7 @@ var jackpotInvariants = [...]invariant{
 					AND f.game = ('jackpot_feed:' || b.provider_id || '/' || b.brand_id || '/' || b.region || '/' || b.game_id) COLLATE "C"
 				CROSS JOIN LATERAL jsonb_to_recordset(f.feeds) AS x(jackpot text)
 				JOIN jackpots j ON j.tenant_id = b.tenant_id AND j.jackpot_id = x.jackpot COLLATE "C"
-				WHERE b.status IN (2, 3) AND j.status = 1 AND j.currency = b.currency AND b.updated_at > j.terms_at + interval '1 minute') AS bets
+				WHERE b.status IN (2, 3) AND j.status = 1 AND j.currency = b.currency AND b.updated_at > j.terms_at + interval '2 minutes') AS bets
 			WHERE given <> due`,
 	},
 }

@@ -97,7 +97,7 @@ var jackpotInvariants = [...]invariant{
 			SELECT format('%s %s: %s feeds it by %s', tenant_id, jackpot_id, game, terms) FROM (SELECT * FROM found EXCEPT SELECT * FROM wanted)`,
 	},
 	{
-		sentence: "every bet that was taken more than a minute after the terms of a jackpot of its game were made has given to it by them",
+		sentence: "every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them",
 		checked:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		violated: `SELECT format('%s %s: gave %d to %s, should have given %d', tenant_id, bet_id, given, jackpot_id, due) FROM (
 				SELECT b.tenant_id, b.bet_id, j.jackpot_id,
@@ -109,7 +109,7 @@ var jackpotInvariants = [...]invariant{
 				WHERE b.status IN (2, 3) AND f.tenant_id = b.tenant_id
 					AND f.game = 'jackpot_feed:' || b.provider_id || '/' || b.brand_id || '/' || b.region || '/' || b.game_id
 					AND j.jackpot_id = x.value ->> 'jackpot' AND j.tenant_id = b.tenant_id AND j.status = 1 AND j.currency = b.currency
-					AND b.updated_at_us > j.terms_at_us + 60000000)
+					AND b.updated_at_us > j.terms_at_us + 120000000)
 			WHERE given <> due`,
 	},
 	{

@@ -22,7 +22,7 @@ func sampleJackpot(jackpotID string) *state.Jackpot {
 		Tenant: tenant, ID: state.JackpotRef(studio, jackpotID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
 		Currency: "EUR", Terms: state.Terms{Name: "Mega \"1\"", SeedMinor: 500, RatePPM: 10_000, MaxMinor: 100, Games: []string{"studio:slot"}},
 		Status: state.JackpotClosed, SeededMinor: 1, CollectedMinor: 2, PaidMinor: 3, ReturnedMinor: 4, HeldMinor: 5, Version: 9,
-		CreatedAt: at.Add(-time.Hour), TermsAt: at.Add(-time.Minute - time.Second), UpdatedAt: at,
+		CreatedAt: at.Add(-time.Hour), TermsAt: at.Add(-2 * time.Minute), UpdatedAt: at,
 	}
 }
 
