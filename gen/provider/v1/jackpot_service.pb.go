@@ -513,7 +513,10 @@ type CreateJackpotRequest struct {
 	// The most that one bet gives, in the jackpot's currency; absent for no bound.
 	MaxContribution *Money `protobuf:"bytes,5,opt,name=max_contribution,json=maxContribution,proto3" json:"max_contribution,omitempty"`
 	// Whose bets feed it.
-	GameIds       []string `protobuf:"bytes,6,rep,name=game_ids,json=gameIds,proto3" json:"game_ids,omitempty"`
+	GameIds []string `protobuf:"bytes,6,rep,name=game_ids,json=gameIds,proto3" json:"game_ids,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -588,6 +591,13 @@ func (x *CreateJackpotRequest) GetGameIds() []string {
 		return x.GameIds
 	}
 	return nil
+}
+
+func (x *CreateJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // CreateJackpotResponse carries the jackpot.
@@ -787,7 +797,10 @@ func (x *UpdateJackpotResponse) GetJackpot() *Jackpot {
 type CloseJackpotRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which.
-	JackpotId     string `protobuf:"bytes,1,opt,name=jackpot_id,json=jackpotId,proto3" json:"jackpot_id,omitempty"`
+	JackpotId string `protobuf:"bytes,1,opt,name=jackpot_id,json=jackpotId,proto3" json:"jackpot_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -827,6 +840,13 @@ func (x *CloseJackpotRequest) GetJackpotId() string {
 		return x.JackpotId
 	}
 	return ""
+}
+
+func (x *CloseJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // CloseJackpotResponse carries the jackpot.
@@ -1134,7 +1154,10 @@ type TriggerJackpotRequest struct {
 	// By which bet, of the player.
 	BetId string `protobuf:"bytes,4,opt,name=bet_id,json=betId,proto3" json:"bet_id,omitempty"`
 	// In which round.
-	RoundId       string `protobuf:"bytes,5,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
+	RoundId string `protobuf:"bytes,5,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1204,6 +1227,13 @@ func (x *TriggerJackpotRequest) GetRoundId() string {
 	return ""
 }
 
+func (x *TriggerJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // TriggerJackpotResponse carries the trigger.
 type TriggerJackpotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1256,7 +1286,10 @@ type PayJackpotRequest struct {
 	// Of which jackpot.
 	JackpotId string `protobuf:"bytes,1,opt,name=jackpot_id,json=jackpotId,proto3" json:"jackpot_id,omitempty"`
 	// Which.
-	TriggerId     string `protobuf:"bytes,2,opt,name=trigger_id,json=triggerId,proto3" json:"trigger_id,omitempty"`
+	TriggerId string `protobuf:"bytes,2,opt,name=trigger_id,json=triggerId,proto3" json:"trigger_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1303,6 +1336,13 @@ func (x *PayJackpotRequest) GetTriggerId() string {
 		return x.TriggerId
 	}
 	return ""
+}
+
+func (x *PayJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // PayJackpotResponse carries the trigger.
@@ -1359,7 +1399,10 @@ type VoidJackpotRequest struct {
 	// Which.
 	TriggerId string `protobuf:"bytes,2,opt,name=trigger_id,json=triggerId,proto3" json:"trigger_id,omitempty"`
 	// Why, for the record.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1413,6 +1456,13 @@ func (x *VoidJackpotRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *VoidJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // VoidJackpotResponse carries the trigger.
@@ -1683,7 +1733,7 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\x93\x06\n" +
+	"updated_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xac\x06\n" +
 	"\x14CreateJackpotRequest\x12\x93\x01\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12*\n" +
@@ -1693,7 +1743,8 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\x10contribution_ppm\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x0fcontributionPpm\x12\x89\x01\n" +
 	"\x10max_contribution\x18\x05 \x01(\v2\x12.provider.v1.MoneyBJ\xbaHG\xba\x01D\n" +
 	"\x19max_contribution.positive\x12\x0fmust be above 0\x1a\x16this.amount_minor != 0R\x0fmaxContribution\x12\x9a\x01\n" +
-	"\bgame_ids\x18\x06 \x03(\tB\x7f\xbaH|\x92\x01y\b\x01\x102\x18\x01\"qro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\agameIds:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
+	"\bgame_ids\x18\x06 \x03(\tB\x7f\xbaH|\x92\x01y\b\x01\x102\x18\x01\"qro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\agameIds\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
 	"\x17create_jackpot.currency\x120max_contribution must be in the currency of seed\x1aS!has(this.max_contribution) || this.max_contribution.currency == this.seed.currency\"G\n" +
 	"\x15CreateJackpotResponse\x12.\n" +
 	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xb6\x06\n" +
@@ -1710,10 +1761,11 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\bgame_ids\x18\a \x03(\tB\x7f\xbaH|\x92\x01y\b\x01\x102\x18\x01\"qro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\agameIds:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
 	"\x17update_jackpot.currency\x120max_contribution must be in the currency of seed\x1aS!has(this.max_contribution) || this.max_contribution.currency == this.seed.currency\"G\n" +
 	"\x15UpdateJackpotResponse\x12.\n" +
-	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xab\x01\n" +
+	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xc4\x01\n" +
 	"\x13CloseJackpotRequest\x12\x93\x01\n" +
 	"\n" +
-	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\"F\n" +
+	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"F\n" +
 	"\x14CloseJackpotResponse\x12.\n" +
 	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xa9\x01\n" +
 	"\x11GetJackpotRequest\x12\x93\x01\n" +
@@ -1735,7 +1787,7 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\bjackpots\x18\x01 \x03(\v2\x14.provider.v1.JackpotR\bjackpots\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
 	"nextCursor\x12\x19\n" +
-	"\bhas_more\x18\x03 \x01(\bR\ahasMore\"\xe8\x06\n" +
+	"\bhas_more\x18\x03 \x01(\bR\ahasMore\"\x81\a\n" +
 	"\x15TriggerJackpotRequest\x12\x93\x01\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12\x93\x01\n" +
@@ -1743,24 +1795,27 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"trigger_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\ttriggerId\x12\x91\x01\n" +
 	"\tplayer_id\x18\x03 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x12\x8c\x01\n" +
 	"\x06bet_id\x18\x04 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x05betId\x12\x90\x01\n" +
-	"\bround_id\x18\x05 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\aroundId:m\xbaHj\x1ah\n" +
+	"\bround_id\x18\x05 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\aroundId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun:m\xbaHj\x1ah\n" +
 	"\rtrigger.cause\x12-needs the bet_id or the round_id that has won\x1a(this.bet_id != '' || this.round_id != ''\"O\n" +
 	"\x16TriggerJackpotResponse\x125\n" +
-	"\atrigger\x18\x01 \x01(\v2\x1b.provider.v1.JackpotTriggerR\atrigger\"\xbf\x02\n" +
+	"\atrigger\x18\x01 \x01(\v2\x1b.provider.v1.JackpotTriggerR\atrigger\"\xd8\x02\n" +
 	"\x11PayJackpotRequest\x12\x93\x01\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12\x93\x01\n" +
 	"\n" +
-	"trigger_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\ttriggerId\"K\n" +
+	"trigger_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\ttriggerId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"K\n" +
 	"\x12PayJackpotResponse\x125\n" +
-	"\atrigger\x18\x01 \x01(\v2\x1b.provider.v1.JackpotTriggerR\atrigger\"\xee\x02\n" +
+	"\atrigger\x18\x01 \x01(\v2\x1b.provider.v1.JackpotTriggerR\atrigger\"\x87\x03\n" +
 	"\x12VoidJackpotRequest\x12\x93\x01\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12\x93\x01\n" +
 	"\n" +
 	"trigger_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\ttriggerId\x12,\n" +
 	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x022\n" +
-	"^[^\\x00]*$R\x06reason\"L\n" +
+	"^[^\\x00]*$R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"L\n" +
 	"\x13VoidJackpotResponse\x125\n" +
 	"\atrigger\x18\x01 \x01(\v2\x1b.provider.v1.JackpotTriggerR\atrigger\"\x92\x05\n" +
 	"\x1aListJackpotTriggersRequest\x12\x93\x01\n" +

@@ -307,6 +307,8 @@ func (x *CreateJackpotRequest) AppendJSON(b []byte) []byte {
 		b = codec.AppendString(b, element)
 	}
 	b = append(b, ']')
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -343,6 +345,10 @@ func (x *CreateJackpotRequest) DecodeJSON(r *codec.Reader) {
 					value := r.Text()
 					x.GameIds = append(x.GameIds, value)
 				}
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 6) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -494,6 +500,8 @@ func (x *CloseJackpotRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"jackpot_id":`...)
 	b = codec.AppendString(b, x.JackpotId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -505,6 +513,10 @@ func (x *CloseJackpotRequest) DecodeJSON(r *codec.Reader) {
 		case "jackpot_id":
 			if r.Enter("jackpot_id", &seen, 0) {
 				x.JackpotId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 1) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -731,6 +743,8 @@ func (x *TriggerJackpotRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.BetId)
 	b = append(b, `,"round_id":`...)
 	b = codec.AppendString(b, x.RoundId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -758,6 +772,10 @@ func (x *TriggerJackpotRequest) DecodeJSON(r *codec.Reader) {
 		case "round_id":
 			if r.Enter("round_id", &seen, 4) {
 				x.RoundId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 5) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -804,6 +822,8 @@ func (x *PayJackpotRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.JackpotId)
 	b = append(b, `,"trigger_id":`...)
 	b = codec.AppendString(b, x.TriggerId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -819,6 +839,10 @@ func (x *PayJackpotRequest) DecodeJSON(r *codec.Reader) {
 		case "trigger_id":
 			if r.Enter("trigger_id", &seen, 1) {
 				x.TriggerId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 2) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -867,6 +891,8 @@ func (x *VoidJackpotRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.TriggerId)
 	b = append(b, `,"reason":`...)
 	b = codec.AppendString(b, x.Reason)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -886,6 +912,10 @@ func (x *VoidJackpotRequest) DecodeJSON(r *codec.Reader) {
 		case "reason":
 			if r.Enter("reason", &seen, 2) {
 				x.Reason = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()

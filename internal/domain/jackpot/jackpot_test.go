@@ -134,7 +134,7 @@ func (w *world) claim(name, trigger string) jackpot.Claim {
 }
 
 func (w *world) jackpot(name string) *state.Jackpot {
-	return w.rows[state.JackpotRef(by, name)].(*state.Jackpot) //nolint:errcheck,forcetypeassert // a panic fails the test
+	return w.rows[state.JackpotRef(by, name)].(*state.Jackpot) //nolint:forcetypeassert // a panic fails the test
 }
 
 func terms(seed, rate, most int64, games ...string) state.Terms {

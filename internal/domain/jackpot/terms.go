@@ -116,8 +116,8 @@ func (c Update) Decide(states domain.States, now time.Time) (domain.Decision, *f
 // TimerCollect is the kind of the timer that collects what bets gave to a jackpot while it was being closed.
 const TimerCollect = "jackpot.collect"
 
-// closing is how long bets may be under way that have seen a jackpot open: far longer than a command may take.
-const closing = time.Minute
+// closing is how long bets may be under way that have seen a jackpot open: a command may take a minute, and its commit some seconds more.
+const closing = 2 * time.Minute
 
 // Close ends a jackpot.
 type Close struct {

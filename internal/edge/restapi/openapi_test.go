@@ -42,6 +42,7 @@ func providers() []*contract.Route {
 		providerv1.RoundServiceRoutes(providerv1.UnimplementedRoundServiceServer{}),
 		providerv1.PaymentServiceRoutes(providerv1.UnimplementedPaymentServiceServer{}),
 		providerv1.SandboxServiceRoutes(providerv1.UnimplementedSandboxServiceServer{}),
+		providerv1.JackpotServiceRoutes(providerv1.UnimplementedJackpotServiceServer{}),
 	)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
+	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/wire"
@@ -96,8 +97,11 @@ func (s *Jackpots) CloseJackpot(ctx context.Context, r *providerv1.CloseJackpotR
 	return &providerv1.CloseJackpotResponse{Jackpot: answer}, err
 }
 
-// fill writes into an answer what is in the pool now: what bets have given stands in no row.
+// fill writes into an answer what is in the pool now: what bets have given stands in no row. After a dry run there may be none.
 func (s *Jackpots) fill(ctx context.Context, answer *providerv1.Jackpot) error {
+	if edge.ScopeOf(ctx).DryRun {
+		return nil
+	}
 	found, err := s.jackpot(ctx, answer.JackpotId)
 	if err == nil {
 		answer.Amount = found.Amount

@@ -82,8 +82,8 @@ func list[R state.Row](ctx context.Context, e *Environment, request listRequest,
 	query.Newest = request.GetOrder() == providerv1.SortOrder_SORT_ORDER_DESC
 	by, caller := query.Origin, edge.ScopeOf(ctx).Caller
 	binding := []string{
-		kind.String(), by.Tenant, by.Brand, by.Region, by.Provider, caller.Principal, query.PlayerID, query.SessionID, query.RoundID, query.GameID, query.JackpotID,
-		fmt.Sprint(query.Statuses, query.Newest), bound(query.From), bound(query.Before),
+		kind.String(), by.Tenant, by.Brand, by.Region, by.Provider, caller.Principal, query.PlayerID, query.SessionID, query.RoundID, query.GameID,
+		query.JackpotID, fmt.Sprint(query.Statuses, query.Newest), bound(query.From), bound(query.Before),
 	}
 	if request.GetCursor() != "" {
 		position, ok := e.Sealer.Open(request.GetCursor(), binding...)

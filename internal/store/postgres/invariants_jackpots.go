@@ -63,7 +63,8 @@ var jackpotInvariants = [...]invariant{
 				player_id, set_aside, hold_status, paid) FROM (
 				SELECT g.*, h.amount_minor AS set_aside, h.status AS hold_status, h.account_id, coalesce((SELECT sum(e.amount_minor)
 					FROM ledger_entries e WHERE e.transfer_id = ('transfer' || substr(g.trigger_row, 16) || '/payout') COLLATE "C"
-					AND e.tenant_id = g.tenant_id AND e.account = ('account:player_cash:' || g.currency || ':' || g.player_id) COLLATE "C"), 0) AS paid
+					AND e.tenant_id = g.tenant_id AND e.account = ('account:player_cash:' || g.currency || ':' || g.player_id) COLLATE "C"), 0)
+					AS paid
 				FROM jackpot_triggers g LEFT JOIN account_holds h ON h.hold_id = ('hold' || substr(g.trigger_row, 16)) COLLATE "C"
 					AND h.tenant_id = g.tenant_id) AS triggers
 			WHERE set_aside IS DISTINCT FROM amount_minor OR hold_status IS DISTINCT FROM status
@@ -84,8 +85,8 @@ var jackpotInvariants = [...]invariant{
 		bad: `SELECT format('%s of %s: %s should feed it by %s, and does by %s', coalesce(w.jackpot_id, f.jackpot_id),
 				coalesce(w.tenant_id, f.tenant_id), coalesce(w.game, f.game), w.terms, f.terms)
 			FROM (
-				SELECT j.tenant_id, j.jackpot_id, ('jackpot_feed:' || j.provider_id || '/' || j.brand_id || '/' || j.region || '/' || g.game) COLLATE "C"
-					AS game, format('%s %s %s', j.currency, j.rate_ppm, j.max_minor) AS terms
+				SELECT j.tenant_id, j.jackpot_id,
+					('jackpot_feed:' || j.provider_id || '/' || j.brand_id || '/' || j.region || '/' || g.game) COLLATE "C" AS game, format('%s %s %s', j.currency, j.rate_ppm, j.max_minor) AS terms
 				FROM jackpots j CROSS JOIN LATERAL jsonb_array_elements_text(j.games) AS g(game) WHERE j.status = 1
 			) w FULL JOIN (
 				SELECT f.tenant_id, x.jackpot COLLATE "C" AS jackpot_id, f.game, format('%s %s %s', x.currency, x.rate_ppm, x.max_minor) AS terms
@@ -95,7 +96,7 @@ var jackpotInvariants = [...]invariant{
 			WHERE w.terms IS DISTINCT FROM f.terms`,
 	},
 	{
-		holds: "Every bet that was taken more than a minute after the terms of a jackpot of its game were made has given to it by them.",
+		holds: "Every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them.",
 		rows:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		bad: `SELECT format('%s of %s: gave %s to %s, should have given %s', bet_id, tenant_id, given, jackpot_id, due) FROM (
 				SELECT b.tenant_id, b.bet_id, j.jackpot_id,
@@ -107,7 +108,7 @@ var jackpotInvariants = [...]invariant{
 					AND f.game = ('jackpot_feed:' || b.provider_id || '/' || b.brand_id || '/' || b.region || '/' || b.game_id) COLLATE "C"
 				CROSS JOIN LATERAL jsonb_to_recordset(f.feeds) AS x(jackpot text)
 				JOIN jackpots j ON j.tenant_id = b.tenant_id AND j.jackpot_id = x.jackpot COLLATE "C"
-				WHERE b.status IN (2, 3) AND j.status = 1 AND j.currency = b.currency AND b.updated_at > j.terms_at + interval '1 minute') AS bets
+				WHERE b.status IN (2, 3) AND j.status = 1 AND j.currency = b.currency AND b.updated_at > j.terms_at + interval '2 minutes') AS bets
 			WHERE given <> due`,
 	},
 }

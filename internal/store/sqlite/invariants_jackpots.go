@@ -91,15 +91,17 @@ var jackpotInvariants = [...]invariant{
 					format('%s %d %d', x.value ->> 'currency', x.value ->> 'rate_ppm', x.value ->> 'max_minor') AS terms
 				FROM jackpot_feeds f, json_each(f.feeds) x
 			)
-			SELECT format('%s %s: %s does not feed it by %s', tenant_id, jackpot_id, game, terms) FROM (SELECT * FROM wanted EXCEPT SELECT * FROM found)
+			SELECT format('%s %s: %s does not feed it by %s', tenant_id, jackpot_id, game, terms)
+			FROM (SELECT * FROM wanted EXCEPT SELECT * FROM found)
 			UNION ALL
 			SELECT format('%s %s: %s feeds it by %s', tenant_id, jackpot_id, game, terms) FROM (SELECT * FROM found EXCEPT SELECT * FROM wanted)`,
 	},
 	{
-		sentence: "every bet that was taken more than a minute after the terms of a jackpot of its game were made has given to it by them",
+		sentence: "every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them",
 		checked:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		violated: `SELECT format('%s %s: gave %d to %s, should have given %d', tenant_id, bet_id, given, jackpot_id, due) FROM (
-				SELECT b.tenant_id, b.bet_id, j.jackpot_id, min(b.amount_minor / 1000000 * j.rate_ppm + b.amount_minor % 1000000 * j.rate_ppm / 1000000,
+				SELECT b.tenant_id, b.bet_id, j.jackpot_id,
+					min(b.amount_minor / 1000000 * j.rate_ppm + b.amount_minor % 1000000 * j.rate_ppm / 1000000,
 						iif(j.max_minor < 0, b.amount_minor, j.max_minor)) AS due,
 					coalesce((SELECT sum(c.value ->> 'amount_minor') FROM json_each(b.contributions) c
 						WHERE j.jackpot_id = 'jackpot:' || b.provider_id || '/' || (c.value ->> 'jackpot_id')), 0) AS given
@@ -107,7 +109,7 @@ var jackpotInvariants = [...]invariant{
 				WHERE b.status IN (2, 3) AND f.tenant_id = b.tenant_id
 					AND f.game = 'jackpot_feed:' || b.provider_id || '/' || b.brand_id || '/' || b.region || '/' || b.game_id
 					AND j.jackpot_id = x.value ->> 'jackpot' AND j.tenant_id = b.tenant_id AND j.status = 1 AND j.currency = b.currency
-					AND b.updated_at_us > j.terms_at_us + 60000000)
+					AND b.updated_at_us > j.terms_at_us + 120000000)
 			WHERE given <> due`,
 	},
 	{

@@ -22,7 +22,7 @@ func sampleJackpot(jackpotID string) *state.Jackpot {
 		Tenant: tenant, ID: state.JackpotRef(studio, jackpotID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
 		Currency: "EUR", Terms: state.Terms{Name: "Mega \"1\"", SeedMinor: 500, RatePPM: 10_000, MaxMinor: 100, Games: []string{"studio:slot"}},
 		Status: state.JackpotClosed, SeededMinor: 1, CollectedMinor: 2, PaidMinor: 3, ReturnedMinor: 4, HeldMinor: 5, Version: 9,
-		CreatedAt: at.Add(-time.Hour), TermsAt: at.Add(-time.Minute - time.Second), UpdatedAt: at,
+		CreatedAt: at.Add(-time.Hour), TermsAt: at.Add(-2 * time.Minute), UpdatedAt: at,
 	}
 }
 
@@ -91,7 +91,8 @@ func testJackpotLists(s *suite) {
 	changes := newBatch()
 	for i, name := range []string{"a", "b", "c", "d"} {
 		jackpot, trigger := sampleJackpot(name), sampleJackpotTrigger([]string{"a", "b"}[i%2], name)
-		jackpot.CreatedAt, trigger.CreatedAt = jackpot.CreatedAt.Add(time.Duration(i)*time.Second), trigger.CreatedAt.Add(time.Duration(i)*time.Second)
+		later := time.Duration(i) * time.Second
+		jackpot.CreatedAt, trigger.CreatedAt = jackpot.CreatedAt.Add(later), trigger.CreatedAt.Add(later)
 		if i == 2 {
 			jackpot.Status, trigger.Status, trigger.PlayerID = state.JackpotOpen, state.TriggerPaid, "else"
 		}
