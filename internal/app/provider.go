@@ -14,11 +14,14 @@ func providerRoutes(public *grpcapi.Server, environment *service.Environment) []
 	players, sessions, bets, rounds := &service.Players{Environment: environment}, &service.Sessions{Environment: environment},
 		&service.Bets{Environment: environment}, &service.Rounds{Environment: environment}
 	payments := &service.PlayerPayments{Environment: environment}
+	bonuses := &service.Bonuses{Environment: environment}
 	providerv1.RegisterPaymentServiceServer(public, payments)
+	providerv1.RegisterBonusServiceServer(public, bonuses)
 	providerv1.RegisterPlayerServiceServer(public, players)
 	providerv1.RegisterSessionServiceServer(public, sessions)
 	providerv1.RegisterBetServiceServer(public, bets)
 	providerv1.RegisterRoundServiceServer(public, rounds)
 	return slices.Concat(providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
-		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments))
+		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments),
+		providerv1.BonusServiceRoutes(bonuses))
 }

@@ -38,6 +38,7 @@ const (
 	KindBet
 	KindSettlement
 	KindPlayerPayment
+	KindBonus
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -48,7 +49,7 @@ func (k Kind) Shared() bool { return k == KindCatalogue || k == KindPrice || k =
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
-		"account", "hold", "", "", "player", "session", "round", "bet", "settlement", "player_payment"}[k]
+		"account", "hold", "", "", "player", "session", "round", "bet", "settlement", "player_payment", "bonus"}[k]
 }
 
 // String names the kind.
@@ -57,7 +58,7 @@ func (k Kind) String() string {
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
 		"account", "hold",
 		"order details", "change batch", "player", "session", "round", "bet", "settlement",
-		"player_payment",
+		"player_payment", "bonus",
 	}[k]
 }
 
@@ -81,7 +82,7 @@ func (r Ref) Compare(other Ref) int {
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
 // *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails, *ChangeBatch, *Player, *Session, *Round, *Bet,
-// *Settlement or *PlayerPayment.
+// *Settlement, *PlayerPayment or *Bonus.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

@@ -94,6 +94,9 @@ func Bet(b *state.Bet) *providerv1.Bet {
 	if !b.Tombstone() {
 		message.Amount, message.Win = sum(b.Currency, b.AmountMinor), sum(b.Currency, b.WonMinor)
 	}
+	if b.Bonus != nil {
+		message.BonusId, message.BonusAmount = b.Bonus.BonusID(), sum(b.Currency, b.Bonus.Minor)
+	}
 	return message
 }
 
@@ -159,6 +162,7 @@ func betEvent(change domain.Change, after *state.Bet, at time.Time) proto.Messag
 		BetId: bet.BetId, RoundId: bet.RoundId, SessionId: bet.SessionId, PlayerId: bet.PlayerId, GameId: bet.GameId, BrandId: bet.BrandId,
 		Region: bet.Region, ProviderId: bet.ProviderId, Bet: bet.Amount, Win: bet.Win, Status: bet.Status, Results: after.Results,
 		Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion, Reason: change.Reason,
+		BonusId: bet.BonusId, BonusAmount: bet.BonusAmount,
 	}
 	if result, found := change.Beside.(*state.Settlement); found {
 		message.Settlement = Settlement(result)

@@ -568,7 +568,11 @@ type Bet struct {
 	// When it came.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was changed last.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// The bonus that was active when it came, and that it counts for; empty for none.
+	BonusId string `protobuf:"bytes,21,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	// What of the amount is the bonus's money; absent without a bonus.
+	BonusAmount   *Money `protobuf:"bytes,22,opt,name=bonus_amount,json=bonusAmount,proto3" json:"bonus_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -711,6 +715,20 @@ func (x *Bet) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Bet) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Bet) GetBonusId() string {
+	if x != nil {
+		return x.BonusId
+	}
+	return ""
+}
+
+func (x *Bet) GetBonusAmount() *Money {
+	if x != nil {
+		return x.BonusAmount
 	}
 	return nil
 }
@@ -1401,7 +1419,7 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\x06reason\"_\n" +
 	"\x13RollbackBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\bR\aapplied\"\xc6\x04\n" +
+	"\aapplied\x18\x02 \x01(\bR\aapplied\"\x98\x05\n" +
 	"\x03Bet\x12\x15\n" +
 	"\x06bet_id\x18\x01 \x01(\tR\x05betId\x12\x19\n" +
 	"\bround_id\x18\x02 \x01(\tR\aroundId\x12\x1d\n" +
@@ -1423,7 +1441,9 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xb5\x02\n" +
+	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x19\n" +
+	"\bbonus_id\x18\x15 \x01(\tR\abonusId\x125\n" +
+	"\fbonus_amount\x18\x16 \x01(\v2\x12.provider.v1.MoneyR\vbonusAmount\"\xb5\x02\n" +
 	"\n" +
 	"Settlement\x12#\n" +
 	"\rsettlement_id\x18\x01 \x01(\tR\fsettlementId\x12\x15\n" +
@@ -1558,39 +1578,40 @@ var file_provider_v1_bet_service_proto_depIdxs = []int32{
 	9,  // 9: provider.v1.Bet.settlements:type_name -> provider.v1.Settlement
 	19, // 10: provider.v1.Bet.created_at:type_name -> google.protobuf.Timestamp
 	19, // 11: provider.v1.Bet.updated_at:type_name -> google.protobuf.Timestamp
-	18, // 12: provider.v1.Settlement.win:type_name -> provider.v1.Money
-	1,  // 13: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
-	19, // 14: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 15: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
-	20, // 16: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
-	19, // 17: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	19, // 18: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	0,  // 19: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
-	8,  // 20: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
-	9,  // 21: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
-	20, // 22: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
-	19, // 23: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	19, // 24: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	9,  // 25: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
-	2,  // 26: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
-	4,  // 27: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
-	6,  // 28: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
-	10, // 29: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
-	12, // 30: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
-	14, // 31: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
-	16, // 32: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
-	3,  // 33: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
-	5,  // 34: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
-	7,  // 35: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
-	11, // 36: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
-	13, // 37: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
-	15, // 38: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
-	17, // 39: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	18, // 12: provider.v1.Bet.bonus_amount:type_name -> provider.v1.Money
+	18, // 13: provider.v1.Settlement.win:type_name -> provider.v1.Money
+	1,  // 14: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
+	19, // 15: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
+	8,  // 16: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
+	20, // 17: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
+	19, // 18: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	19, // 19: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	0,  // 20: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
+	8,  // 21: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
+	9,  // 22: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
+	20, // 23: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
+	19, // 24: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	19, // 25: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	9,  // 26: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
+	2,  // 27: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
+	4,  // 28: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
+	6,  // 29: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
+	10, // 30: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
+	12, // 31: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
+	14, // 32: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
+	16, // 33: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
+	3,  // 34: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
+	5,  // 35: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
+	7,  // 36: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
+	11, // 37: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
+	13, // 38: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
+	15, // 39: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
+	17, // 40: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
+	34, // [34:41] is the sub-list for method output_type
+	27, // [27:34] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_bet_service_proto_init() }

@@ -338,6 +338,12 @@ func (x *Bet) AppendJSON(b []byte) []byte {
 		b = append(b, `,"updated_at":`...)
 		b = codec.AppendTimestamp(b, x.UpdatedAt)
 	}
+	b = append(b, `,"bonus_id":`...)
+	b = codec.AppendString(b, x.BonusId)
+	if x.BonusAmount != nil {
+		b = append(b, `,"bonus_amount":`...)
+		b = x.BonusAmount.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -415,6 +421,15 @@ func (x *Bet) DecodeJSON(r *codec.Reader) {
 		case "updated_at":
 			if r.Enter("updated_at", &seen, 15) {
 				x.UpdatedAt = r.Timestamp()
+			}
+		case "bonus_id":
+			if r.Enter("bonus_id", &seen, 16) {
+				x.BonusId = r.Text()
+			}
+		case "bonus_amount":
+			if r.Enter("bonus_amount", &seen, 17) {
+				x.BonusAmount = new(Money)
+				x.BonusAmount.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

@@ -313,7 +313,11 @@ type BetChanged struct {
 	// Of a rollback, the caller's words.
 	Reason string `protobuf:"bytes,16,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The result that a settlement has told; absent in other events.
-	Settlement    *Settlement `protobuf:"bytes,17,opt,name=settlement,proto3" json:"settlement,omitempty"`
+	Settlement *Settlement `protobuf:"bytes,17,opt,name=settlement,proto3" json:"settlement,omitempty"`
+	// The bonus that was active when the bet came, and that it counts for; empty for none.
+	BonusId string `protobuf:"bytes,21,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	// What of the bet is the bonus's money; absent without a bonus.
+	BonusAmount   *Money `protobuf:"bytes,22,opt,name=bonus_amount,json=bonusAmount,proto3" json:"bonus_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -463,6 +467,20 @@ func (x *BetChanged) GetReason() string {
 func (x *BetChanged) GetSettlement() *Settlement {
 	if x != nil {
 		return x.Settlement
+	}
+	return nil
+}
+
+func (x *BetChanged) GetBonusId() string {
+	if x != nil {
+		return x.BonusId
+	}
+	return ""
+}
+
+func (x *BetChanged) GetBonusAmount() *Money {
+	if x != nil {
+		return x.BonusAmount
 	}
 	return nil
 }
@@ -1170,7 +1188,7 @@ const file_provider_v1_events_proto_rawDesc = "" +
 	"\x03seq\x18\v \x01(\x03R\x03seq\x12;\n" +
 	"\voccurred_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x12%\n" +
-	"\x0eschema_version\x18\r \x01(\tR\rschemaVersion\"\xc4\x04\n" +
+	"\x0eschema_version\x18\r \x01(\tR\rschemaVersion\"\x96\x05\n" +
 	"\n" +
 	"BetChanged\x12\x15\n" +
 	"\x06bet_id\x18\x01 \x01(\tR\x05betId\x12\x19\n" +
@@ -1195,7 +1213,9 @@ const file_provider_v1_events_proto_rawDesc = "" +
 	"\x06reason\x18\x10 \x01(\tR\x06reason\x127\n" +
 	"\n" +
 	"settlement\x18\x11 \x01(\v2\x17.provider.v1.SettlementR\n" +
-	"settlement\"\xd9\x01\n" +
+	"settlement\x12\x19\n" +
+	"\bbonus_id\x18\x15 \x01(\tR\abonusId\x125\n" +
+	"\fbonus_amount\x18\x16 \x01(\v2\x12.provider.v1.MoneyR\vbonusAmount\"\xd9\x01\n" +
 	"\fRoundChanged\x12\x19\n" +
 	"\bround_id\x18\x01 \x01(\tR\aroundId\x12\x17\n" +
 	"\agame_id\x18\x02 \x01(\tR\x06gameId\x12\x1f\n" +
@@ -1308,20 +1328,21 @@ var file_provider_v1_events_proto_depIdxs = []int32{
 	10, // 6: provider.v1.BetChanged.status:type_name -> provider.v1.BetStatus
 	8,  // 7: provider.v1.BetChanged.occurred_at:type_name -> google.protobuf.Timestamp
 	11, // 8: provider.v1.BetChanged.settlement:type_name -> provider.v1.Settlement
-	8,  // 9: provider.v1.RoundChanged.occurred_at:type_name -> google.protobuf.Timestamp
-	8,  // 10: provider.v1.PlayerEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	0,  // 11: provider.v1.PlayerEvent.payload:type_name -> provider.v1.PlayerChanged
-	8,  // 12: provider.v1.SessionEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	1,  // 13: provider.v1.SessionEvent.payload:type_name -> provider.v1.SessionChanged
-	8,  // 14: provider.v1.BetEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	2,  // 15: provider.v1.BetEvent.payload:type_name -> provider.v1.BetChanged
-	8,  // 16: provider.v1.RoundEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	3,  // 17: provider.v1.RoundEvent.payload:type_name -> provider.v1.RoundChanged
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	9,  // 9: provider.v1.BetChanged.bonus_amount:type_name -> provider.v1.Money
+	8,  // 10: provider.v1.RoundChanged.occurred_at:type_name -> google.protobuf.Timestamp
+	8,  // 11: provider.v1.PlayerEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	0,  // 12: provider.v1.PlayerEvent.payload:type_name -> provider.v1.PlayerChanged
+	8,  // 13: provider.v1.SessionEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	1,  // 14: provider.v1.SessionEvent.payload:type_name -> provider.v1.SessionChanged
+	8,  // 15: provider.v1.BetEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	2,  // 16: provider.v1.BetEvent.payload:type_name -> provider.v1.BetChanged
+	8,  // 17: provider.v1.RoundEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	3,  // 18: provider.v1.RoundEvent.payload:type_name -> provider.v1.RoundChanged
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_events_proto_init() }

@@ -223,6 +223,12 @@ func (x *BetChanged) AppendJSON(b []byte) []byte {
 		b = append(b, `,"settlement":`...)
 		b = x.Settlement.AppendJSON(b)
 	}
+	b = append(b, `,"bonus_id":`...)
+	b = codec.AppendString(b, x.BonusId)
+	if x.BonusAmount != nil {
+		b = append(b, `,"bonus_amount":`...)
+		b = x.BonusAmount.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -301,6 +307,15 @@ func (x *BetChanged) DecodeJSON(r *codec.Reader) {
 			if r.Enter("settlement", &seen, 16) {
 				x.Settlement = new(Settlement)
 				x.Settlement.DecodeJSON(r)
+			}
+		case "bonus_id":
+			if r.Enter("bonus_id", &seen, 17) {
+				x.BonusId = r.Text()
+			}
+		case "bonus_amount":
+			if r.Enter("bonus_amount", &seen, 18) {
+				x.BonusAmount = new(Money)
+				x.BonusAmount.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

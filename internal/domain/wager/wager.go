@@ -23,9 +23,10 @@ const (
 // command is to be made again.
 const Stale = "STALE_PLAYER"
 
-// Wallet names whose money a command is about. The player of a session or bet never changes, so it is looked up before; both are empty when
-// there was no such session or bet.
-type Wallet struct{ PlayerID, Currency string }
+// Wallet names whose money a command is about. The player of a session or bet never changes, so it is looked up before; all is empty when
+// there was no such session or bet. Bonus is the row of the bonus that a bet counts for, which never changes either, or that is active for
+// a bet to come, which is a guess: where it was wrong the command is made again.
+type Wallet struct{ PlayerID, Currency, Bonus string }
 
 // account is the id of the account that bets are paid from.
 func (w Wallet) account() string { return ledger.ID(w.PlayerID, ledger.PlayerCash, w.Currency) }
@@ -36,7 +37,8 @@ func (w Wallet) refs(by state.Origin, bet state.Ref) []state.Ref {
 		return nil
 	}
 	hold := state.HoldRef(by.Tenant, holdOf(bet))
-	return append(domain.AccountRefs(by.Tenant, w.account()), hold, state.PlayerRef(by.Tenant, w.PlayerID))
+	refs := append(domain.AccountRefs(by.Tenant, w.account()), hold, state.PlayerRef(by.Tenant, w.PlayerID))
+	return append(refs, w.bonusRefs(by, bet)...)
 }
 
 // holdOf names the hold of a bet.
@@ -44,10 +46,18 @@ func holdOf(bet state.Ref) string { return (&state.Bet{ID: bet.ID, AmountMinor: 
 
 // is refuses with STALE_PLAYER when the wallet is not that of a player and currency.
 func (w Wallet) is(playerID, currency string) *fault.Fault {
-	if w != (Wallet{playerID, currency}) {
-		return fault.New(fault.Aborted, Stale, "what the command is about came to be meanwhile")
+	if w.PlayerID != playerID || w.Currency != currency {
+		return domain.StalePlayer()
 	}
 	return nil
+}
+
+// of refuses with STALE_PLAYER when the wallet is not that of a bet.
+func (w Wallet) of(bet *state.Bet) *fault.Fault {
+	if bet.Bonus != nil && bet.Bonus.ID != w.Bonus {
+		return domain.StalePlayer()
+	}
+	return w.is(bet.PlayerID, bet.Currency)
 }
 
 // invalid refuses what a state does not allow.

@@ -58,6 +58,8 @@ func kindOf[R state.Row]() state.Kind {
 		return state.KindBet
 	case *state.PlayerPayment:
 		return state.KindPlayerPayment
+	case *state.Bonus:
+		return state.KindBonus
 	default:
 		return state.KindSettlement
 	}
@@ -119,6 +121,8 @@ func writePlayPlace(row state.Row) string {
 	case *state.Settlement:
 		at = row.CreatedAt
 	case *state.PlayerPayment:
+		at = row.CreatedAt
+	case *state.Bonus:
 		at = row.CreatedAt
 	}
 	return strconv.FormatInt(at.UnixMicro(), 10) + " " + row.Ref().ID

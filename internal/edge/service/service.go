@@ -51,8 +51,9 @@ type Environment struct {
 
 	Catalogues Catalogues // remembers which tenants have a catalogue
 
-	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
-	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
+	// WalletOf answers whose money a session, bet or bonus is about; nothing for one that does not exist. What it remembers of the bonus that
+	// is active may be old, unless it is asked to look again.
+	WalletOf func(ctx context.Context, ref state.Ref, again bool) (wager.Wallet, error)
 
 	Provider  string        // name of the gateway for payments
 	UnpaidFor time.Duration // until an unpaid order ends

@@ -48,11 +48,13 @@ func encodeRow(set *rowset, row state.Row) error {
 	case *state.Round:
 		encodeRound(set, row)
 	case *state.Bet:
-		encodeBet(set, row)
+		return encodeBet(set, row)
 	case *state.Settlement:
 		return encodeSettlement(set, row)
 	case *state.PlayerPayment:
 		encodePlayerPayment(set, row)
+	case *state.Bonus:
+		return encodeBonus(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -97,11 +99,13 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 	case state.KindRound:
 		return decodeRound(f), nil
 	case state.KindBet:
-		return decodeBet(f), nil
+		return decodeBet(f)
 	case state.KindSettlement:
 		return decodeSettlement(f)
 	case state.KindPlayerPayment:
 		return decodePlayerPayment(f), nil
+	case state.KindBonus:
+		return decodeBonus(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

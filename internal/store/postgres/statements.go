@@ -99,11 +99,11 @@ var kinds = []state.Kind{
 	state.KindCatalogue, state.KindPrice, state.KindContact, state.KindNotification, state.KindAccount, state.KindHold,
 	state.KindOrderDetails, state.KindChangeBatch,
 	state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement,
-	state.KindPlayerPayment,
+	state.KindPlayerPayment, state.KindBonus,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindPlayerPayment
+const lastKind = state.KindBonus
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

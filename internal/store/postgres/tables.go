@@ -59,10 +59,12 @@ var tables = map[state.Kind]*table{
 		"provider_id", "game_id", "created_at",
 	}, true},
 	state.KindBet: {"bets", betFields, []string{
-		"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency", "amount_minor", "created_at",
+		"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency", "amount_minor", "bonus",
+		"created_at",
 	}, false},
 	state.KindSettlement:    {"settlements", settlementFields, nil, false},
 	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
+	state.KindBonus:         {"bonuses", bonusFields, bonusFixed, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

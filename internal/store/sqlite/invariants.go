@@ -108,6 +108,7 @@ var invariants = append([]invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2], playerPaymentInvariants[3],
+	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4], bonusInvariants[5],
 	{
 		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
 		checked:  "SELECT count(*) FROM payments",

@@ -43,7 +43,7 @@ func oneOfEach() []state.Row {
 	return append([]state.Row{order, sampleReservation(order), samplePayment(order), sampleEffect(order, "hold/1"), letter, sampleItem("SKU 1:~.x"),
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
 		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1),
-		samplePlayerPayment("player 1:~.x")}, playRows()...)
+		samplePlayerPayment("player 1:~.x"), sampleBonus("bonus 1:~.x")}, playRows()...)
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -71,7 +71,7 @@ func bareOfEach() []state.Row {
 		&state.Hold{Hold: ledger.Hold{Tenant: tenant, ID: "hold:bare", Account: ledger.ID("bare", ledger.JackpotPool, "JPY"), AmountMinor: 1,
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 		bareDetails(order), bareChanges(order),
-		barePlayerPayment(),
+		barePlayerPayment(), bareBonus(),
 	}, barePlayRows()...)
 }
 
@@ -168,6 +168,8 @@ func renamed(row, as state.Row) state.Row {
 		return &renamed
 	case *state.PlayerPayment:
 		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
+	case *state.Bonus:
+		return renamedBonus(row, as.(*state.Bonus)) //nolint:errcheck,forcetypeassert // as above
 	}
 	return renamedPlay(row, as)
 }
@@ -176,7 +178,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindPlayerPayment; kind++ {
+	for kind := state.KindReservation; kind <= state.KindBonus; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

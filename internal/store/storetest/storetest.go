@@ -76,6 +76,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"ledger", ledgerTests, false},
 		{"play", playTests, false},
 		{"player payments", playerPaymentTests, false},
+		{"bonuses", bonusTests, false},
 		{"stuck", stuckTests, false},
 		{"invariant", invariantTests, false},
 	}
