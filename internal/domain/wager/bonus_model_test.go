@@ -183,6 +183,17 @@ func (m *model) rollback(id string) string {
 	return ""
 }
 
+// open answers the bets that have no outcome yet.
+func (m *model) open() (all []string) {
+	for id, bet := range m.bets {
+		if bet.status == "open" {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // pass is time that goes by, with the timers when they are not late.
 func (m *model) pass(late bool) {
 	for id, b := range m.bonuses {
@@ -199,11 +210,11 @@ func randomTerms(t *rapid.T) state.BonusTerms {
 	}
 	return terms(func(terms *state.BonusTerms) {
 		terms.AmountMinor = rapid.Int64Range(1, 300).Draw(t, "gives")
-		terms.RequiredMinor = rapid.Int64Range(1, 500).Draw(t, "required")
+		terms.RequiredMinor = rapid.OneOf(rapid.Int64Range(1, 100), rapid.Int64Range(1, 500)).Draw(t, "required")
 		terms.Weights[0].Percent = rapid.Int32Range(0, 100).Draw(t, "weight")
 		terms.Policy = rapid.SampledFrom([]state.BonusPolicy{state.BonusCashFirst, state.BonusFirst}).Draw(t, "policy")
-		terms.MaxBetMinor, terms.MaxConversionMinor = bound("max bet", 300), bound("max conversion", 300)
-		terms.TTL = time.Duration(rapid.IntRange(10, 300).Draw(t, "ttl")) * time.Second
+		terms.MaxBetMinor, terms.MaxConversionMinor = bound("max bet", 300), bound("max conversion", 60)
+		terms.TTL = time.Duration(rapid.IntRange(10, 500).Draw(t, "ttl")) * time.Second
 	})
 }
 
@@ -211,12 +222,16 @@ func randomTerms(t *rapid.T) state.BonusTerms {
 // (requirement P-1).
 func TestBonusesAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t.Fatalf)
-		m := &model{own: 1000, bonuses: map[string]*modelBonus{}, bets: map[string]*modelBet{}}
+		funds := rapid.SampledFrom([]int64{10, 100, 1000}).Draw(t, "funds")
+		w := newWorld(funds, t.Fatalf)
+		m := &model{own: funds, bonuses: map[string]*modelBonus{}, bets: map[string]*modelBet{}}
 		results := 0
 		for range rapid.IntRange(20, 120).Draw(t, "steps") {
-			id := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "bonus")
+			id := fmt.Sprint("bonus ", max(0, len(m.bonuses)-rapid.IntRange(0, 3).Draw(t, "bonus"))) // a new one, or one of the latest
 			bet := fmt.Sprint(rapid.IntRange(0, len(m.bets)).Draw(t, "bet"))
+			if open := m.open(); len(open) > 0 && rapid.Bool().Draw(t, "an open one") {
+				bet = rapid.SampledFrom(open).Draw(t, "which")
+			}
 			game, found := rapid.SampledFrom([]string{"slot", "table"}).Draw(t, "game"), m.bets[bet]
 			if b := domain.Find[state.Bet](w.rows, state.BetRef(studio, bet)); b != nil {
 				game = b.GameID
@@ -225,14 +240,11 @@ func TestBonusesAgainstModel(t *testing.T) {
 			var got, want string
 			what := rapid.SampledFrom([]string{
 				"grant", "activate", "activate", "authorize", "authorize", "authorize", "authorize", "settle", "settle", "settle", "settle in part",
-				"roll back", "forfeit", "pass", "pass late",
+				"roll back", "roll back", "forfeit", "pass", "pass late",
 			}).Draw(t, "what")
 			switch what {
 			case "grant":
 				terms := randomTerms(t)
-				if m.bonuses[id] == nil && rapid.Bool().Draw(t, "name it anew") {
-					id += fmt.Sprint(len(m.bonuses))
-				}
 				granted := terms
 				granted.PlayerID, granted.Currency = "", ""
 				got, want = w.grant(id, terms), m.grant(id, granted)
@@ -242,7 +254,7 @@ func TestBonusesAgainstModel(t *testing.T) {
 				got, want = w.forfeit(id), m.forfeit(id)
 			case "authorize":
 				if found == nil {
-					amount := rapid.Int64Range(1, 400).Draw(t, "amount")
+					amount := rapid.OneOf(rapid.Int64Range(1, 100), rapid.Int64Range(1, 400)).Draw(t, "amount")
 					got, want = w.authorize(game, bet, amount), m.authorize(game, bet, amount)
 				}
 			case "settle", "settle in part":
@@ -259,7 +271,7 @@ func TestBonusesAgainstModel(t *testing.T) {
 					got, want = w.rollback(game, bet), m.rollback(bet)
 				}
 			default:
-				d := time.Duration(rapid.IntRange(1, 100).Draw(t, "seconds")) * time.Second
+				d := time.Duration(rapid.IntRange(1, 60).Draw(t, "seconds")) * time.Second
 				m.now = w.now.Add(d)
 				if m.pass(what == "pass late"); what == "pass late" {
 					w.now = m.now

@@ -38,14 +38,14 @@ type world struct {
 	now    time.Time
 }
 
-func newWorld(fail func(format string, arguments ...any)) *world {
+func newWorld(funds int64, fail func(format string, arguments ...any)) *world {
 	w := &world{
 		fail: fail, rows: rows{}, timers: map[state.TimerKey]time.Time{}, summed: map[string]int64{}, booked: map[string]bool{},
 		now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
 	}
 	w.do(player.Create{By: studio, PlayerID: "ann", Currency: "EUR", Locale: "de-DE"})
 	w.do(wallet.Move{
-		Tenant: "t", Transfer: ledger.Transfer{ID: "transfer:ann", Kind: "test", Currency: "EUR"}, From: bank, To: cash, AmountMinor: 1000,
+		Tenant: "t", Transfer: ledger.Transfer{ID: "transfer:ann", Kind: "test", Currency: "EUR"}, From: bank, To: cash, AmountMinor: funds,
 	})
 	for _, game := range []string{"slot", "table"} {
 		w.do(wager.CreateSession{
@@ -210,7 +210,7 @@ func same(t *testing.T, what, got, want string) {
 
 // A bonus goes its way: granted, activated, bet, won with, wagered by the games' weights, converted (requirement P-1).
 func TestBonusIsWageredAndConverted(t *testing.T) {
-	w := newWorld(t.Fatalf)
+	w := newWorld(1000, t.Fatalf)
 	same(t, "grant", w.grant("a", terms(nil)), "")
 	w.wants("granted", 1000, 0, 0, 0, 0)
 	same(t, "activate", w.activate("a"), "")
@@ -250,7 +250,7 @@ func TestBonusIsWageredAndConverted(t *testing.T) {
 // What open bets hold of a bonus that has ended goes where its money went: to the player as far as it converts, or to the house.
 func TestMoneyOfEndedBonuses(t *testing.T) {
 	open := func(change func(t *state.BonusTerms)) *world {
-		w := newWorld(t.Fatalf)
+		w := newWorld(1000, t.Fatalf)
 		w.grant("a", terms(change))
 		w.activate("a")
 		for _, bet := range []string{"won", "back"} { // each half of the bonus's money
@@ -303,13 +303,13 @@ func TestPoliciesAndBounds(t *testing.T) {
 		"bonus first, more than it allows": {state.BonusFirst, 51, "LIMIT_EXCEEDED", []int64{1000, 0, 200, 0, -200}},
 		"more than both":                   {state.BonusFirst, 1201, "INSUFFICIENT_FUNDS", []int64{1000, 0, 200, 0, -200}},
 	} {
-		w := newWorld(t.Fatalf)
+		w := newWorld(1000, t.Fatalf)
 		w.grant("a", terms(func(t *state.BonusTerms) { t.Policy, t.MaxBetMinor = test.policy, 50 }))
 		w.activate("a")
 		same(t, name, w.authorize("slot", "1", test.amount), test.answer)
 		w.wants(name, test.want...)
 	}
-	w := newWorld(t.Fatalf)
+	w := newWorld(1000, t.Fatalf)
 	w.grant("a", terms(func(t *state.BonusTerms) { t.Policy = state.BonusCashFirst }))
 	w.activate("a")
 	same(t, "all there is", w.authorize("slot", "1", 1200), "")
@@ -319,7 +319,7 @@ func TestPoliciesAndBounds(t *testing.T) {
 
 // What a bonus's state does not allow is refused, and repeats change nothing.
 func TestBonusesThatAreRefused(t *testing.T) {
-	w := newWorld(t.Fatalf)
+	w := newWorld(1000, t.Fatalf)
 	same(t, "activate nothing", w.activate("a"), "NOT_FOUND")
 	same(t, "grant", w.grant("a", terms(nil)), "")
 	same(t, "grant again", w.grant("a", terms(nil)), "")
@@ -355,7 +355,7 @@ func TestBonusesThatAreRefused(t *testing.T) {
 
 // A bet that names no bonus, or another than is active, is made again; so is what names no player.
 func TestStaleBonuses(t *testing.T) {
-	w := newWorld(t.Fatalf)
+	w := newWorld(1000, t.Fatalf)
 	w.grant("a", terms(nil))
 	w.activate("a")
 	bet := wager.Authorize{By: studio, SessionID: "slot", BetID: "1", RoundID: "slot", AmountMinor: 10, Currency: "EUR"}
