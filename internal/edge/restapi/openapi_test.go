@@ -41,6 +41,7 @@ func providers() []*contract.Route {
 		providerv1.BetServiceRoutes(providerv1.UnimplementedBetServiceServer{}),
 		providerv1.RoundServiceRoutes(providerv1.UnimplementedRoundServiceServer{}),
 		providerv1.PaymentServiceRoutes(providerv1.UnimplementedPaymentServiceServer{}),
+		providerv1.BonusServiceRoutes(providerv1.UnimplementedBonusServiceServer{}),
 	)
 }
 
