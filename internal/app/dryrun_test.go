@@ -109,3 +109,41 @@ func dryRun(t *testing.T, server *running) {
 		t.Errorf("stock %v %v", stock, err)
 	}
 }
+
+// The commands of bets can be tried too, and leave neither money nor tombstone nor key.
+func TestDryRunOfBets(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { dryRunOfBets(t, start(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		dryRunOfBets(t, start(t, func(c *config.Config) { c.Store = config.Place(postgrestest.New(t)) }))
+	})
+}
+
+func dryRunOfBets(t *testing.T, server *running) {
+	t.Helper()
+	server.plays(t, "POST", "/v1/players", `{"player_id":"p_19f3","currency":"EUR","locale":"de-DE"}`, 201, "")
+	server.fund(t, "default", "p_19f3", 1000)
+	server.plays(t, "POST", "/v1/sessions", `{"session_id":"s_456",`+seedSession[1:], 201, "")
+	tried := func(path, body string, wantCode int, want string) {
+		t.Helper()
+		server.plays(t, "POST", path, `{"dry_run":true,`+body[1:], wantCode, want)
+	}
+	const authorize, settle, rollback = "/v1/bets/authorize", "/v1/bets/settle", "/v1/bets/rollback"
+	back := `{"bet_id":"b_001","round_id":"r_8c12"}`
+	tried(rollback, back, 200, `"applied":false`)
+	tried(authorize, seedBet, 200, `{"status":"authorized","hold_id":"hold:studio/b_001"}`)
+	tried(settle, seedSettlement, 400, `"INVALID_STATE"`)
+	server.plays(t, "GET", "/v1/bets/b_001", "", 404, `"NOT_FOUND"`)
+	server.plays(t, "GET", "/v1/rounds/r_8c12", "", 404, `"NOT_FOUND"`)
+	server.plays(t, "GET", "/v1/players/p_19f3/balances", "", 200, `"available":{"amount":10.00,"currency":"EUR"},"held":{"amount":0.00`)
+	// The key of what was tried is free, and the bet was neither taken nor refused.
+	code, text := server.http(t, "POST", authorize, `{"dry_run":true,`+seedBet[1:], append([]string{"Content-Type: application/json"}, fromStudio...)...)
+	again, stored := server.http(t, "POST", authorize, seedBet, append([]string{"Content-Type: application/json"}, fromStudio...)...)
+	if code != 200 || again != 200 || text != stored {
+		t.Errorf("tried %d %s, then done %d %s", code, text, again, stored)
+	}
+	tried(rollback, back, 200, `"applied":true`)
+	tried(settle, seedSettlement, 200, `"status":"credited"`)
+	server.plays(t, "GET", "/v1/bets/b_001", "", 200, `"status":"authorized"`)
+	server.plays(t, "GET", "/v1/settlements", "", 200, `"settlements":[]`)
+	server.plays(t, "GET", "/v1/players/p_19f3/balances", "", 200, `"available":{"amount":8.00,"currency":"EUR"},"held":{"amount":2.00`)
+}

@@ -151,7 +151,10 @@ type AuthorizeBetRequest struct {
 	// In which round.
 	RoundId string `protobuf:"bytes,3,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
 	// What is bet; above 0.
-	Amount        *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	Amount *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +215,13 @@ func (x *AuthorizeBetRequest) GetAmount() *Money {
 		return x.Amount
 	}
 	return nil
+}
+
+func (x *AuthorizeBetRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // AuthorizeBetResponse names the hold.
@@ -283,7 +293,10 @@ type SettleBetRequest struct {
 	// More results of the bet follow; the last one says nothing here.
 	Partial bool `protobuf:"varint,5,opt,name=partial,proto3" json:"partial,omitempty"`
 	// The provider's id for this result among those of the bet; needed where there are several.
-	ResultId      string `protobuf:"bytes,6,opt,name=result_id,json=resultId,proto3" json:"result_id,omitempty"`
+	ResultId string `protobuf:"bytes,6,opt,name=result_id,json=resultId,proto3" json:"result_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +373,13 @@ func (x *SettleBetRequest) GetResultId() string {
 	return ""
 }
 
+func (x *SettleBetRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // SettleBetResponse names the settlement.
 type SettleBetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -423,7 +443,10 @@ type RollbackBetRequest struct {
 	// In which round.
 	RoundId string `protobuf:"bytes,2,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
 	// Why, for the record.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +500,13 @@ func (x *RollbackBetRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RollbackBetRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // RollbackBetResponse tells what a rollback did.
@@ -1389,17 +1419,18 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\n" +
 	"BonusState\x12\x19\n" +
 	"\bin_bonus\x18\x01 \x01(\bR\ainBonus\x122\n" +
-	"\x0efreespins_left\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\rfreespinsLeft\"\xbc\x04\n" +
+	"\x0efreespins_left\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\rfreespinsLeft\"\xd5\x04\n" +
 	"\x13AuthorizeBetRequest\x12\x93\x01\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tsessionId\x12\x8b\x01\n" +
 	"\x06bet_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x05betId\x12\x8f\x01\n" +
 	"\bround_id\x18\x03 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\aroundId\x12o\n" +
 	"\x06amount\x18\x04 \x01(\v2\x12.provider.v1.MoneyBC\xbaH@\xba\x01:\n" +
-	"\x0famount.positive\x12\x0fmust be above 0\x1a\x16this.amount_minor != 0\xc8\x01\x01R\x06amount\"_\n" +
+	"\x0famount.positive\x12\x0fmust be above 0\x1a\x16this.amount_minor != 0\xc8\x01\x01R\x06amount\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"_\n" +
 	"\x14AuthorizeBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12\x17\n" +
-	"\ahold_id\x18\x02 \x01(\tR\x06holdId\"\xdb\x05\n" +
+	"\ahold_id\x18\x02 \x01(\tR\x06holdId\"\xf4\x05\n" +
 	"\x10SettleBetRequest\x12\x8b\x01\n" +
 	"\x06bet_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x05betId\x12\x8f\x01\n" +
 	"\bround_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\aroundId\x12,\n" +
@@ -1407,16 +1438,18 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\vbonus_state\x18\x04 \x01(\v2\x17.provider.v1.BonusStateR\n" +
 	"bonusState\x12\x18\n" +
 	"\apartial\x18\x05 \x01(\bR\apartial\x12\x92\x01\n" +
-	"\tresult_id\x18\x06 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bresultId:\x8f\x01\xbaH\x8b\x01\x1a\x88\x01\n" +
+	"\tresult_id\x18\x06 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bresultId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun:\x8f\x01\xbaH\x8b\x01\x1a\x88\x01\n" +
 	"\x0esettle.partial\x12Oa partial result needs a result_id, which tells it from the bet's other results\x1a%!this.partial || this.result_id != ''\"h\n" +
 	"\x11SettleBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12#\n" +
-	"\rsettlement_id\x18\x02 \x01(\tR\fsettlementId\"\xe2\x02\n" +
+	"\rsettlement_id\x18\x02 \x01(\tR\fsettlementId\"\xfb\x02\n" +
 	"\x12RollbackBetRequest\x12\x8b\x01\n" +
 	"\x06bet_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\x05betId\x12\x8f\x01\n" +
 	"\bround_id\x18\x02 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\aroundId\x12,\n" +
 	"\x06reason\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x022\n" +
-	"^[^\\x00]*$R\x06reason\"_\n" +
+	"^[^\\x00]*$R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"_\n" +
 	"\x13RollbackBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\bR\aapplied\"\x98\x05\n" +

@@ -58,6 +58,8 @@ func (x *AuthorizeBetRequest) AppendJSON(b []byte) []byte {
 		b = append(b, `,"amount":`...)
 		b = x.Amount.AppendJSON(b)
 	}
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -82,6 +84,10 @@ func (x *AuthorizeBetRequest) DecodeJSON(r *codec.Reader) {
 			if r.Enter("amount", &seen, 3) {
 				x.Amount = new(Money)
 				x.Amount.DecodeJSON(r)
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 4) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -143,6 +149,8 @@ func (x *SettleBetRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendBool(b, x.Partial)
 	b = append(b, `,"result_id":`...)
 	b = codec.AppendString(b, x.ResultId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -176,6 +184,10 @@ func (x *SettleBetRequest) DecodeJSON(r *codec.Reader) {
 		case "result_id":
 			if r.Enter("result_id", &seen, 5) {
 				x.ResultId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 6) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -227,6 +239,8 @@ func (x *RollbackBetRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.RoundId)
 	b = append(b, `,"reason":`...)
 	b = codec.AppendString(b, x.Reason)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -246,6 +260,10 @@ func (x *RollbackBetRequest) DecodeJSON(r *codec.Reader) {
 		case "reason":
 			if r.Enter("reason", &seen, 2) {
 				x.Reason = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 3) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()

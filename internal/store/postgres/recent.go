@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"sync"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -24,12 +25,19 @@ import (
 // turns at the same rows, guesses are wrong all the time, and each costs a batch. So a failure turns the memory off for a number
 // of batches, the next attempt among them, which doubles as long as failures follow each other: those lock first and then read.
 // Shared rows are assumed all the same: they change rarely, and every new order rests on some.
+//
+// The numbers of transactions say which version a row is in one history of the database only. A standby that has taken over without the
+// last transactions gives their numbers to others, and a database that was restored does so too. Either is another run of a server, so a
+// connection to another run makes a new memory: nothing that was seen before it is proved after it.
 type recent struct {
 	mutex sync.Mutex
 	young map[state.Ref]version // rows move here when they are used; when it is full, old goes and it becomes old
 	old   map[state.Ref]version
 	limit int // of young, in weights
 	load  int // sum of the weights in young
+
+	server time.Time // when the server that was connected to last was started
+	memory int       // counts the memories begun
 
 	off     int // batches for which nothing is remembered
 	penalty int // of the next failure
@@ -76,6 +84,25 @@ func textOf(pairs map[string]string) (bytes int) {
 		bytes += len(name) + len(text)
 	}
 	return bytes
+}
+
+// connected makes a new memory unless the server is the one that was connected to before.
+func (r *recent) connected(server time.Time) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if server.Equal(r.server) {
+		return
+	}
+	r.server = server
+	r.memory++
+	r.young, r.old, r.load = map[state.Ref]version{}, nil, 0
+}
+
+// current answers the number of the memory.
+func (r *recent) current() int {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.memory
 }
 
 // on tells whether the next batch may assume. Where it may not, the batch counts towards the time that the memory is off.
@@ -126,14 +153,17 @@ func (r *recent) put(ref state.Ref, v version) {
 	r.load += v.weight()
 }
 
-// keep remembers what a committed batch has seen and what it has left.
-func (r *recent) keep(assumed, locked map[state.Ref]version, written []state.Written, xmin uint32) {
+// keep remembers what a committed batch has seen and what it has left, unless there is a newer memory than the batch's.
+func (r *recent) keep(t *transaction, written []state.Written, xmin uint32) {
 	if r.limit <= 0 {
 		return
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	for _, seen := range []map[state.Ref]version{assumed, locked} {
+	if t.memory != r.memory {
+		return
+	}
+	for _, seen := range []map[state.Ref]version{t.assumed, t.locked} {
 		for ref, v := range seen {
 			if remembered(ref.Kind) {
 				r.put(ref, v)

@@ -239,7 +239,7 @@ func TestNoWriteSkew(t *testing.T) {
 func TestRecentIsBounded(t *testing.T) {
 	r := newRecent(100)
 	for i := range 10_000 {
-		r.keep(nil, nil, []state.Written{{Row: &state.Item{Tenant: "acme", SKU: strconv.Itoa(i)}}}, 1)
+		r.keep(&transaction{}, []state.Written{{Row: &state.Item{Tenant: "acme", SKU: strconv.Itoa(i)}}}, 1)
 		if size := len(r.young) + len(r.old); size > 201 {
 			t.Fatalf("%d rows are remembered", size)
 		}
@@ -276,5 +276,40 @@ func TestFailedAssumptionsTurnTheMemoryOff(t *testing.T) {
 	r.proved(false)
 	if got := off(); got != leastPenalty {
 		t.Errorf("off for %d batches after it had been right for long, want %d", got, leastPenalty)
+	}
+}
+
+// A standby that takes over without the last transactions, or a database that is restored, gives numbers of transactions out again. What was
+// seen on another run of a server is therefore neither believed nor proved by them.
+func TestAnotherServerMakesANewMemory(t *testing.T) {
+	store, _ := twoProcesses(t)
+	if _, err := sell(store, []string{"a"}, stock("a", 5)); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	need := state.Need{Refs: []state.Ref{itemRef("a")}}
+	before, err := store.Begin(ctx, need)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(store.recent.young) == 0 || !before.Loaded().Assumed {
+		t.Fatal("what was written is not remembered")
+	}
+	store.batches.Reset()
+	store.recent.server = time.Unix(1, 0) // as if that had been another one
+	if _, err := sell(store, []string{"b"}, stock("b", 1)); !errors.Is(err, state.ErrConflict) {
+		t.Fatalf("the batch that was begun before the connection: %v", err)
+	}
+	if _, known := store.recent.young[itemRef("a")]; known {
+		t.Error("what was seen on the server before is remembered")
+	}
+	now := before.Loaded().Now
+	item := stock("a", 7)(map[string]*state.Item{"a": before.Loaded().Rows[itemRef("a")].(*state.Item)})[0]
+	err = before.Commit(ctx, &state.Changes{Batch: id.V7(now, id.Random{1}), Now: now, Rows: []state.Written{{Row: item}}})
+	if !errors.Is(err, state.ErrConflict) {
+		t.Errorf("what was seen on the server before is proved: %v", err)
+	}
+	if assumed, err := sell(store, []string{"a"}, stock("a", 8)); err != nil || !assumed {
+		t.Errorf("the batch decided again: assumed %v, %v", assumed, err)
 	}
 }

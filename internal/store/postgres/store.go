@@ -103,6 +103,11 @@ func open(ctx context.Context, url string, options Options, readOnly bool) (*Sto
 		return s, nil
 	}
 	ready := func(ctx context.Context, connection *pgx.Conn) error {
+		var server time.Time
+		if err := connection.QueryRow(ctx, "SELECT pg_postmaster_start_time()").Scan(&server); err != nil {
+			return fmt.Errorf("ask when the server was started: %w", err)
+		}
+		s.recent.connected(server)
 		if !options.AllowLosingCommits {
 			if err := durable(ctx, connection); err != nil {
 				return err

@@ -28,6 +28,7 @@ type transaction struct {
 	refs       []state.Ref           // of the need
 	assumed    map[state.Ref]version // what must be proved
 	locked     map[state.Ref]version // what is locked
+	memory     int                   // that it was begun in
 }
 
 // Begin implements pipeline.Store.
@@ -35,7 +36,7 @@ func (s *Store) Begin(ctx context.Context, need state.Need) (store.Transaction, 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	t := &transaction{store: s, refs: need.Refs}
+	t := &transaction{store: s, refs: need.Refs, memory: s.recent.current()}
 	assume := len(need.Refs) > 0 && s.recent.on()
 	if len(need.Refs) > 0 && s.recent.limit > 0 {
 		t.assumed = make(map[state.Ref]version, len(need.Refs))
@@ -152,6 +153,11 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
+	if len(t.assumed) > 0 && t.store.recent.current() != t.memory {
+		t.connection = nil
+		giveBack(ctx, connection)
+		return fmt.Errorf("commit: %w: the server is another one, of which what was seen before is no proof", state.ErrConflict)
+	}
 	e := t.store.exchange(ctx, connection)
 	written := uint32(0) // xmin of the rows
 	if !changes.Empty() || len(t.assumed) == 0 {
@@ -178,7 +184,7 @@ func (t *transaction) Commit(ctx context.Context, changes *state.Changes) error 
 	}
 	connection.Release()
 	t.store.clock.committed(changes.Now)
-	t.store.recent.keep(t.assumed, t.locked, changes.Rows, written)
+	t.store.recent.keep(t, changes.Rows, written)
 	if t.guessed() {
 		t.store.recent.proved(true)
 	}
