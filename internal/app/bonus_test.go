@@ -77,10 +77,13 @@ func TestBonuses(t *testing.T) {
 		r.plays(t, "GET", "/v1/bonuses/b1", "", 404, "NOT_FOUND")
 		r.plays(t, "POST", "/v1/bonuses/activate", `{"bonus_id":"b1"}`, 404, "NOT_FOUND")
 		const more = `"wagering_multiplier":2,"ttl_seconds":3600,"max_bet":{"amount":12,"currency":"EUR"},"max_conversion":{"amount":9,"currency":"EUR"}`
+		r.plays(t, "POST", "/v1/bonuses", gift("b1", `"dry_run":true,`+more), 201, `"status":"granted"`)
 		r.plays(t, "POST", "/v1/bonuses", gift("b1", more), 201, `"wagering_required":{"amount":20.00,"currency":"EUR"},"wagered":{"amount":0.00,`)
 		r.plays(t, "POST", "/v1/bonuses", gift("b1", more), 201, `"status":"granted"`)
 		r.plays(t, "POST", "/v1/bonuses", gift("b1", strings.Replace(more, "3600", "3601", 1)), 409, `"DUPLICATE"`)
 		r.plays(t, "POST", "/v1/bonuses", gift("", more), 201, `"bonus_id":"bonus:`)
+		r.moneys(t, "5.00", "0.00", "0.00", "0.00")
+		r.plays(t, "POST", "/v1/bonuses/activate", `{"bonus_id":"b1","dry_run":true}`, 200, `"status":"active"`)
 		r.moneys(t, "5.00", "0.00", "0.00", "0.00")
 		r.plays(t, "POST", "/v1/bonuses/activate", `{"bonus_id":"b1"}`, 200, `"status":"active"`)
 		r.plays(t, "POST", "/v1/bonuses/activate", `{"bonus_id":"b1"}`, 200, `"version":2`)

@@ -465,7 +465,10 @@ type GrantBonusRequest struct {
 	//
 	//	*GrantBonusRequest_ExpiresAt
 	//	*GrantBonusRequest_TtlSeconds
-	Expiry        isGrantBonusRequest_Expiry `protobuf_oneof:"expiry"`
+	Expiry isGrantBonusRequest_Expiry `protobuf_oneof:"expiry"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,6 +609,13 @@ func (x *GrantBonusRequest) GetTtlSeconds() int32 {
 	return 0
 }
 
+func (x *GrantBonusRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 type isGrantBonusRequest_Wagering interface {
 	isGrantBonusRequest_Wagering()
 }
@@ -692,7 +702,10 @@ func (x *GrantBonusResponse) GetBonus() *Bonus {
 type ActivateBonusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which.
-	BonusId       string `protobuf:"bytes,1,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	BonusId string `protobuf:"bytes,1,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -732,6 +745,13 @@ func (x *ActivateBonusRequest) GetBonusId() string {
 		return x.BonusId
 	}
 	return ""
+}
+
+func (x *ActivateBonusRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // ActivateBonusResponse carries the bonus.
@@ -786,7 +806,10 @@ type ForfeitBonusRequest struct {
 	// Which.
 	BonusId string `protobuf:"bytes,1,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
 	// Why, for the record.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -833,6 +856,13 @@ func (x *ForfeitBonusRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ForfeitBonusRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // ForfeitBonusResponse carries the bonus.
@@ -1173,7 +1203,7 @@ const file_provider_v1_bonus_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xb2\n" +
+	"updated_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xcb\n" +
 	"\n" +
 	"\x11GrantBonusRequest\x12\x90\x01\n" +
 	"\bbonus_id\x18\x01 \x01(\tBu\xbaHr\xd8\x01\x01rm\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\abonusId\x12\x91\x01\n" +
@@ -1197,20 +1227,23 @@ const file_provider_v1_bonus_service_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampH\x01R\texpiresAt\x12/\n" +
 	"\vttl_seconds\x18\f \x01(\x05B\f\xbaH\t\x1a\a\x18\x80\x8a\x8a\x0f(\x01H\x01R\n" +
-	"ttlSecondsB\x11\n" +
+	"ttlSeconds\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRunB\x11\n" +
 	"\bwagering\x12\x05\xbaH\x02\b\x01B\x0f\n" +
 	"\x06expiry\x12\x05\xbaH\x02\b\x01B\x19\n" +
 	"\x17_default_weight_percent\">\n" +
 	"\x12GrantBonusResponse\x12(\n" +
-	"\x05bonus\x18\x01 \x01(\v2\x12.provider.v1.BonusR\x05bonus\"\xa8\x01\n" +
+	"\x05bonus\x18\x01 \x01(\v2\x12.provider.v1.BonusR\x05bonus\"\xc1\x01\n" +
 	"\x14ActivateBonusRequest\x12\x8f\x01\n" +
-	"\bbonus_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\abonusId\"A\n" +
+	"\bbonus_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\abonusId\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"A\n" +
 	"\x15ActivateBonusResponse\x12(\n" +
-	"\x05bonus\x18\x01 \x01(\v2\x12.provider.v1.BonusR\x05bonus\"\xd5\x01\n" +
+	"\x05bonus\x18\x01 \x01(\v2\x12.provider.v1.BonusR\x05bonus\"\xee\x01\n" +
 	"\x13ForfeitBonusRequest\x12\x8f\x01\n" +
 	"\bbonus_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\abonusId\x12,\n" +
 	"\x06reason\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\x022\n" +
-	"^[^\\x00]*$R\x06reason\"@\n" +
+	"^[^\\x00]*$R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"@\n" +
 	"\x14ForfeitBonusResponse\x12(\n" +
 	"\x05bonus\x18\x01 \x01(\v2\x12.provider.v1.BonusR\x05bonus\"\xa3\x01\n" +
 	"\x0fGetBonusRequest\x12\x8f\x01\n" +

@@ -286,6 +286,8 @@ func (x *GrantBonusRequest) AppendJSON(b []byte) []byte {
 		b = append(b, `,"ttl_seconds":`...)
 		b = codec.AppendInt(b, choice.TtlSeconds)
 	}
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -363,6 +365,10 @@ func (x *GrantBonusRequest) DecodeJSON(r *codec.Reader) {
 					x.Expiry = &GrantBonusRequest_TtlSeconds{TtlSeconds: value}
 				}
 			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 12) {
+				x.DryRun = r.Bool()
+			}
 		default:
 			r.Unknown()
 		}
@@ -406,6 +412,8 @@ func (x *ActivateBonusRequest) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	b = append(b, `"bonus_id":`...)
 	b = codec.AppendString(b, x.BonusId)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -417,6 +425,10 @@ func (x *ActivateBonusRequest) DecodeJSON(r *codec.Reader) {
 		case "bonus_id":
 			if r.Enter("bonus_id", &seen, 0) {
 				x.BonusId = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 1) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
@@ -463,6 +475,8 @@ func (x *ForfeitBonusRequest) AppendJSON(b []byte) []byte {
 	b = codec.AppendString(b, x.BonusId)
 	b = append(b, `,"reason":`...)
 	b = codec.AppendString(b, x.Reason)
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -478,6 +492,10 @@ func (x *ForfeitBonusRequest) DecodeJSON(r *codec.Reader) {
 		case "reason":
 			if r.Enter("reason", &seen, 1) {
 				x.Reason = r.Text()
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 2) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()
