@@ -251,7 +251,8 @@ func (a *App) makeReactors() error {
 		BatchAge: a.config.BatchRetention,
 		Fire: map[string]timer.Fire{
 			order.TimerExpire: a.table.expire, flow.TimerCallExpires: a.table.expireCall, domain.TimerHoldExpire: a.table.expireHold,
-			jackpot.TimerCollect: a.table.collectJackpot,
+			jackpot.TimerCollect:    a.table.collectJackpot,
+			domain.TimerBonusExpire: a.table.expireBonus,
 		},
 		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
 	})

@@ -17,6 +17,8 @@ func providerRoutes(public *grpcapi.Server, environment *service.Environment, sa
 	payments, jackpots := &service.PlayerPayments{Environment: environment}, &service.Jackpots{Environment: environment}
 	providerv1.RegisterPaymentServiceServer(public, payments)
 	providerv1.RegisterJackpotServiceServer(public, jackpots)
+	bonuses := &service.Bonuses{Environment: environment}
+	providerv1.RegisterBonusServiceServer(public, bonuses)
 	providerv1.RegisterPlayerServiceServer(public, players)
 	providerv1.RegisterSessionServiceServer(public, sessions)
 	providerv1.RegisterBetServiceServer(public, bets)
@@ -25,6 +27,6 @@ func providerRoutes(public *grpcapi.Server, environment *service.Environment, sa
 	return contract.WithSandbox(slices.Concat(
 		providerv1.PlayerServiceRoutes(players), providerv1.SessionServiceRoutes(sessions), providerv1.BetServiceRoutes(bets),
 		providerv1.RoundServiceRoutes(rounds), providerv1.PaymentServiceRoutes(payments), providerv1.JackpotServiceRoutes(jackpots),
-		providerv1.SandboxServiceRoutes(sandbox),
+		providerv1.BonusServiceRoutes(bonuses), providerv1.SandboxServiceRoutes(sandbox),
 	))
 }

@@ -186,6 +186,7 @@ func TestSessionsExpire(t *testing.T) {
 	server.plays(t, "POST", "/v1/players", `{"player_id":"ann","currency":"EUR","locale":"de-DE"}`, 201, "")
 	server.fund(t, "default", "ann", 10000)
 	server.plays(t, "PUT", "/v1/players/ann/limits", `{"limits":[{"kind":"session","period":"month","minutes":90}]}`, 200, "")
+	server.plays(t, "PUT", "/v1/players/ann/limits", `{"limits":[{"kind":"wager","period":"day"}]}`, 400, "send one of amount, minutes, removed")
 	session := `{"session_id":"%s","player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE"}`
 	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s1"), 201, "")
 	server.plays(t, "POST", "/v1/sessions", fmt.Sprintf(session, "s2"), 201, "") // half an hour is left for it

@@ -22,14 +22,14 @@ func PlayerOf(states States, by state.Origin, playerID string) (*state.Player, *
 // Playing is what a player has done and may still do at a time. Make it with Play.
 type Playing struct {
 	player *state.Player
-	after  *state.Player // nil while nothing was counted
+	after  *state.Player // nil while nothing has changed
 	now    time.Time
 }
 
 // Play looks at a player at a time.
 func Play(player *state.Player, now time.Time) Playing { return Playing{player: player, now: now} }
 
-// Into adds to a decision what was counted.
+// Into adds to a decision what has changed.
 func (p *Playing) Into(decision *Decision) {
 	if p.after != nil {
 		decision.Changes = append(decision.Changes, Change{Before: p.player, After: p.after})
@@ -123,7 +123,21 @@ func (p *Playing) Count(at time.Time, add func(done *state.Played)) {
 	if slices.Equal(all, p.player.Played) && p.after == nil {
 		return
 	}
-	after := *p.player
-	after.Played = all
-	p.after = &after
+	p.next().Played = all
+}
+
+// Activate has the player's active bonus be the one of a row; empty for none.
+func (p *Playing) Activate(bonus string) {
+	if p.player.Bonus != bonus {
+		p.next().Bonus = bonus
+	}
+}
+
+// next answers a copy of the player for a change.
+func (p *Playing) next() *state.Player {
+	if p.after == nil {
+		after := *p.player
+		p.after = &after
+	}
+	return p.after
 }

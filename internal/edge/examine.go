@@ -167,6 +167,8 @@ func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
 		description = "name one of " + choices(at.Enum())
 	case strings.HasSuffix(violation.Proto.GetRuleId(), ".not_in"):
 		description = "must not be " + violation.FieldValue.String()
+	case violation.Proto.GetRuleId() == "required" && violation.FieldDescriptor == nil: // what is missing is one of several
+		description = "send one of " + membersOf(call.Method, protovalidate.FieldPathString(violation.Proto.GetField()))
 	case violation.Proto.GetRuleId() == "required":
 		description = "is required"
 		if kind := violation.FieldDescriptor.Kind(); kind == protoreflect.Int64Kind || kind == protoreflect.Int32Kind {

@@ -44,6 +44,24 @@ func fieldAt(method *contract.Method, path string) protoreflect.FieldDescriptor 
 	return field
 }
 
+// membersOf names the fields of which a request has one.
+func membersOf(method *contract.Method, path string) string {
+	message, name := method.NewRequest().ProtoReflect().Descriptor(), path
+	if at := strings.LastIndexByte(path, '.'); at >= 0 {
+		name = path[at+1:]
+		if field := fieldAt(method, path[:at]); field != nil {
+			message = field.Message()
+		}
+	}
+	var names []string
+	if group := message.Oneofs().ByName(protoreflect.Name(name)); group != nil {
+		for i := range group.Fields().Len() {
+			names = append(names, string(group.Fields().Get(i).Name()))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // rangeOf answers the limits that the rules of a field give; empty without both.
 func rangeOf(field protoreflect.FieldDescriptor) string {
 	if field == nil {

@@ -9,17 +9,18 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
-		Cause: "There is such a bet, result, session, player, jackpot or trigger already, with another amount or content.",
+		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content.",
 		Cure:  "Read it. Use a new id for a new one.",
 	},
 	{
 		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,
-		Cause: "The bet, round, session, jackpot or trigger is in a state that does not allow it; `status` names the state.",
+		Cause: "The bet, round, session, bonus, jackpot or trigger is in a state that does not allow it; `status` names the state.",
 		Cure:  "Read it and decide anew.",
 	},
 	{
 		Reason: "STALE_PLAYER", Code: Aborted, Stage: Condition, Internal: true,
-		Cause: "The session, bet, jackpot or trigger came to be, or was changed, while it was looked up.", Cure: "The command is made again.",
+		Cause: "The session, bet, bonus, jackpot or trigger came to be, or was changed, or another bonus was activated, while it was looked up.",
+		Cure:  "The command is made again.",
 	},
 	{
 		Reason: "TOO_MANY_JACKPOTS", Code: FailedPrecondition, Stage: Condition,
@@ -33,12 +34,20 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition,
-		Cause:  "The bet passes a limit of the player or the session; `limit` names which, `left` what is left of it.",
+		Cause:  "The bet passes a limit of the player, the session or the active bonus; `limit` names which, `left` what is left of it.",
 		Cure:   "Bet less, or later.",
 		Raises: []string{"INSUFFICIENT_FUNDS"},
 	},
 	{
 		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition,
 		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
+	},
+	{
+		Reason: "WAGERING_INVALID", Code: InvalidArgument, Stage: Meaning,
+		Cause: "The amount of a bonus, times its multiplier, is more than an amount can be.", Cure: "Ask for less wagering.",
+	},
+	{
+		Reason: "EXPIRY_INVALID", Code: InvalidArgument, Stage: Condition, Final: true,
+		Cause: "The end of a bonus is in the past, or further away than a year.", Cure: "Send an end that is to come.",
 	},
 }

@@ -123,7 +123,7 @@ func (s BetStatus) String() string {
 }
 
 // Bet is one bet of a player. One that was rolled back before it came is a tombstone: it has no session, player, game, amount or hold,
-// and is never anything else. All up to AmountMinor and CreatedAt never changes.
+// and is never anything else. All up to Bonus and CreatedAt never changes.
 type Bet struct {
 	Tenant, ID              string // "bet:<provider>/<bet_id>"
 	Brand, Region, Provider string
@@ -131,6 +131,7 @@ type Bet struct {
 	PlayerID, GameID        string
 	Currency                string
 	AmountMinor             int64          // 0 of a tombstone
+	Bonus                   *BetBonus      // nil when the player had no active bonus
 	WonMinor                int64          // by its results so far
 	Results                 int32          // how many there are
 	Contributions           []Contribution // to the jackpots of its game, with the last result
@@ -148,10 +149,13 @@ func BetRef(by Origin, betID string) Ref {
 // BetID is the provider's name for the bet.
 func (b *Bet) BetID() string { return ownName(KindBet, b.Provider, b.ID) }
 
-// HoldID names the hold of the bet's amount; empty for a tombstone.
+// HoldID names the hold of the bet's amount, or of the player's own part of it where there is one; empty for a tombstone.
 func (b *Bet) HoldID() string {
-	if b.Tombstone() {
+	switch {
+	case b.Tombstone():
 		return ""
+	case b.CashMinor() == 0:
+		return b.BonusHoldID()
 	}
 	return KindHold.Prefix() + b.ID[len(KindBet.Prefix()):]
 }

@@ -19,6 +19,7 @@ type Player struct {
 	Flags         Flags
 	Limits        []Limit  // by kind and period
 	Played        []Played // by period, for those in which anything was
+	Bonus         string   // the row of the active bonus; empty for none
 	Version       int64    // counts changes by clients, of which each is an event
 	CreatedAt     time.Time
 	UpdatedAt     time.Time // of the latest change by a client

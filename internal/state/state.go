@@ -42,6 +42,7 @@ const (
 	KindJackpot
 	KindJackpotFeed
 	KindJackpotTrigger
+	KindBonus
 )
 
 // Shared tells that rows of a kind are read by many commands and rarely changed. Whoever only looks at one takes no lock: what it saw was
@@ -55,7 +56,7 @@ func (k Kind) Shared() bool {
 func (k Kind) Prefix() string {
 	return [...]string{"", "order", "reservation", "payment", "effect", "deadletter", "", "", "", "contact", "notification",
 		"account", "hold", "", "", "player", "session", "round", "bet", "settlement", "player_payment",
-		"sandbox", "jackpot", "jackpot_feed", "jackpot_trigger"}[k]
+		"sandbox", "jackpot", "jackpot_feed", "jackpot_trigger", "bonus"}[k]
 }
 
 // String names the kind.
@@ -64,7 +65,7 @@ func (k Kind) String() string {
 		"unknown", "order", "reservation", "payment", "effect", "deadletter", "item", "catalogue", "price", "contact", "notification",
 		"account", "hold",
 		"order details", "change batch", "player", "session", "round", "bet", "settlement",
-		"player_payment", "sandbox", "jackpot", "jackpot feed", "jackpot trigger",
+		"player_payment", "sandbox", "jackpot", "jackpot feed", "jackpot trigger", "bonus",
 	}[k]
 }
 
@@ -88,7 +89,7 @@ func (r Ref) Compare(other Ref) int {
 
 // Row is anything that a decision can load and change: *Order, *Reservation, *Payment, *Effect, *DeadLetter, *Item,
 // *Catalogue, *Price, *Contact, *Notification, *Account, *Hold, *OrderDetails, *ChangeBatch, *Player, *Session, *Round, *Bet,
-// *Settlement, *PlayerPayment, *Sandbox, *Jackpot, *JackpotFeed or *JackpotTrigger.
+// *Settlement, *PlayerPayment, *Sandbox, *Jackpot, *JackpotFeed, *JackpotTrigger or *Bonus.
 type Row interface {
 	// Ref names the row.
 	Ref() Ref

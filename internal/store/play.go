@@ -29,6 +29,7 @@ var Listings = map[state.Kind]Listing{
 
 	state.KindJackpot:        {ID: "jackpot_id", Owned: true, Branded: true, Filters: []string{"status"}},
 	state.KindJackpotTrigger: {ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "status"}},
+	state.KindBonus:          {ID: "bonus_id", Branded: true, Filters: []string{"player_id", "status"}},
 }
 
 // Condition writes what follows FROM for a page of rows of a kind. The columns of times end in suffix; parameter takes a value, a text,
@@ -74,14 +75,19 @@ func Condition(kind state.Kind, query *state.PlayQuery, suffix string, parameter
 		listing.ID, direction, parameter(query.Limit))
 }
 
-// statusIn writes the condition that a row is in one of some statuses. A session whose time is over has expired, whatever its row says.
+// statusIn writes the condition that a row is in one of some statuses. A session or bonus whose time is over has expired, whatever its row
+// says.
 func statusIn(kind state.Kind, query *state.PlayQuery, suffix string, parameter func(value any) string) string {
 	var numbers []string
 	for _, status := range query.Statuses {
 		numbers = append(numbers, strconv.Itoa(int(status)))
 	}
 	status := "status"
-	if kind == state.KindSession {
+	switch kind {
+	case state.KindBonus:
+		status = fmt.Sprintf("CASE WHEN status <= %d AND expires_at%s <= %s THEN %d ELSE status END",
+			state.BonusActive, suffix, parameter(query.Now), state.BonusExpired)
+	case state.KindSession:
 		status = fmt.Sprintf("CASE WHEN status = %d AND expires_at%s <= %s THEN %d ELSE status END",
 			state.SessionActive, suffix, parameter(query.Now), state.SessionExpired)
 	}

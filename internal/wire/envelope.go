@@ -7,6 +7,7 @@ import (
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
+	"github.com/seed-255eabaa/oms/internal/domain/bonus"
 	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
@@ -70,6 +71,8 @@ func payloadOf(eventType string) (document, error) {
 		return &providerv1.JackpotChanged{}, nil
 	case cashier.EventStatusChanged:
 		return &providerv1.PlayerPaymentStatusChanged{}, nil
+	case bonus.EventGranted, bonus.EventActivated, wager.EventBonusConverted, bonus.EventForfeited, bonus.EventExpired:
+		return &providerv1.BonusChanged{}, nil
 	default:
 		return nil, fmt.Errorf("event type %q is unknown to this version", eventType)
 	}

@@ -12,6 +12,7 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/contract/codec"
+	"github.com/seed-255eabaa/oms/internal/domain/bonus"
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
@@ -29,6 +30,8 @@ var envelopes = map[string]proto.Message{
 	wager.EventSessionCreated: &providerv1.SessionEvent{}, wager.EventSessionClosed: &providerv1.SessionEvent{},
 	wager.EventAuthorized: &providerv1.BetEvent{}, wager.EventSettled: &providerv1.BetEvent{}, wager.EventRolledBack: &providerv1.BetEvent{},
 	wager.EventRoundClosed: &providerv1.RoundEvent{},
+	bonus.EventGranted:     &providerv1.BonusEvent{}, bonus.EventActivated: &providerv1.BonusEvent{}, bonus.EventForfeited: &providerv1.BonusEvent{},
+	bonus.EventExpired: &providerv1.BonusEvent{}, wager.EventBonusConverted: &providerv1.BonusEvent{},
 }
 
 var at = time.Date(2026, 1, 31, 12, 0, 0, 5000, time.UTC)

@@ -30,6 +30,8 @@ func Event(change domain.Change, at time.Time) (payload []byte, schemaVersion st
 		return stockEvent(change, after, at), SchemaVersion
 	case *state.PlayerPayment:
 		return playerPaymentEvent(change, after, at), SchemaVersion
+	case *state.Bonus:
+		return bonusEvent(change, after, at), SchemaVersion
 	default:
 		message := playEvent(change, at)
 		if message == nil {

@@ -99,6 +99,9 @@ func Bet(b *state.Bet) *providerv1.Bet {
 			JackpotId: given.JackpotID, Amount: sum(b.Currency, given.AmountMinor),
 		})
 	}
+	if b.Bonus != nil {
+		message.BonusId, message.BonusAmount = b.Bonus.BonusID(), sum(b.Currency, b.Bonus.Minor)
+	}
 	return message
 }
 
@@ -173,6 +176,7 @@ func betEvent(change domain.Change, after *state.Bet, at time.Time) proto.Messag
 		Region: bet.Region, ProviderId: bet.ProviderId, Bet: bet.Amount, Win: bet.Win, Status: bet.Status, Results: after.Results,
 		Seq: after.Version, OccurredAt: stamp(at), SchemaVersion: SchemaVersion, Reason: change.Reason,
 		Contributions: bet.Contributions,
+		BonusId:       bet.BonusId, BonusAmount: bet.BonusAmount,
 	}
 	if result, found := change.Beside.(*state.Settlement); found {
 		message.Settlement = Settlement(result)

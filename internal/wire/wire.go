@@ -149,6 +149,8 @@ func Message(row state.Row) proto.Message {
 		return Notification(row)
 	case *state.PlayerPayment:
 		return PlayerPayment(row)
+	case *state.Bonus:
+		return Bonus(row)
 	default:
 		return playMessage(row)
 	}

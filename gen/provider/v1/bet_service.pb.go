@@ -601,6 +601,10 @@ type Bet struct {
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	// What it has given to the jackpots of its game; nothing before its last result is told.
 	Contributions []*JackpotContribution `protobuf:"bytes,20,rep,name=contributions,proto3" json:"contributions,omitempty"`
+	// The bonus that was active when it came, and that it counts for; empty for none.
+	BonusId string `protobuf:"bytes,21,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	// What of the amount is the bonus's money; absent without a bonus.
+	BonusAmount   *Money `protobuf:"bytes,22,opt,name=bonus_amount,json=bonusAmount,proto3" json:"bonus_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -750,6 +754,20 @@ func (x *Bet) GetUpdatedAt() *timestamppb.Timestamp {
 func (x *Bet) GetContributions() []*JackpotContribution {
 	if x != nil {
 		return x.Contributions
+	}
+	return nil
+}
+
+func (x *Bet) GetBonusId() string {
+	if x != nil {
+		return x.BonusId
+	}
+	return ""
+}
+
+func (x *Bet) GetBonusAmount() *Money {
+	if x != nil {
+		return x.BonusAmount
 	}
 	return nil
 }
@@ -1498,7 +1516,7 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"\adry_run\x18\x0f \x01(\bR\x06dryRun\"_\n" +
 	"\x13RollbackBetResponse\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.provider.v1.BetStatusR\x06status\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\bR\aapplied\"\x8e\x05\n" +
+	"\aapplied\x18\x02 \x01(\bR\aapplied\"\xe0\x05\n" +
 	"\x03Bet\x12\x15\n" +
 	"\x06bet_id\x18\x01 \x01(\tR\x05betId\x12\x19\n" +
 	"\bround_id\x18\x02 \x01(\tR\aroundId\x12\x1d\n" +
@@ -1521,7 +1539,9 @@ const file_provider_v1_bet_service_proto_rawDesc = "" +
 	"created_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
 	"updated_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12F\n" +
-	"\rcontributions\x18\x14 \x03(\v2 .provider.v1.JackpotContributionR\rcontributions\"`\n" +
+	"\rcontributions\x18\x14 \x03(\v2 .provider.v1.JackpotContributionR\rcontributions\x12\x19\n" +
+	"\bbonus_id\x18\x15 \x01(\tR\abonusId\x125\n" +
+	"\fbonus_amount\x18\x16 \x01(\v2\x12.provider.v1.MoneyR\vbonusAmount\"`\n" +
 	"\x13JackpotContribution\x12\x1d\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tR\tjackpotId\x12*\n" +
@@ -1662,40 +1682,41 @@ var file_provider_v1_bet_service_proto_depIdxs = []int32{
 	20, // 10: provider.v1.Bet.created_at:type_name -> google.protobuf.Timestamp
 	20, // 11: provider.v1.Bet.updated_at:type_name -> google.protobuf.Timestamp
 	9,  // 12: provider.v1.Bet.contributions:type_name -> provider.v1.JackpotContribution
-	19, // 13: provider.v1.JackpotContribution.amount:type_name -> provider.v1.Money
-	19, // 14: provider.v1.Settlement.win:type_name -> provider.v1.Money
-	1,  // 15: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
-	20, // 16: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 17: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
-	21, // 18: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
-	20, // 19: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	20, // 20: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	0,  // 21: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
-	8,  // 22: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
-	10, // 23: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
-	21, // 24: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
-	20, // 25: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	20, // 26: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	10, // 27: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
-	2,  // 28: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
-	4,  // 29: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
-	6,  // 30: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
-	11, // 31: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
-	13, // 32: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
-	15, // 33: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
-	17, // 34: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
-	3,  // 35: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
-	5,  // 36: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
-	7,  // 37: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
-	12, // 38: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
-	14, // 39: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
-	16, // 40: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
-	18, // 41: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
-	35, // [35:42] is the sub-list for method output_type
-	28, // [28:35] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	19, // 13: provider.v1.Bet.bonus_amount:type_name -> provider.v1.Money
+	19, // 14: provider.v1.JackpotContribution.amount:type_name -> provider.v1.Money
+	19, // 15: provider.v1.Settlement.win:type_name -> provider.v1.Money
+	1,  // 16: provider.v1.Settlement.bonus_state:type_name -> provider.v1.BonusState
+	20, // 17: provider.v1.Settlement.created_at:type_name -> google.protobuf.Timestamp
+	8,  // 18: provider.v1.GetBetResponse.bet:type_name -> provider.v1.Bet
+	21, // 19: provider.v1.ListBetsRequest.order:type_name -> provider.v1.SortOrder
+	20, // 20: provider.v1.ListBetsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	20, // 21: provider.v1.ListBetsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	0,  // 22: provider.v1.ListBetsRequest.status:type_name -> provider.v1.BetStatus
+	8,  // 23: provider.v1.ListBetsResponse.bets:type_name -> provider.v1.Bet
+	10, // 24: provider.v1.GetSettlementResponse.settlement:type_name -> provider.v1.Settlement
+	21, // 25: provider.v1.ListSettlementsRequest.order:type_name -> provider.v1.SortOrder
+	20, // 26: provider.v1.ListSettlementsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	20, // 27: provider.v1.ListSettlementsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	10, // 28: provider.v1.ListSettlementsResponse.settlements:type_name -> provider.v1.Settlement
+	2,  // 29: provider.v1.BetService.AuthorizeBet:input_type -> provider.v1.AuthorizeBetRequest
+	4,  // 30: provider.v1.BetService.SettleBet:input_type -> provider.v1.SettleBetRequest
+	6,  // 31: provider.v1.BetService.RollbackBet:input_type -> provider.v1.RollbackBetRequest
+	11, // 32: provider.v1.BetService.GetBet:input_type -> provider.v1.GetBetRequest
+	13, // 33: provider.v1.BetService.ListBets:input_type -> provider.v1.ListBetsRequest
+	15, // 34: provider.v1.BetService.GetSettlement:input_type -> provider.v1.GetSettlementRequest
+	17, // 35: provider.v1.BetService.ListSettlements:input_type -> provider.v1.ListSettlementsRequest
+	3,  // 36: provider.v1.BetService.AuthorizeBet:output_type -> provider.v1.AuthorizeBetResponse
+	5,  // 37: provider.v1.BetService.SettleBet:output_type -> provider.v1.SettleBetResponse
+	7,  // 38: provider.v1.BetService.RollbackBet:output_type -> provider.v1.RollbackBetResponse
+	12, // 39: provider.v1.BetService.GetBet:output_type -> provider.v1.GetBetResponse
+	14, // 40: provider.v1.BetService.ListBets:output_type -> provider.v1.ListBetsResponse
+	16, // 41: provider.v1.BetService.GetSettlement:output_type -> provider.v1.GetSettlementResponse
+	18, // 42: provider.v1.BetService.ListSettlements:output_type -> provider.v1.ListSettlementsResponse
+	36, // [36:43] is the sub-list for method output_type
+	29, // [29:36] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_bet_service_proto_init() }

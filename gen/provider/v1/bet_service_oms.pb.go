@@ -365,6 +365,12 @@ func (x *Bet) AppendJSON(b []byte) []byte {
 		b = element.AppendJSON(b)
 	}
 	b = append(b, ']')
+	b = append(b, `,"bonus_id":`...)
+	b = codec.AppendString(b, x.BonusId)
+	if x.BonusAmount != nil {
+		b = append(b, `,"bonus_amount":`...)
+		b = x.BonusAmount.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -450,6 +456,15 @@ func (x *Bet) DecodeJSON(r *codec.Reader) {
 					value.DecodeJSON(r)
 					x.Contributions = append(x.Contributions, value)
 				}
+			}
+		case "bonus_id":
+			if r.Enter("bonus_id", &seen, 17) {
+				x.BonusId = r.Text()
+			}
+		case "bonus_amount":
+			if r.Enter("bonus_amount", &seen, 18) {
+				x.BonusAmount = new(Money)
+				x.BonusAmount.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

@@ -316,6 +316,10 @@ type BetChanged struct {
 	Settlement *Settlement `protobuf:"bytes,17,opt,name=settlement,proto3" json:"settlement,omitempty"`
 	// What the bet has given to the jackpots of its game; with its last result only.
 	Contributions []*JackpotContribution `protobuf:"bytes,20,rep,name=contributions,proto3" json:"contributions,omitempty"`
+	// The bonus that was active when the bet came, and that it counts for; empty for none.
+	BonusId string `protobuf:"bytes,21,opt,name=bonus_id,json=bonusId,proto3" json:"bonus_id,omitempty"`
+	// What of the bet is the bonus's money; absent without a bonus.
+	BonusAmount   *Money `protobuf:"bytes,22,opt,name=bonus_amount,json=bonusAmount,proto3" json:"bonus_amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +476,20 @@ func (x *BetChanged) GetSettlement() *Settlement {
 func (x *BetChanged) GetContributions() []*JackpotContribution {
 	if x != nil {
 		return x.Contributions
+	}
+	return nil
+}
+
+func (x *BetChanged) GetBonusId() string {
+	if x != nil {
+		return x.BonusId
+	}
+	return ""
+}
+
+func (x *BetChanged) GetBonusAmount() *Money {
+	if x != nil {
+		return x.BonusAmount
 	}
 	return nil
 }
@@ -1179,7 +1197,7 @@ const file_provider_v1_events_proto_rawDesc = "" +
 	"\x03seq\x18\v \x01(\x03R\x03seq\x12;\n" +
 	"\voccurred_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x12%\n" +
-	"\x0eschema_version\x18\r \x01(\tR\rschemaVersion\"\x8c\x05\n" +
+	"\x0eschema_version\x18\r \x01(\tR\rschemaVersion\"\xde\x05\n" +
 	"\n" +
 	"BetChanged\x12\x15\n" +
 	"\x06bet_id\x18\x01 \x01(\tR\x05betId\x12\x19\n" +
@@ -1205,7 +1223,9 @@ const file_provider_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"settlement\x18\x11 \x01(\v2\x17.provider.v1.SettlementR\n" +
 	"settlement\x12F\n" +
-	"\rcontributions\x18\x14 \x03(\v2 .provider.v1.JackpotContributionR\rcontributions\"\xd9\x01\n" +
+	"\rcontributions\x18\x14 \x03(\v2 .provider.v1.JackpotContributionR\rcontributions\x12\x19\n" +
+	"\bbonus_id\x18\x15 \x01(\tR\abonusId\x125\n" +
+	"\fbonus_amount\x18\x16 \x01(\v2\x12.provider.v1.MoneyR\vbonusAmount\"\xd9\x01\n" +
 	"\fRoundChanged\x12\x19\n" +
 	"\bround_id\x18\x01 \x01(\tR\aroundId\x12\x17\n" +
 	"\agame_id\x18\x02 \x01(\tR\x06gameId\x12\x1f\n" +
@@ -1320,20 +1340,21 @@ var file_provider_v1_events_proto_depIdxs = []int32{
 	8,  // 7: provider.v1.BetChanged.occurred_at:type_name -> google.protobuf.Timestamp
 	11, // 8: provider.v1.BetChanged.settlement:type_name -> provider.v1.Settlement
 	12, // 9: provider.v1.BetChanged.contributions:type_name -> provider.v1.JackpotContribution
-	8,  // 10: provider.v1.RoundChanged.occurred_at:type_name -> google.protobuf.Timestamp
-	8,  // 11: provider.v1.PlayerEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	0,  // 12: provider.v1.PlayerEvent.payload:type_name -> provider.v1.PlayerChanged
-	8,  // 13: provider.v1.SessionEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	1,  // 14: provider.v1.SessionEvent.payload:type_name -> provider.v1.SessionChanged
-	8,  // 15: provider.v1.BetEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	2,  // 16: provider.v1.BetEvent.payload:type_name -> provider.v1.BetChanged
-	8,  // 17: provider.v1.RoundEvent.occurred_at:type_name -> google.protobuf.Timestamp
-	3,  // 18: provider.v1.RoundEvent.payload:type_name -> provider.v1.RoundChanged
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 10: provider.v1.BetChanged.bonus_amount:type_name -> provider.v1.Money
+	8,  // 11: provider.v1.RoundChanged.occurred_at:type_name -> google.protobuf.Timestamp
+	8,  // 12: provider.v1.PlayerEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	0,  // 13: provider.v1.PlayerEvent.payload:type_name -> provider.v1.PlayerChanged
+	8,  // 14: provider.v1.SessionEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	1,  // 15: provider.v1.SessionEvent.payload:type_name -> provider.v1.SessionChanged
+	8,  // 16: provider.v1.BetEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	2,  // 17: provider.v1.BetEvent.payload:type_name -> provider.v1.BetChanged
+	8,  // 18: provider.v1.RoundEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	3,  // 19: provider.v1.RoundEvent.payload:type_name -> provider.v1.RoundChanged
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_events_proto_init() }

@@ -232,6 +232,12 @@ func (x *BetChanged) AppendJSON(b []byte) []byte {
 		b = element.AppendJSON(b)
 	}
 	b = append(b, ']')
+	b = append(b, `,"bonus_id":`...)
+	b = codec.AppendString(b, x.BonusId)
+	if x.BonusAmount != nil {
+		b = append(b, `,"bonus_amount":`...)
+		b = x.BonusAmount.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -318,6 +324,15 @@ func (x *BetChanged) DecodeJSON(r *codec.Reader) {
 					value.DecodeJSON(r)
 					x.Contributions = append(x.Contributions, value)
 				}
+			}
+		case "bonus_id":
+			if r.Enter("bonus_id", &seen, 18) {
+				x.BonusId = r.Text()
+			}
+		case "bonus_amount":
+			if r.Enter("bonus_amount", &seen, 19) {
+				x.BonusAmount = new(Money)
+				x.BonusAmount.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

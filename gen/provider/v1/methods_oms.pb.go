@@ -10,6 +10,7 @@ import (
 // Methods are the rules of every method of this package, for contract.NewTable.
 var Methods = slices.Concat(
 	BetServiceMethods,
+	BonusServiceMethods,
 	JackpotServiceMethods,
 	PaymentServiceMethods,
 	PlayerServiceMethods,

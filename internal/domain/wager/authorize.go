@@ -5,7 +5,6 @@ import (
 
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/fault"
-	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/money"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -27,7 +26,7 @@ func (c Authorize) Refs() []state.Ref {
 
 // Decide implements domain.Command. A bet that is there with the same session, round and amount is the answer, whatever became of it but
 // for one that was rolled back; with others the id is taken: DUPLICATE. Else it refuses with NOT_FOUND, CURRENCY_MISMATCH, INVALID_STATE,
-// RG_BLOCK, LIMIT_EXCEEDED and INSUFFICIENT_FUNDS, in this order.
+// RG_BLOCK, LIMIT_EXCEEDED and INSUFFICIENT_FUNDS, in this order, and with LIMIT_EXCEEDED again for what a bonus allows at once.
 func (c Authorize) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	ref := state.BetRef(c.By, c.BetID)
 	if found := domain.Find[state.Bet](states, ref); found != nil {
@@ -49,18 +48,20 @@ func (c Authorize) Decide(states domain.States, now time.Time) (domain.Decision,
 	if refusal := c.allowed(session.At(now), round, &playing, now); refusal != nil {
 		return domain.Decision{}, refusal
 	}
-	books := domain.OpenBooks(states, c.By.Tenant, now)
-	if account := books.Account(c.Wallet.account()); account.AvailableMinor() < c.AmountMinor {
-		return domain.Decision{}, c.insufficient(account.AvailableMinor())
+	bonus, refusal := c.Wallet.active(states, player, now)
+	if refusal != nil {
+		return domain.Decision{}, refusal
 	}
-	if _, refusal := books.Place(ledger.Hold{ID: holdOf(ref), Account: c.Wallet.account(), AmountMinor: c.AmountMinor}); refusal != nil {
+	books := domain.OpenBooks(states, c.By.Tenant, now)
+	with, refusal := c.hold(books, bonus, session.GameID)
+	if refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	playing.Count(now, func(done *state.Played) { done.WageredMinor += c.AmountMinor })
 	after := &state.Bet{
 		Tenant: c.By.Tenant, ID: ref.ID, Brand: c.By.Brand, Region: c.By.Region, Provider: c.By.Provider, RoundID: c.RoundID,
 		SessionID: c.SessionID, PlayerID: session.PlayerID, GameID: session.GameID, Currency: c.Currency, AmountMinor: c.AmountMinor,
-		Status: state.BetAuthorized, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Bonus: with, Status: state.BetAuthorized, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	decision := domain.Decision{Changes: []domain.Change{{After: after, Event: EventAuthorized}}, Answer: ref}
 	if round == nil {

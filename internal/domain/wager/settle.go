@@ -106,10 +106,7 @@ func (c Settle) book(states domain.States, bet *state.Bet, result *state.Settlem
 		if after.WonMinor > 0 {
 			after.Status = state.BetCredited
 		}
-		capture := ledger.Capture{
-			Transfer: ledger.Transfer{ID: id.Derive("transfer", bet.ID) + "/capture", Kind: TransferBet}, HoldID: bet.HoldID(), To: house,
-		}
-		if _, refusal := books.Capture(capture); refusal != nil {
+		if refusal := capture(books, bet, house); refusal != nil {
 			return domain.Decision{}, refusal
 		}
 		var refusal *fault.Fault
@@ -119,7 +116,7 @@ func (c Settle) book(states domain.States, bet *state.Bet, result *state.Settlem
 	}
 	if c.WinMinor > 0 {
 		transfer := ledger.Transfer{ID: id.Derive("transfer", result.SettlementID) + "/win", Kind: TransferWin, Currency: bet.Currency}
-		if refusal := books.Move(transfer, house, c.Wallet.account(), c.WinMinor); refusal != nil {
+		if refusal := c.Wallet.credit(books, bet, transfer, house, c.WinMinor); refusal != nil {
 			return domain.Decision{}, refusal
 		}
 	}
@@ -129,6 +126,12 @@ func (c Settle) book(states domain.States, bet *state.Bet, result *state.Settlem
 	if player := domain.Find[state.Player](states, state.PlayerRef(c.By.Tenant, bet.PlayerID)); player != nil {
 		playing := domain.Play(player, now)
 		playing.Count(now, func(done *state.Played) { done.WonMinor += c.WinMinor })
+		if bonus, counts := bonusOf(states, books, bet, now); counts {
+			if refusal := wagered(&bonus, bet, result, &playing, now); refusal != nil {
+				return domain.Decision{}, refusal
+			}
+			bonus.Into(&decision)
+		}
 		playing.Into(&decision)
 	}
 	books.Into(&decision)
@@ -167,11 +170,11 @@ func (c Rollback) Decide(states domain.States, now time.Time) (domain.Decision, 
 	case bet.Results > 0:
 		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q has %s", c.BetID, results(bet.Results))
 	}
-	if refusal := c.Wallet.is(bet.PlayerID, bet.Currency); refusal != nil {
+	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	books := domain.OpenBooks(states, c.By.Tenant, now)
-	if _, refusal := books.Void(bet.HoldID()); refusal != nil {
+	if refusal := void(books, bet); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	after := *bet
@@ -183,6 +186,12 @@ func (c Rollback) Decide(states domain.States, now time.Time) (domain.Decision, 
 		playing := domain.Play(player, now)
 		playing.Count(bet.CreatedAt, func(done *state.Played) { done.WageredMinor -= bet.AmountMinor })
 		playing.Into(&decision)
+	}
+	if bonus, counts := bonusOf(states, books, bet, now); counts && bonus.Bonus().Ended() {
+		if refusal := bonus.Leave(bet.BonusMinor(), id.Derive("transfer", bet.ID)+"/bonus"); refusal != nil {
+			return domain.Decision{}, refusal
+		}
+		bonus.Into(&decision)
 	}
 	books.Into(&decision)
 	return decision, nil

@@ -23,9 +23,10 @@ const (
 // command is to be made again.
 const Stale = "STALE_PLAYER"
 
-// Wallet names whose money a command is about, and the game. Those of a session or bet never change, so they are looked up before; all are
-// empty when there was no such session or bet.
-type Wallet struct{ PlayerID, Currency, GameID string }
+// Wallet names whose money a command is about, and the game. Those of a session or bet never change, so they are looked up before; all is
+// empty when there was no such session or bet. Bonus is the row of the bonus that a bet counts for, which never changes either, or that is active for
+// a bet to come, which is a guess: where it was wrong the command is made again.
+type Wallet struct{ PlayerID, Currency, GameID, Bonus string }
 
 // account is the id of the account that bets are paid from.
 func (w Wallet) account() string { return ledger.ID(w.PlayerID, ledger.PlayerCash, w.Currency) }
@@ -36,7 +37,8 @@ func (w Wallet) refs(by state.Origin, bet state.Ref) []state.Ref {
 		return nil
 	}
 	hold := state.HoldRef(by.Tenant, holdOf(bet))
-	return append(domain.AccountRefs(by.Tenant, w.account()), hold, state.PlayerRef(by.Tenant, w.PlayerID))
+	refs := append(domain.AccountRefs(by.Tenant, w.account()), hold, state.PlayerRef(by.Tenant, w.PlayerID))
+	return append(refs, w.bonusRefs(by, bet)...)
 }
 
 // holdOf names the hold of a bet.
@@ -45,15 +47,15 @@ func holdOf(bet state.Ref) string { return (&state.Bet{ID: bet.ID, AmountMinor: 
 // is refuses with STALE_PLAYER when the wallet is not that of a player and currency.
 func (w Wallet) is(playerID, currency string) *fault.Fault {
 	if w.PlayerID != playerID || w.Currency != currency {
-		return fault.New(fault.Aborted, Stale, "what the command is about came to be meanwhile")
+		return domain.StalePlayer()
 	}
 	return nil
 }
 
-// of is the same for a bet that is settled, with its game, whose jackpots it feeds.
+// of refuses with STALE_PLAYER when the wallet is not that of a bet, with its bonus and the game whose jackpots it feeds.
 func (w Wallet) of(bet *state.Bet) *fault.Fault {
-	if w.GameID != bet.GameID {
-		w.PlayerID = ""
+	if w.GameID != bet.GameID || bet.Bonus != nil && bet.Bonus.ID != w.Bonus {
+		return domain.StalePlayer()
 	}
 	return w.is(bet.PlayerID, bet.Currency)
 }

@@ -43,6 +43,7 @@ func providers() []*contract.Route {
 		providerv1.PaymentServiceRoutes(providerv1.UnimplementedPaymentServiceServer{}),
 		providerv1.SandboxServiceRoutes(providerv1.UnimplementedSandboxServiceServer{}),
 		providerv1.JackpotServiceRoutes(providerv1.UnimplementedJackpotServiceServer{}),
+		providerv1.BonusServiceRoutes(providerv1.UnimplementedBonusServiceServer{}),
 	)
 }
 

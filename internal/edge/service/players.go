@@ -118,33 +118,46 @@ func (s *Players) SetFlags(ctx context.Context, r *providerv1.SetFlagsRequest) (
 // stored is a time as stores keep it, in microseconds.
 func stored(at *timestamppb.Timestamp) time.Time { return upwards(moment(at)) }
 
-// GetBalances implements the contract. The store keeps microseconds: all of the last one is counted in.
+// GetBalances implements the contract.
 func (s *Players) GetBalances(ctx context.Context, r *providerv1.GetBalancesRequest) (*providerv1.GetBalancesResponse, error) {
 	tenant := origin(ctx).Tenant
 	found, err := seen[*state.Player](ctx, s.Environment, state.PlayerRef(tenant, r.PlayerId), r.PlayerId)
 	if err != nil {
 		return nil, err
 	}
-	account := ledger.ID(r.PlayerId, ledger.PlayerCash, found.Currency)
-	balance := &providerv1.Balance{Kind: providerv1.BalanceKind_BALANCE_KIND_CASH}
-	amount := func(minor int64) *providerv1.Money {
-		return &providerv1.Money{AmountMinor: minor, Currency: found.Currency}
-	}
-	if at := moment(r.At); !at.IsZero() {
-		had, err := s.View.Balance(ctx, tenant, account, at.Truncate(time.Microsecond).Add(time.Microsecond))
+	response := &providerv1.GetBalancesResponse{PlayerId: r.PlayerId}
+	for _, of := range []struct {
+		kind    providerv1.BalanceKind
+		account ledger.Kind
+	}{
+		{providerv1.BalanceKind_BALANCE_KIND_CASH, ledger.PlayerCash}, {providerv1.BalanceKind_BALANCE_KIND_BONUS, ledger.PlayerBonus},
+	} {
+		balance, err := s.balance(ctx, tenant, ledger.Name{Owner: r.PlayerId, Kind: of.account, Currency: found.Currency}, moment(r.At))
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		balance.Available = amount(had)
-		return &providerv1.GetBalancesResponse{PlayerId: r.PlayerId, Balances: []*providerv1.Balance{balance}}, nil
+		balance.Kind = of.kind
+		response.Balances = append(response.Balances, balance)
 	}
-	has, err := s.View.Account(ctx, tenant, account)
+	return response, nil
+}
+
+// balance answers what an account has, or had at a time, which is zero for now. The store keeps microseconds: all of the last one is
+// counted in.
+func (s *Players) balance(ctx context.Context, tenant string, name ledger.Name, at time.Time) (*providerv1.Balance, error) {
+	amount := func(minor int64) *providerv1.Money {
+		return &providerv1.Money{AmountMinor: minor, Currency: name.Currency}
+	}
+	if !at.IsZero() {
+		had, err := s.View.Balance(ctx, tenant, name.ID(), at.Truncate(time.Microsecond).Add(time.Microsecond))
+		return &providerv1.Balance{Available: amount(had)}, err
+	}
+	has, err := s.View.Account(ctx, tenant, name.ID())
 	switch {
 	case errors.Is(err, state.ErrNotFound): // nothing was ever paid in
 		has = &state.Account{}
 	case err != nil:
-		return nil, unavailable(err)
+		return nil, err
 	}
-	balance.Available, balance.Held = amount(has.AvailableMinor()), amount(has.HeldMinor)
-	return &providerv1.GetBalancesResponse{PlayerId: r.PlayerId, Balances: []*providerv1.Balance{balance}}, nil
+	return &providerv1.Balance{Available: amount(has.AvailableMinor()), Held: amount(has.HeldMinor)}, nil
 }

@@ -62,6 +62,8 @@ func kindOf[R state.Row]() state.Kind {
 		return state.KindJackpot
 	case *state.JackpotTrigger:
 		return state.KindJackpotTrigger
+	case *state.Bonus:
+		return state.KindBonus
 	default:
 		return state.KindSettlement
 	}
@@ -127,6 +129,8 @@ func writePlayPlace(row state.Row) string {
 	case *state.Jackpot:
 		at = row.CreatedAt
 	case *state.JackpotTrigger:
+		at = row.CreatedAt
+	case *state.Bonus:
 		at = row.CreatedAt
 	}
 	return strconv.FormatInt(at.UnixMicro(), 10) + " " + row.Ref().ID

@@ -16,16 +16,16 @@ import (
 	"github.com/seed-255eabaa/oms/internal/wire"
 )
 
-// staleTries is how often a command is made whose session or bet came to be while it was looked up.
+// staleTries is how often a command is made whose session, bet or bonus came to be while it was looked up.
 const staleTries = 3
 
-// wagers submits a command about the money of a session or bet, which about makes when it is known whose that is.
+// wagers submits a command about the money of a session, bet or bonus, which about makes when it is known whose that is.
 func wagers[M interface {
 	*T
 	protoMessage
 }, T any](ctx context.Context, e *Environment, of state.Ref, about func(wager.Wallet) domain.Command) (M, error) {
 	for try := 1; ; try++ {
-		wallet, err := e.WalletOf(ctx, of)
+		wallet, err := e.WalletOf(ctx, of, try > 1)
 		if err != nil {
 			return nil, unavailable(err)
 		}

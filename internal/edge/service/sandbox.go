@@ -84,7 +84,7 @@ func (s *Sandbox) player(ctx context.Context, request proto.Message) (string, er
 	if ref == (state.Ref{}) {
 		return "", nil
 	}
-	wallet, err := s.WalletOf(ctx, ref)
+	wallet, err := s.WalletOf(ctx, ref, false)
 	if err != nil {
 		return "", unavailable(err)
 	}

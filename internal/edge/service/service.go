@@ -52,10 +52,11 @@ type Environment struct {
 
 	Catalogues Catalogues // remembers which tenants have a catalogue
 
-	// WalletOf answers whose money a session or bet is about; nothing for one that does not exist.
-	WalletOf func(ctx context.Context, ref state.Ref) (wager.Wallet, error)
 	// JackpotOf answers a jackpot and what a command about it must know; nil and nothing for one that does not exist.
 	JackpotOf func(ctx context.Context, ref state.Ref) (*state.Jackpot, jackpot.Seen, error)
+	// WalletOf answers whose money a session, bet or bonus is about; nothing for one that does not exist. What it remembers of the bonus that
+	// is active may be old, unless it is asked to look again.
+	WalletOf func(ctx context.Context, ref state.Ref, again bool) (wager.Wallet, error)
 
 	Provider string // name of the gateway for payments
 	// PlayGateway is the name of the gateway for payments in the sandbox, which moves no money, and CheckPlayToken refuses tokens that it does

@@ -86,6 +86,7 @@ var invariants = []invariant{
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	sandboxInvariants[0], sandboxInvariants[1],
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
+	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4],
 	{
 		holds: "What payments have captured and refunded and lost by disputes is what the ledger says, and all that leaves them is no more " +
 			"than was captured.",
@@ -189,6 +190,7 @@ var invariants = []invariant{
 				UNION ALL SELECT tenant_id, round_id, version - 1 FROM rounds
 				UNION ALL SELECT tenant_id, bet_id, version FROM bets
 				UNION ALL SELECT tenant_id, jackpot_id, version FROM jackpots
+				UNION ALL SELECT tenant_id, bonus_id, version FROM bonuses
 			) v FULL JOIN (
 				SELECT tenant_id, aggregate_id, count(*) AS events, min(seq) AS first, max(seq) AS last FROM events GROUP BY 1, 2
 			) e ON e.tenant_id = v.tenant_id AND e.aggregate_id = v.name

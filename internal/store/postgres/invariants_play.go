@@ -3,17 +3,18 @@ package postgres
 // playInvariants are those of bets (requirement P-4).
 var playInvariants = [...]invariant{
 	{
-		holds: "Of every bet the amount is held while it is open, taken when it is settled, free when it is rolled back, and never was of one " +
-			"that was rolled back before it came.",
+		holds: "Of every bet the player's own part is held while it is open, taken when it is settled, free when it is rolled back, and never " +
+			"was of one that was rolled back before it came.",
 		rows: "SELECT count(*) FROM bets",
 		bad: `SELECT format('%s of %s: status %s, amount %s; hold: status %s, amount %s, captured %s of %s', b.bet_id, b.tenant_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
-			FROM bets b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) COLLATE "C" AND h.tenant_id = b.tenant_id
-			WHERE CASE WHEN b.amount_minor = 0 THEN h.hold_id IS NOT NULL OR b.status <> 4 OR b.results > 0
-				ELSE h.hold_id IS NULL OR h.amount_minor <> b.amount_minor
+			FROM (SELECT *, amount_minor - coalesce((bonus ->> 'minor')::bigint, 0) AS own FROM bets) b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) COLLATE "C" AND h.tenant_id = b.tenant_id
+			WHERE b.amount_minor = 0 AND (b.status <> 4 OR b.results > 0 OR b.bonus IS NOT NULL)
+				OR CASE WHEN b.own = 0 THEN h.hold_id IS NOT NULL
+				ELSE h.hold_id IS NULL OR h.amount_minor <> b.own
 					OR h.account_id <> 'account:player_cash:' || b.currency || ':' || b.player_id COLLATE "C"
 					OR h.status <> CASE b.status WHEN 1 THEN 1 WHEN 4 THEN 3 ELSE 2 END
-					OR h.captured_minor <> CASE WHEN b.status IN (2, 3) THEN b.amount_minor ELSE 0 END END`,
+					OR h.captured_minor <> CASE WHEN b.status IN (2, 3) THEN b.own ELSE 0 END END`,
 	},
 	{
 		holds: "Every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back.",
@@ -35,7 +36,8 @@ var playInvariants = [...]invariant{
 		bad: `SELECT format('%s of %s: won %s, credited %s', settlement_id, tenant_id, win_minor, credited) FROM (
 				SELECT s.tenant_id, s.settlement_id, s.win_minor, coalesce(sum(e.amount_minor), 0) AS credited FROM settlements s
 					LEFT JOIN ledger_entries e ON e.transfer_id = ('transfer' || substr(s.settlement_id, 11) || '/win') COLLATE "C"
-						AND e.tenant_id = s.tenant_id AND e.account = ('account:player_cash:' || s.currency || ':' || s.player_id) COLLATE "C"
+						AND e.tenant_id = s.tenant_id AND e.account IN (('account:player_cash:' || s.currency || ':' || s.player_id) COLLATE "C",
+							('account:player_bonus:' || s.currency || ':' || s.player_id) COLLATE "C")
 				GROUP BY 1, 2, 3) AS wins
 			WHERE credited <> win_minor
 			UNION ALL

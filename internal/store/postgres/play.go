@@ -9,8 +9,8 @@ import (
 )
 
 // present is the size of a value for encodeJSON: nothing when it is absent.
-func present(bonus *state.BonusState) int {
-	if bonus == nil {
+func present[T any](value *T) int {
+	if value == nil {
 		return 0
 	}
 	return 1

@@ -11,7 +11,7 @@ var (
 		{"tenant_id", kindText}, {"player_id", kindText}, {"brand_id", kindText}, {"region", kindText},
 		{"currency", kindText}, {"locale", kindText}, {"country", kindText}, {"excluded", kindBool}, {"excluded_until", kindTime},
 		{"cool_off_until", kindTime}, {"limits", kindJSON}, {"played", kindJSON}, {"version", kindInt8}, {"created_at", kindTime},
-		{"updated_at", kindTime},
+		{"updated_at", kindTime}, {"bonus_id", kindText},
 	}
 	sessionFields = []field{
 		{"tenant_id", kindText}, {"session_id", kindText}, {"brand_id", kindText}, {"region", kindText},
@@ -27,8 +27,8 @@ var (
 	betFields = []field{
 		{"tenant_id", kindText}, {"bet_id", kindText}, {"brand_id", kindText}, {"region", kindText},
 		{"provider_id", kindText}, {"round_id", kindText}, {"session_id", kindText}, {"player_id", kindText}, {"game_id", kindText},
-		{"currency", kindText}, {"amount_minor", kindInt8}, {"won_minor", kindInt8}, {"results", kindInt4}, {"status", kindInt2},
-		{"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime}, {"contributions", kindJSON},
+		{"currency", kindText}, {"amount_minor", kindInt8}, {"bonus", kindJSON}, {"won_minor", kindInt8}, {"results", kindInt4},
+		{"status", kindInt2}, {"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime}, {"contributions", kindJSON},
 	}
 	settlementFields = []field{
 		{"tenant_id", kindText}, {"result", kindText}, {"settlement_id", kindText}, {"brand_id", kindText},
@@ -58,6 +58,7 @@ func encodePlayer(set *rowset, p *state.Player) error {
 	set.int64(p.Version)
 	set.time(p.CreatedAt)
 	set.time(p.UpdatedAt)
+	set.text(p.Bonus)
 	return nil
 }
 
@@ -72,7 +73,7 @@ func decodePlayer(f *fields) (*state.Player, error) {
 	if err := decodeJSON(f, &p.Played); err != nil {
 		return nil, err
 	}
-	p.Version, p.CreatedAt, p.UpdatedAt = f.int64(), f.time(), f.time()
+	p.Version, p.CreatedAt, p.UpdatedAt, p.Bonus = f.int64(), f.time(), f.time(), f.text()
 	return p, nil
 }
 
@@ -139,6 +140,9 @@ func encodeBet(set *rowset, b *state.Bet) error {
 	set.text(b.GameID)
 	set.text(b.Currency)
 	set.int64(b.AmountMinor)
+	if err := encodeJSON(set, present(b.Bonus), b.Bonus); err != nil {
+		return err
+	}
 	set.int64(b.WonMinor)
 	set.int32(b.Results)
 	set.int16(int16(b.Status))
@@ -152,9 +156,12 @@ func decodeBet(f *fields) (*state.Bet, error) {
 	b := &state.Bet{}
 	b.Tenant, b.ID, b.Brand, b.Region = f.text(), f.text(), f.text(), f.text()
 	b.Provider, b.RoundID, b.SessionID, b.PlayerID = f.text(), f.text(), f.text(), f.text()
-	b.GameID, b.Currency, b.AmountMinor, b.WonMinor = f.text(), f.text(), f.int64(), f.int64()
-	b.Results, b.Status, b.Version, b.CreatedAt = f.int32(), state.BetStatus(f.int16()), f.int64(), f.time()
-	b.UpdatedAt = f.time()
+	b.GameID, b.Currency, b.AmountMinor = f.text(), f.text(), f.int64()
+	if err := decodeJSON(f, &b.Bonus); err != nil {
+		return nil, err
+	}
+	b.WonMinor, b.Results, b.Status, b.Version = f.int64(), f.int32(), state.BetStatus(f.int16()), f.int64()
+	b.CreatedAt, b.UpdatedAt = f.time(), f.time()
 	return b, decodeJSON(f, &b.Contributions)
 }
 

@@ -73,6 +73,8 @@ func (v version) weight() int {
 		bytes = 256 * len(row.History)
 	case *state.Notification:
 		bytes = textOf(row.Parameters)
+	case *state.Bonus:
+		bytes = 64 * len(row.Weights)
 	}
 	return 1 + bytes>>10
 }

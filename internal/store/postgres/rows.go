@@ -61,6 +61,8 @@ func encodeRow(set *rowset, row state.Row) error {
 		return encodeJackpotFeed(set, row)
 	case *state.JackpotTrigger:
 		encodeJackpotTrigger(set, row)
+	case *state.Bonus:
+		return encodeBonus(set, row)
 	default:
 		return fmt.Errorf("%w: no table for a %T", state.ErrData, row)
 	}
@@ -118,6 +120,8 @@ func decodeRow(kind state.Kind, f *fields) (state.Row, error) {
 		return decodeJackpotFeed(f)
 	case state.KindJackpotTrigger:
 		return decodeJackpotTrigger(f), nil
+	case state.KindBonus:
+		return decodeBonus(f)
 	default:
 		return nil, fmt.Errorf("no table for kind %d", kind)
 	}

@@ -100,10 +100,11 @@ var kinds = []state.Kind{
 	state.KindOrderDetails, state.KindChangeBatch,
 	state.KindPlayer, state.KindSession, state.KindRound, state.KindBet, state.KindSettlement,
 	state.KindPlayerPayment, state.KindSandbox, state.KindJackpot, state.KindJackpotFeed, state.KindJackpotTrigger,
+	state.KindBonus,
 }
 
 // lastKind is the greatest number of a kind: arrays are indexed by kinds.
-const lastKind = state.KindJackpotTrigger
+const lastKind = state.KindBonus
 
 func defineRows() [lastKind + 1]ofRows {
 	var all [lastKind + 1]ofRows

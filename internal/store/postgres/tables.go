@@ -59,7 +59,8 @@ var tables = map[state.Kind]*table{
 		"provider_id", "game_id", "created_at",
 	}, true},
 	state.KindBet: {"bets", betFields, []string{
-		"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency", "amount_minor", "created_at",
+		"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency", "amount_minor", "bonus",
+		"created_at",
 	}, false},
 	state.KindSettlement:    {"settlements", settlementFields, nil, false},
 	state.KindPlayerPayment: {"player_payments", playerPaymentFields, playerPaymentFixed, false},
@@ -68,6 +69,7 @@ var tables = map[state.Kind]*table{
 	state.KindJackpot:        {"jackpots", jackpotFields, jackpotFixed, false},
 	state.KindJackpotFeed:    {"jackpot_feeds", jackpotFeedFields, nil, true},
 	state.KindJackpotTrigger: {"jackpot_triggers", jackpotTriggerFields, jackpotTriggerFixed, false},
+	state.KindBonus:          {"bonuses", bonusFields, bonusFixed, false},
 }
 
 // The columns of the tables, in the order in which rows.go writes and reads them.

@@ -111,6 +111,7 @@ var invariants = append([]invariant{
 	sandboxInvariants[0], sandboxInvariants[1],
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
 	jackpotInvariants[6],
+	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4], bonusInvariants[5],
 	{
 		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
 		checked:  "SELECT count(*) FROM payments",

@@ -5,17 +5,17 @@ import "github.com/seed-255eabaa/oms/internal/state"
 // playInvariants are those of bets (requirement P-4).
 var playInvariants = [...]invariant{
 	{
-		sentence: "of every bet the amount is held while it is open, taken when it is settled, free when it is rolled back, and never was of one " +
-			"that was rolled back before it came",
+		sentence: "of every bet the player's own part is held while it is open, taken when it is settled, free when it is rolled back, and never " +
+			"was of one that was rolled back before it came",
 		checked: "SELECT count(*) FROM bets",
 		violated: `SELECT format('%s %s: status %d, amount %d; hold: status %d, amount %d, captured %d of %s', b.tenant_id, b.bet_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
-			FROM bets b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) AND h.tenant_id = b.tenant_id
-			WHERE iif(b.amount_minor = 0, h.hold_id IS NOT NULL OR b.status <> 4 OR b.results > 0,
-				h.hold_id IS NULL OR h.amount_minor <> b.amount_minor
+			FROM (SELECT *, amount_minor - coalesce(bonus ->> 'minor', 0) AS own FROM bets) b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) AND h.tenant_id = b.tenant_id
+			WHERE b.amount_minor = 0 AND (b.status <> 4 OR b.results > 0 OR b.bonus IS NOT NULL)
+				OR iif(b.own = 0, h.hold_id IS NOT NULL, h.hold_id IS NULL OR h.amount_minor <> b.own
 					OR h.account_id <> 'account:player_cash:' || b.currency || ':' || b.player_id
 					OR h.status <> CASE b.status WHEN 1 THEN 1 WHEN 4 THEN 3 ELSE 2 END
-					OR h.captured_minor <> iif(b.status IN (2, 3), b.amount_minor, 0))`,
+					OR h.captured_minor <> iif(b.status IN (2, 3), b.own, 0))`,
 	},
 	{
 		sentence: "every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back",
@@ -38,7 +38,8 @@ var playInvariants = [...]invariant{
 		violated: `SELECT format('%s %s: won %d, credited %d', tenant_id, settlement_id, win_minor, credited) FROM (
 				SELECT s.tenant_id, s.settlement_id, s.win_minor, coalesce(sum(e.amount_minor), 0) AS credited FROM settlements s
 					LEFT JOIN ledger_entries e ON e.transfer_id = 'transfer' || substr(s.settlement_id, 11) || '/win' AND e.tenant_id = s.tenant_id
-						AND e.account = 'account:player_cash:' || s.currency || ':' || s.player_id
+						AND e.account IN ('account:player_cash:' || s.currency || ':' || s.player_id,
+							'account:player_bonus:' || s.currency || ':' || s.player_id)
 				GROUP BY s.tenant_id, s.settlement_id)
 			WHERE credited <> win_minor
 			UNION ALL

@@ -10,7 +10,7 @@ var (
 	playerTable = table{
 		name: "players",
 		columns: "tenant_id, player_id, brand_id, region, currency, locale, country, excluded, excluded_until_us, cool_off_until_us, " +
-			"limits, played, version, created_at_us, updated_at_us",
+			"limits, played, version, created_at_us, updated_at_us, bonus_id",
 		fixed: []string{
 			"brand_id", "region", "currency", "locale", "country", "created_at_us",
 		},
@@ -38,10 +38,10 @@ var (
 	betTable = table{
 		name: "bets",
 		columns: "tenant_id, bet_id, brand_id, region, provider_id, round_id, session_id, player_id, game_id, currency, amount_minor, " +
-			"won_minor, results, status, version, created_at_us, updated_at_us, contributions",
+			"bonus, won_minor, results, status, version, created_at_us, updated_at_us, contributions",
 		fixed: []string{
 			"brand_id", "region", "provider_id", "round_id", "session_id", "player_id", "game_id", "currency",
-			"amount_minor", "created_at_us",
+			"amount_minor", "bonus", "created_at_us",
 		},
 		bind: bindBet, scan: scanBet,
 	}
@@ -70,6 +70,7 @@ func bindPlayer(r *row, value state.Row) {
 	r.integer(v.Version)
 	r.instant(v.CreatedAt)
 	r.instant(v.UpdatedAt)
+	r.text(v.Bonus)
 }
 
 func scanPlayer(c *columns) state.Row {
@@ -77,7 +78,7 @@ func scanPlayer(c *columns) state.Row {
 	v.Tenant, v.ID, v.Brand, v.Region = c.text(), c.text(), c.text(), c.text()
 	v.Currency, v.Locale, v.Country, v.Flags.Excluded = c.text(), c.text(), c.text(), c.flag()
 	v.Flags.ExcludedUntil, v.Flags.CoolOffUntil, v.Limits, v.Played = c.moment(), c.moment(), list[[]state.Limit](c), list[[]state.Played](c)
-	v.Version, v.CreatedAt, v.UpdatedAt = c.integer(), c.instant(), c.instant()
+	v.Version, v.CreatedAt, v.UpdatedAt, v.Bonus = c.integer(), c.instant(), c.instant(), c.text()
 	return v
 }
 
@@ -147,6 +148,7 @@ func bindBet(r *row, value state.Row) {
 	r.text(v.GameID)
 	r.text(v.Currency)
 	r.integer(v.AmountMinor)
+	r.optional(betBonusJSON(v.Bonus))
 	r.integer(v.WonMinor)
 	r.integer(int64(v.Results))
 	r.integer(int64(v.Status))
@@ -160,9 +162,9 @@ func scanBet(c *columns) state.Row {
 	v := &state.Bet{}
 	v.Tenant, v.ID, v.Brand, v.Region = c.text(), c.text(), c.text(), c.text()
 	v.Provider, v.RoundID, v.SessionID, v.PlayerID = c.text(), c.text(), c.text(), c.text()
-	v.GameID, v.Currency, v.AmountMinor, v.WonMinor = c.text(), c.text(), c.integer(), c.integer()
-	v.Results, v.Status, v.Version, v.CreatedAt = small[int32](c), small[state.BetStatus](c), c.integer(), c.instant()
-	v.UpdatedAt, v.Contributions = c.instant(), list[[]state.Contribution](c)
+	v.GameID, v.Currency, v.AmountMinor, v.Bonus = c.text(), c.text(), c.integer(), list[*state.BetBonus](c)
+	v.WonMinor, v.Results, v.Status, v.Version = c.integer(), small[int32](c), small[state.BetStatus](c), c.integer()
+	v.CreatedAt, v.UpdatedAt, v.Contributions = c.instant(), c.instant(), list[[]state.Contribution](c)
 	return v
 }
 

@@ -42,7 +42,7 @@ func (t table) update() string {
 
 func parameter(number int) string { return "?" + strconv.Itoa(number) }
 
-const kinds = state.KindJackpotTrigger + 1 // one more than the greatest kind, for arrays that a kind indexes
+const kinds = state.KindBonus + 1 // one more than the greatest kind, for arrays that a kind indexes
 
 // tables by kind.
 var tables = [kinds]table{
@@ -113,6 +113,7 @@ var tables = [kinds]table{
 	state.KindJackpot:        jackpotTable,
 	state.KindJackpotFeed:    jackpotFeedTable,
 	state.KindJackpotTrigger: jackpotTriggerTable,
+	state.KindBonus:          bonusTable,
 }
 
 func bindOrder(r *row, value state.Row) {

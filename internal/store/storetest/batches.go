@@ -44,7 +44,7 @@ func oneOfEach() []state.Row {
 		sampleCatalogue(), samplePrice("SKU 1:~.x"), sampleContact("user 1:~.x"), sampleNotification("user 1:~.x", order),
 		sampleAccount("player 1:~.x"), sampleHold(sampleAccount("player 1:~.x")), sampleDetails(order), sampleChanges(order, 1),
 		samplePlayerPayment("player 1:~.x"), sampleSandbox("studio 1:~.x", 2), sampleJackpot("mega 1:~.x"), sampleJackpotFeed("studio:slot"),
-		sampleJackpotTrigger("mega 1:~.x", "trigger 1:~.x")}, playRows()...)
+		sampleJackpotTrigger("mega 1:~.x", "trigger 1:~.x"), sampleBonus("bonus 1:~.x")}, playRows()...)
 }
 
 // bareOfEach makes a row of every kind with every optional field empty.
@@ -73,6 +73,7 @@ func bareOfEach() []state.Row {
 			Status: ledger.HoldVoided, Version: 1, CreatedAt: at, UpdatedAt: at}},
 		bareDetails(order), bareChanges(order),
 		barePlayerPayment(), sampleSandbox("bare", 3), bareJackpot(), bareJackpotFeed(), bareJackpotTrigger(),
+		bareBonus(),
 	}, barePlayRows()...)
 }
 
@@ -171,6 +172,8 @@ func renamed(row, as state.Row) state.Row {
 		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
 	case *state.Jackpot, *state.JackpotFeed, *state.JackpotTrigger:
 		return renamedJackpot(row, as)
+	case *state.Bonus:
+		return renamedBonus(row, as.(*state.Bonus)) //nolint:errcheck,forcetypeassert // as above
 	}
 	return renamedPlay(row, as)
 }
@@ -179,7 +182,7 @@ func testAbsent(s *suite) {
 	order := sampleOrder(longAgo())
 	s.put(insert(newBatch(), order))
 	refs := []state.Ref{order.Ref()}
-	for kind := state.KindReservation; kind <= state.KindJackpotTrigger; kind++ {
+	for kind := state.KindReservation; kind <= state.KindBonus; kind++ {
 		refs = append(refs, state.Ref{Kind: kind, Tenant: tenant, ID: order.ID})
 	}
 	b := s.begin(state.Need{Refs: refs})

@@ -54,7 +54,7 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	all := slices.Concat(plants, playerPlants, sandboxPlants, jackpotPlants)
+	all := slices.Concat(plants, playerPlants, sandboxPlants, jackpotPlants, bonusPlants)
 	tests := make([]test, len(all))
 	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
@@ -136,6 +136,7 @@ func (s *suite) makeWorld() *world {
 	w.payments = s.addPlayerPayments(changes)
 	w.playground = s.addSandbox(changes)
 	s.addJackpots(changes)
+	s.addBonuses(changes)
 	slices.SortFunc(changes.SetTimers, func(a, b state.Timer) int { return strings.Compare(a.AggregateID, b.AggregateID) })
 	s.put(insert(changes, item))
 	s.put(newBatch())
@@ -369,7 +370,7 @@ var plants = []plant{
 	{name: "a bet of no session", about: bet("open"),
 		sql: `UPDATE bets SET session_id = 'else' WHERE bet_id = '$id'`},
 	{name: "a bet in another game than its round", about: bet("open"),
-		sql: `UPDATE rounds SET game_id = 'else'`},
+		sql: `UPDATE rounds SET game_id = 'else' WHERE round_id = 'round:studio 1:~.x/round 1:~.x'`},
 	{name: "a bet without its event", about: bet("open"),
 		sql: `UPDATE bets SET version = version + 1 WHERE bet_id = '$id'`},
 	{name: "a session without its event", about: session,

@@ -30,7 +30,7 @@ func samplePlayer(playerID string) *state.Player {
 		Played: []state.Played{{
 			Period: state.Week, From: at, WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
 		}},
-		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second),
+		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second), Bonus: "bonus:bonus 1:~.x",
 	}
 }
 
@@ -75,8 +75,10 @@ func sampleSettlement(betID, resultID string) *state.Settlement {
 
 // playRows are rows of each kind of the dialect with every field set.
 func playRows() []state.Row {
+	given := sampleBet("bet 1:~.x")
+	given.Bonus = &state.BetBonus{ID: "bonus:bonus 1:~.x", Minor: 199, Percent: 50}
 	return []state.Row{
-		samplePlayer("player 1:~.x"), sampleSession("session 1:~.x"), sampleRound("round 1:~.x"), sampleBet("bet 1:~.x"),
+		samplePlayer("player 1:~.x"), sampleSession("session 1:~.x"), sampleRound("round 1:~.x"), given,
 		sampleSettlement("bet 1:~.x", "result 1:~.x"),
 	}
 }
@@ -107,7 +109,7 @@ func renamedPlay(row, as state.Row) state.Row {
 	case *state.Player:
 		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
 		renamed.Flags, renamed.Limits, renamed.Played = as.Flags, as.Limits, as.Played
-		renamed.Version, renamed.UpdatedAt = as.Version, as.UpdatedAt
+		renamed.Version, renamed.UpdatedAt, renamed.Bonus = as.Version, as.UpdatedAt, as.Bonus
 		return &renamed
 	case *state.Session:
 		renamed, as := *as.(*state.Session), row //nolint:errcheck,forcetypeassert // as above
@@ -314,7 +316,9 @@ func (s *suite) addBets(changes *state.Changes) {
 			addEvent(changes, row.Ref(), seq+1, "test")
 		}
 	}
-	add(samplePlayer("player 1:~.x"))
+	bettor := samplePlayer("player 1:~.x")
+	bettor.Bonus = ""
+	add(bettor)
 	add(sampleSession("session 1:~.x"))
 	add(sampleRound("round 1:~.x"))
 	for name, status := range map[string]state.BetStatus{

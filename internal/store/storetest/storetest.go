@@ -77,6 +77,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"play", playTests, false},
 		{"player payments", playerPaymentTests, false},
 		{"jackpots", jackpotTests, true},
+		{"bonuses", bonusTests, false},
 		{"stuck", stuckTests, false},
 		{"invariant", invariantTests, false},
 	}
