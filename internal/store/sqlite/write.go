@@ -130,7 +130,7 @@ func (w *writer) storeRows(rows []state.Written, loaded map[state.Ref]state.Row)
 			w.relined = append(w.relined, order)
 		}
 	}
-	for kind, fresh := range w.fresh {
+	for kind, fresh := range &w.fresh {
 		if len(fresh) == 0 {
 			continue
 		}
