@@ -83,13 +83,13 @@ func statusIn(kind state.Kind, query *state.PlayQuery, suffix string, parameter 
 		numbers = append(numbers, strconv.Itoa(int(status)))
 	}
 	status := "status"
-	switch kind {
-	case state.KindBonus:
-		status = fmt.Sprintf("CASE WHEN status <= %d AND expires_at%s <= %s THEN %d ELSE status END",
-			state.BonusActive, suffix, parameter(query.Now), state.BonusExpired)
-	case state.KindSession:
+	if kind == state.KindSession {
 		status = fmt.Sprintf("CASE WHEN status = %d AND expires_at%s <= %s THEN %d ELSE status END",
 			state.SessionActive, suffix, parameter(query.Now), state.SessionExpired)
+	}
+	if kind == state.KindBonus {
+		status = fmt.Sprintf("CASE WHEN status <= %d AND expires_at%s <= %s THEN %d ELSE status END",
+			state.BonusActive, suffix, parameter(query.Now), state.BonusExpired)
 	}
 	return status + " IN (" + strings.Join(numbers, ", ") + ")"
 }

@@ -190,11 +190,11 @@ func (c Forfeit) Decide(states domain.States, now time.Time) (domain.Decision, *
 	if refusal != nil {
 		return domain.Decision{}, refusal
 	}
-	switch status := bonus.At(now).Status; status {
-	case state.BonusForfeited:
+	switch stands := bonus.At(now); {
+	case stands.Status == state.BonusForfeited:
 		return domain.Decision{Answer: bonus.Ref()}, nil
-	case state.BonusConverted, state.BonusExpired:
-		return domain.Decision{}, invalid(status, "the bonus is "+status.String())
+	case stands.Ended():
+		return domain.Decision{}, invalid(stands.Status, "the bonus is "+stands.Status.String())
 	}
 	return end(states, bonus, now, state.BonusForfeited, EventForfeited, c.Words)
 }

@@ -84,7 +84,9 @@ func (c Authorize) hold(books domain.Books, bonus *state.Bonus, gameID string) (
 func capture(books domain.Books, bet *state.Bet, house string) *fault.Fault {
 	transfer := id.Derive("transfer", bet.ID)
 	if bet.CashMinor() > 0 {
-		_, refusal := books.Capture(ledger.Capture{Transfer: ledger.Transfer{ID: transfer + "/capture", Kind: TransferBet}, HoldID: bet.HoldID(), To: house})
+		_, refusal := books.Capture(ledger.Capture{
+			Transfer: ledger.Transfer{ID: transfer + "/capture", Kind: TransferBet}, HoldID: bet.HoldID(), To: house,
+		})
 		if refusal != nil {
 			return refusal
 		}

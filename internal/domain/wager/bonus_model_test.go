@@ -273,7 +273,8 @@ func TestBonusesAgainstModel(t *testing.T) {
 			default:
 				d := time.Duration(rapid.IntRange(1, 60).Draw(t, "seconds")) * time.Second
 				m.now = w.now.Add(d)
-				if m.pass(what == "pass late"); what == "pass late" {
+				m.pass(what == "pass late")
+				if what == "pass late" {
 					w.now = m.now
 				} else {
 					w.pass(d)

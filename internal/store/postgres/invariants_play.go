@@ -8,7 +8,8 @@ var playInvariants = [...]invariant{
 		rows: "SELECT count(*) FROM bets",
 		bad: `SELECT format('%s of %s: status %s, amount %s; hold: status %s, amount %s, captured %s of %s', b.bet_id, b.tenant_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
-			FROM (SELECT *, amount_minor - coalesce((bonus ->> 'minor')::bigint, 0) AS own FROM bets) b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) COLLATE "C" AND h.tenant_id = b.tenant_id
+			FROM (SELECT *, amount_minor - coalesce((bonus ->> 'minor')::bigint, 0) AS own FROM bets) b LEFT JOIN account_holds h
+				ON h.hold_id = 'hold' || substr(b.bet_id, 4) COLLATE "C" AND h.tenant_id = b.tenant_id
 			WHERE b.amount_minor = 0 AND (b.status <> 4 OR b.results > 0 OR b.bonus IS NOT NULL)
 				OR CASE WHEN b.own = 0 THEN h.hold_id IS NOT NULL
 				ELSE h.hold_id IS NULL OR h.amount_minor <> b.own

@@ -30,7 +30,8 @@ var bonusInvariants = [...]invariant{
 	{
 		sentence: "every player has one active bonus at most, which the player's row names, and without one no bonus money that no bet holds",
 		checked:  "SELECT count(*) FROM bonuses",
-		violated: `SELECT format('%s %s: %d of bonus money are free, and no bonus is active', a.tenant_id, a.account_id, a.balance_minor - a.held_minor)
+		violated: `SELECT format('%s %s: %d of bonus money are free, and no bonus is active', a.tenant_id, a.account_id,
+				a.balance_minor - a.held_minor)
 			FROM accounts a WHERE a.account_id GLOB 'account:player_bonus:*' AND a.balance_minor <> a.held_minor
 				AND NOT EXISTS (SELECT 1 FROM bonuses b WHERE b.tenant_id = a.tenant_id AND b.status = 2
 					AND a.account_id = 'account:player_bonus:' || b.currency || ':' || b.player_id)

@@ -10,7 +10,8 @@ var playInvariants = [...]invariant{
 		checked: "SELECT count(*) FROM bets",
 		violated: `SELECT format('%s %s: status %d, amount %d; hold: status %d, amount %d, captured %d of %s', b.tenant_id, b.bet_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
-			FROM (SELECT *, amount_minor - coalesce(bonus ->> 'minor', 0) AS own FROM bets) b LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(b.bet_id, 4) AND h.tenant_id = b.tenant_id
+			FROM (SELECT *, amount_minor - coalesce(bonus ->> 'minor', 0) AS own FROM bets) b LEFT JOIN account_holds h
+				ON h.hold_id = 'hold' || substr(b.bet_id, 4) AND h.tenant_id = b.tenant_id
 			WHERE b.amount_minor = 0 AND (b.status <> 4 OR b.results > 0 OR b.bonus IS NOT NULL)
 				OR iif(b.own = 0, h.hold_id IS NOT NULL, h.hold_id IS NULL OR h.amount_minor <> b.own
 					OR h.account_id <> 'account:player_cash:' || b.currency || ':' || b.player_id

@@ -151,12 +151,12 @@ func (s *suite) addBonuses(changes *state.Changes) {
 		b := sampleBonus(name)
 		b.PlayerID, b.Status, b.Version, b.ConvertedMinor, b.Progress, b.Reason = "lucky", status, int64(status), 0, 0, ""
 		b.RequiredMinor, b.ActivatedAt, b.EndedAt = 1000, longAgo().Add(-time.Minute), time.Time{}
-		switch status {
-		case state.BonusGranted:
+		switch {
+		case status == state.BonusGranted:
 			b.ActivatedAt = time.Time{}
-		case state.BonusActive:
+		case status == state.BonusActive:
 			b.Progress = 200 * 50
-		case state.BonusConverted:
+		case b.Ended():
 			b.ConvertedMinor, b.RequiredMinor, b.Progress, b.EndedAt = 700, 100, 100*100, longAgo().Add(time.Minute)
 		}
 		if !b.Ended() {
@@ -169,7 +169,7 @@ func (s *suite) addBonuses(changes *state.Changes) {
 }
 
 // bookBonuses books what the world's player of bonuses has been given and has bet.
-func bookBonuses(books *ledger.Books) (refusal *fault.Fault) {
+func bookBonuses(books *ledger.Books) *fault.Fault {
 	cash, gift := ledger.ID("lucky", ledger.PlayerCash, "EUR"), bonusAccount(nil)
 	for _, move := range []struct {
 		transfer, kind, from, to string
@@ -181,7 +181,7 @@ func bookBonuses(books *ledger.Books) (refusal *fault.Fault) {
 		{"transfer:active/activated", "bonus.activated", worldHouse, gift, 1000},
 	} {
 		transfer := ledger.Transfer{ID: move.transfer, Kind: move.kind, Currency: "EUR"}
-		if refusal = books.Move(transfer, move.from, move.to, move.amount); refusal != nil {
+		if refusal := books.Move(transfer, move.from, move.to, move.amount); refusal != nil {
 			return refusal
 		}
 	}
@@ -194,13 +194,12 @@ func bookBonuses(books *ledger.Books) (refusal *fault.Fault) {
 			if part.amount == 0 {
 				continue
 			}
-			if _, refusal = books.Place(ledger.Hold{ID: part.hold, Account: part.account, AmountMinor: part.amount}); refusal != nil {
-				return refusal
-			}
-			switch had.status {
-			case state.BetRolledBack:
+			_, refusal := books.Place(ledger.Hold{ID: part.hold, Account: part.account, AmountMinor: part.amount})
+			switch {
+			case refusal != nil:
+			case had.status == state.BetRolledBack:
 				_, refusal = books.Void(part.hold)
-			case state.BetForfeited:
+			case had.status == state.BetForfeited:
 				transfer := ledger.Transfer{ID: id.Derive("transfer", b.ID) + part.step, Kind: part.kind}
 				_, refusal = books.Capture(ledger.Capture{Transfer: transfer, HoldID: part.hold, To: worldHouse})
 			}
