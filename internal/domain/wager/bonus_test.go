@@ -114,8 +114,11 @@ func (w *world) wallet(bet string) wager.Wallet {
 	found := wager.Wallet{PlayerID: "ann", Currency: "EUR"}
 	if b := domain.Find[state.Bet](w.rows, state.BetRef(studio, bet)); b == nil {
 		found.Bonus = domain.Find[state.Player](w.rows, state.PlayerRef("t", "ann")).Bonus
-	} else if b.Bonus != nil {
-		found.Bonus = b.Bonus.ID
+	} else {
+		found.GameID = b.GameID
+		if b.Bonus != nil {
+			found.Bonus = b.Bonus.ID
+		}
 	}
 	return found
 }
@@ -365,7 +368,7 @@ func TestStaleBonuses(t *testing.T) {
 	}
 	bet.Wallet = w.wallet("1")
 	same(t, "authorize", w.do(bet), "")
-	none := wager.Wallet{PlayerID: "ann", Currency: "EUR"}
+	none := wager.Wallet{PlayerID: "ann", Currency: "EUR", GameID: "slot"}
 	same(t, "settle", w.do(wager.Settle{By: studio, BetID: "1", RoundID: "slot", Currency: "EUR", Wallet: none}), wager.Stale)
 	same(t, "roll back", w.do(wager.Rollback{By: studio, BetID: "1", RoundID: "slot", Wallet: none}), wager.Stale)
 	same(t, "activate", w.do(bonus.Activate{By: studio, Name: bonus.Name{Tenant: "t", BonusID: "a"}}), wager.Stale)
