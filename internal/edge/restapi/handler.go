@@ -80,7 +80,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.recovered(w, r)
 	match := h.router.Match(r.Method, r.URL.EscapedPath())
-	document, isDocument := documents[r.URL.Path]
+	document, isDocument := h.document(r.URL.Path)
 	if isDocument && match.Allow == "" {
 		match.Allow = documentVerbs
 	}

@@ -27,7 +27,6 @@ func routes() []*contract.Route {
 	return slices.Concat(
 		omsv1.OrderServiceRoutes(omsv1.UnimplementedOrderServiceServer{}),
 		omsv1.InventoryServiceRoutes(omsv1.UnimplementedInventoryServiceServer{}),
-		omsv1.DevServiceRoutes(omsv1.UnimplementedDevServiceServer{}),
 		omsv1.CatalogueServiceRoutes(omsv1.UnimplementedCatalogueServiceServer{}),
 		omsv1.NotificationServiceRoutes(omsv1.UnimplementedNotificationServiceServer{}), omsv1.LedgerServiceRoutes(omsv1.UnimplementedLedgerServiceServer{}),
 	)
@@ -46,7 +45,10 @@ func providers() []*contract.Route {
 
 // documents are those that are published, with the routes that each is about.
 func documents() map[string]paper {
-	return map[string]paper{"openapi": {openapi.YAML, routes()}, "provider": {openapi.Provider, providers()}}
+	return map[string]paper{
+		"openapi": {openapi.YAML, routes()}, "provider": {openapi.Provider, providers()},
+		"dev": {openapi.Dev, omsv1.DevServiceRoutes(omsv1.UnimplementedDevServiceServer{})},
+	}
 }
 
 type paper struct {

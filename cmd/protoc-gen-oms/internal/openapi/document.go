@@ -19,6 +19,9 @@ var introduction string
 //go:embed provider.md
 var providerIntroduction string
 
+//go:embed dev.md
+var devIntroduction string
+
 // document is one OpenAPI document in the making.
 type document struct {
 	kind     *kind
@@ -46,12 +49,9 @@ func newDocument(c *model.Contract, k *kind) (*document, error) {
 	return d, nil
 }
 
-// rank puts the services that are internal by their own words behind the public ones, and what serves development last. Of the public ones
-// orders are first: the others are about them.
+// rank puts the services that are internal by their own words behind the public ones. Of those orders are first: the others are about them.
 func rank(s *model.Service) int {
 	switch {
-	case strings.HasPrefix(s.GoName, "Dev"):
-		return 3
 	case strings.Contains(prose(s.Comments.Leading), "It is internal"):
 		return 2
 	case strings.HasPrefix(s.GoName, "Order"):
@@ -89,7 +89,7 @@ func (d *document) root() (*object, error) {
 			set("description", "An access token. The scopes that an operation needs stand beside its security requirement."))).
 		set("parameters", d.sharedParameters()).
 		set("headers", d.sharedHeaders()).
-		set("responses", sharedResponses()).
+		set("responses", d.sharedResponses()).
 		set("schemas", schemas)
 	return root.set("components", components), nil
 }

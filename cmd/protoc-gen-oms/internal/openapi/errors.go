@@ -92,9 +92,13 @@ func violation(field, description, reason string) *object {
 	return newObject().set("field", field).set("description", description).set("reason", reason)
 }
 
-func sharedResponses() *object {
+// sharedResponses are those that an operation of the document has.
+func (d *document) sharedResponses() *object {
 	responses := newObject()
 	for _, e := range errorResponses {
+		if !d.answers(e) {
+			continue
+		}
 		info := newObject().
 			set("type", "error_info").set("reason", e.code).set("domain", "oms").set("metadata", newObject())
 		details := []*object{info}
@@ -121,6 +125,18 @@ func sharedResponses() *object {
 		responses.set(e.name, r)
 	}
 	return responses
+}
+
+// answers tells whether any operation of the document can be refused so.
+func (d *document) answers(e errorResponse) bool {
+	for _, service := range d.services {
+		for _, method := range service.Methods {
+			if slices.ContainsFunc(method.Bindings, func(b *model.Binding) bool { return e.applies(method, b) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // component names a header among the shared parameters.
