@@ -230,9 +230,14 @@ func hasGoodExamples(t *testing.T, paper paper) {
 		o := d.Paths[route.Template][strings.ToLower(route.Verb)]
 		t.Run(o.OperationID, func(t *testing.T) {
 			if route.Body {
-				m := o.RequestBody.Content["application/json"]
-				checkSchema(t, paper.text, m.Schema.Ref, m.Example)
-				in := contract.Input{Params: []string{"order:" + uuid}, Body: text(t, m.Example)} // any id will do where there is no kind
+				m, body := o.RequestBody.Content["application/json"], []byte(nil)
+				if route.BodyType == "" {
+					checkSchema(t, paper.text, m.Schema.Ref, m.Example)
+					body = text(t, m.Example)
+				} else {
+					body = fmt.Append(nil, o.RequestBody.Content[route.BodyType].Example)
+				}
+				in := contract.Input{Params: []string{"order:" + uuid}, Body: body} // any id will do where there is no kind
 				request := route.Decode(&in)
 				if wrong := in.Violations(); len(wrong) > 0 {
 					t.Errorf("the example of the request is refused: %+v", wrong)

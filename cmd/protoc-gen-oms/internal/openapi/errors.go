@@ -19,7 +19,7 @@ type errorResponse struct {
 	applies           func(*model.Method, *model.Binding) bool
 }
 
-func takesBody(_ *model.Method, b *model.Binding) bool { return b.WholeBody || b.BodyField != nil }
+func takesBody(_ *model.Method, b *model.Binding) bool { return b.TakesBody() }
 
 func always(*model.Method, *model.Binding) bool { return true }
 
@@ -64,7 +64,7 @@ var errorResponses = []errorResponse{
 	},
 	{
 		status: 415, name: "UnsupportedMediaType", code: "UNSUPPORTED_MEDIA_TYPE",
-		message: `Content-Type: must be application/json in UTF-8, is "text/plain"`, description: "The body is not JSON by its `Content-Type`.",
+		message: `Content-Type: must be application/json in UTF-8, is "text/plain"`, description: "The body is of another type by its `Content-Type`.",
 		violations: []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
 		applies:    takesBody,
 	},
