@@ -64,10 +64,10 @@ var errorResponses = []errorResponse{
 	},
 	{
 		status: 415, name: "UnsupportedMediaType", code: "UNSUPPORTED_MEDIA_TYPE",
-		message: `Content-Type: must be application/json in UTF-8, is "text/plain"`,
+		message:     `Content-Type: must be application/json in UTF-8, is "text/plain"`,
 		description: "The body is of another type by its `Content-Type`.",
-		violations: []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
-		applies:    takesBody,
+		violations:  []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
+		applies:     takesBody,
 	},
 	{
 		status: 429, name: "TooManyRequests", code: "RATE_LIMITED", message: "more than 100 requests in a second", retryable: true,
