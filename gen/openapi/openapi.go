@@ -14,3 +14,8 @@ var YAML []byte
 //
 //go:embed provider.yaml
 var Provider []byte
+
+// Dev is the document of Development.
+//
+//go:embed dev.yaml
+var Dev []byte

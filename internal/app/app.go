@@ -173,7 +173,7 @@ func (a *App) makePipeline() {
 		Observe: a.pipelineMetrics(), Committed: a.committed, Trace: a.batchSpans(),
 	}
 	if a.config.Has(config.RoleEffect) {
-		environment.EffectOwner, environment.EffectLease = a.holder, effectLease
+		environment.EffectOwner, environment.EffectLease = a.holder, effect.Lease
 	}
 	a.pipeline = pipeline.New(pipeline.Options{
 		Environment: environment, Lanes: a.config.LaneCount(), MaxCommands: a.config.MaxBatch, MaxRows: a.config.MaxBatchRows,
@@ -203,9 +203,6 @@ func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Writte
 	}
 }
 
-// effectLease is how long a worker has for a call before others ask the gateway about it.
-const effectLease = 15 * time.Second
-
 // makeEffects makes the workers that call the gateway.
 func (a *App) makeEffects() error {
 	if !a.config.Has(config.RoleEffect) {
@@ -217,7 +214,7 @@ func (a *App) makeEffects() error {
 	}
 	options := effect.Options{
 		Store: a.store, Gateways: gateways, Flow: effectFlow(a.table.notices.Notices),
-		Submit: a.submit, SKUs: a.table.skus.of, Owner: a.holder, Lease: effectLease, Logger: a.logger,
+		Submit: a.submit, SKUs: a.table.skus.of, Owner: a.holder, Lease: effect.Lease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	}
 	if err := a.addSenders(&options); err != nil {

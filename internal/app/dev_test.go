@@ -91,4 +91,10 @@ func TestClockIsTurnedInDevOnly(t *testing.T) {
 	if code != http.StatusNotFound || !strings.Contains(text, `"ROUTE_NOT_FOUND"`) {
 		t.Errorf("%d %s", code, text)
 	}
+	if code, _ := server.http(t, http.MethodGet, "/dev/openapi.yaml", ""); code != http.StatusNotFound {
+		t.Errorf("the document of what there is not: %d", code)
+	}
+	if code, text := start(t).http(t, http.MethodGet, "/dev/openapi.yaml", ""); code != http.StatusOK || !strings.Contains(text, "/v1/dev/clock") {
+		t.Errorf("the document of development: %d", code)
+	}
 }

@@ -104,7 +104,7 @@ func (a *App) dispute(ctx context.Context, d gateway.Dispute) error {
 var errNoEffects = errors.New("this process calls no gateways")
 
 // withWebhooks has callbacks of gateways answered beside the API. They have no part in its contract: each gateway has its own words,
-// and their senders no credentials.
+// and their senders no credentials. The document of /api tells of them.
 func (a *App) withWebhooks(api http.Handler) http.Handler {
 	options := webhook.Options{Receivers: a.receivers, ReadTimeout: a.config.BodyTimeout, Log: a.logger}
 	if a.effects != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
+	"github.com/seed-255eabaa/oms/internal/edge/restapi"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/edge/shopapi"
 )
@@ -35,7 +36,7 @@ func (a *App) shop(chain edge.Chain, orders *service.Orders, stock *service.Inve
 	}
 	dialect := shopapi.New(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, shopapi.Prefix) {
+		if strings.HasPrefix(r.URL.Path, shopapi.Prefix) && !restapi.IsDocument(r.URL.Path) {
 			dialect.ServeHTTP(w, r)
 			return
 		}

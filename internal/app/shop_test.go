@@ -99,6 +99,7 @@ func (r *running) post(t *testing.T, path, body string, headers ...string) strin
 	if err := json.Unmarshal(text, &envelope); err != nil || envelope.Code != response.StatusCode || envelope.Message == "" {
 		t.Fatalf("%s: HTTP %d, %s", path, response.StatusCode, text)
 	}
+	readShopDocument(t).hold(t, path, body, response.StatusCode, text)
 	return string(text)
 }
 

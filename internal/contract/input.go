@@ -35,8 +35,8 @@ const (
 	UnknownParameter = "UNKNOWN_PARAMETER"
 )
 
-// lastEventID names the header in violations.
-const lastEventID = "Last-Event-ID"
+// LastEventID is the header with which an event stream goes on, as violations name it.
+const LastEventID = "Last-Event-ID"
 
 // Violations are everything that was found wrong.
 func (in *Input) Violations() []fault.Violation { return in.violations }
@@ -57,6 +57,13 @@ func (in *Input) ReadBody(field string, m codec.Message) {
 		}
 		in.violations = append(in.violations, v)
 	}
+}
+
+// BodyText is the body as it stands, which is a field of the request.
+func (in *Input) BodyText(field string) string {
+	text := string(in.Body)
+	in.checkText(field, text)
+	return text
 }
 
 // PathText fills a field from the i-th path parameter. The body may hold the field too, with the same value.
@@ -123,7 +130,7 @@ func (in *Input) UnknownQuery() {
 // Resume makes the Last-Event-ID header the present parameter; false without one. A stream that goes on by itself sends the
 // header beside the query it began with, so the header wins.
 func (in *Input) Resume() bool {
-	in.name, in.value = lastEventID, in.LastEventID
+	in.name, in.value = LastEventID, in.LastEventID
 	return in.LastEventID != ""
 }
 

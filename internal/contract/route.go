@@ -16,8 +16,9 @@ type Route struct {
 	Verb, Template string
 	// Sandbox tells that the path is one of the sandbox.
 	Sandbox bool
-	// Body tells that the request has a JSON body.
-	Body bool
+	// Body tells that the request has a body, and BodyType what it is, such as "text/csv"; empty is JSON.
+	Body     bool
+	BodyType string
 	// Decode makes the request message of path, query and body; what is wrong with them stands in the input.
 	Decode func(in *Input) proto.Message
 	// Encode appends the answer: the response or its response_body field.
@@ -29,12 +30,14 @@ type Route struct {
 	// Event and EventID say how a streamed response is written: the text of its event line, and the appending of its id.
 	Event   string
 	EventID func(b []byte, response proto.Message) []byte
+	// Resume is the field of the request that a Last-Event-ID header fills; empty where the stream has none.
+	Resume string
 }
 
 // NeedsBody tells whether a request must have a body. What makes or replaces a resource must: an absent body would else wipe what is
 // there. An action upon a resource ("…:cancel") may go without, as far as its fields are optional.
 func (r *Route) NeedsBody() bool {
-	return r.Body && !strings.Contains(r.Template[strings.LastIndexByte(r.Template, '/')+1:], ":")
+	return r.BodyType != "" || r.Body && !strings.Contains(r.Template[strings.LastIndexByte(r.Template, '/')+1:], ":")
 }
 
 // SandboxPath begins the paths of the sandbox.

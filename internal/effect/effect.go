@@ -78,6 +78,9 @@ type Observe struct {
 	Waiting func(provider string, length int)
 }
 
+// Lease is how long a worker has for a call before others ask the gateway about it. The pipeline claims new effects for as long.
+const Lease = 15 * time.Second
+
 // Options configures the workers. Zero values stand for the defaults.
 type Options struct {
 	Store    Store
@@ -87,7 +90,7 @@ type Options struct {
 	SKUs  func(ctx context.Context, tenant, aggregate string) ([]string, error)
 	Flow  Flow
 	Owner string        // names this run of this process
-	Lease time.Duration // of a claim, as the pipeline gives it too; 30 s
+	Lease time.Duration // of a claim, as the pipeline gives it too; Lease
 
 	Timeout     time.Duration // of one attempt: inquiry and call; 10 s, far below Lease
 	Calls       int           // attempts under way at a gateway at most; 256
@@ -134,7 +137,7 @@ func (o *Options) setDefaults() error {
 	if o.Store == nil || o.Submit == nil || o.SKUs == nil || o.Owner == "" || o.Flow.Settle == nil {
 		return errors.New("effect: a store, a way to submit, SKUs, an owner and a flow are needed")
 	}
-	setDefault(&o.Lease, 30*time.Second)
+	setDefault(&o.Lease, Lease)
 	setDefault(&o.Timeout, 10*time.Second)
 	setDefault(&o.Calls, 256)
 	setDefault(&o.Queue, 4096)

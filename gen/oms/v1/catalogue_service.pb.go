@@ -658,21 +658,22 @@ const file_oms_v1_catalogue_service_proto_rawDesc = "" +
 	"^[^\\x00]*$R\x03sku\x122\n" +
 	"\x10expected_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0fexpectedVersion\"@\n" +
 	"\x13DeletePriceResponse\x12)\n" +
-	"\x04item\x18\x01 \x01(\v2\x15.oms.v1.CatalogueItemR\x04item\">\n" +
-	"\x13ImportPricesRequest\x12'\n" +
-	"\x03csv\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18\x80\x80\x102\n" +
-	"^[^\\x00]*$R\x03csv\"g\n" +
+	"\x04item\x18\x01 \x01(\v2\x15.oms.v1.CatalogueItemR\x04item\"L\n" +
+	"\x13ImportPricesRequest\x125\n" +
+	"\x03csv\x18\x01 \x01(\tB#\xbaH\x12r\x10\x18\x80\x80\x102\n" +
+	"^[^\\x00]*$\xb2\xd4\x18\n" +
+	"*\btext/csvR\x03csv\"g\n" +
 	"\x14ImportPricesResponse\x12\x16\n" +
 	"\x06prices\x18\x01 \x01(\x05R\x06prices\x127\n" +
-	"\topened_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt2\xa8\x06\n" +
+	"\topened_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt2\xcc\x06\n" +
 	"\x10CatalogueService\x12\xb5\x01\n" +
 	"\bPutPrice\x12\x17.oms.v1.PutPriceRequest\x1a\x18.oms.v1.PutPriceResponse\"v\xaa\xd4\x18H\x10\x01\x1a\x0fcatalogue:write\"\x10CURRENCY_UNKNOWN\"\x0fNEGATIVE_AMOUNT\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/catalogue/items/{sku}\x12z\n" +
 	"\bGetPrice\x12\x17.oms.v1.GetPriceRequest\x1a\x18.oms.v1.GetPriceResponse\";\xaa\xd4\x18\x10\x1a\x0ecatalogue:read\x82\xd3\xe4\x93\x02!b\x04item\x12\x19/v1/catalogue/items/{sku}\x12\x88\x01\n" +
 	"\n" +
 	"ListPrices\x12\x19.oms.v1.ListPricesRequest\x1a\x1a.oms.v1.ListPricesResponse\"C\xaa\xd4\x18$\x1a\x0ecatalogue:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/catalogue/items\x12\x98\x01\n" +
-	"\vDeletePrice\x12\x1a.oms.v1.DeletePriceRequest\x1a\x1b.oms.v1.DeletePriceResponse\"P\xaa\xd4\x18%\x10\x01\x1a\x0fcatalogue:write\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02!b\x04item*\x19/v1/catalogue/items/{sku}\x12\xb9\x01\n" +
-	"\fImportPrices\x12\x1b.oms.v1.ImportPricesRequest\x1a\x1c.oms.v1.ImportPricesResponse\"n\xaa\xd4\x18K\x10\x01\x1a\x0fcatalogue:write\"\tCSV_EMPTY\"\n" +
-	"CSV_HEADER\"\x0eIMPORT_INVALID\"\x0fIMPORT_TOO_LONG\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/catalogue:importB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"\vDeletePrice\x12\x1a.oms.v1.DeletePriceRequest\x1a\x1b.oms.v1.DeletePriceResponse\"P\xaa\xd4\x18%\x10\x01\x1a\x0fcatalogue:write\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02!b\x04item*\x19/v1/catalogue/items/{sku}\x12\xdd\x01\n" +
+	"\fImportPrices\x12\x1b.oms.v1.ImportPricesRequest\x1a\x1c.oms.v1.ImportPricesResponse\"\x91\x01\xaa\xd4\x18K\x10\x01\x1a\x0fcatalogue:write\"\tCSV_EMPTY\"\n" +
+	"CSV_HEADER\"\x0eIMPORT_INVALID\"\x0fIMPORT_TOO_LONG\x82\xd3\xe4\x93\x02<:\x01*Z!:\x03csv\"\x1a/v1/catalogue/items:import\"\x14/v1/catalogue:importB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_catalogue_service_proto_rawDescOnce sync.Once

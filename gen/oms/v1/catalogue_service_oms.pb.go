@@ -544,6 +544,21 @@ func CatalogueServiceRoutes(service CatalogueServiceServer) []*contract.Route {
 				return response, nil
 			},
 		},
+		{
+			Method: MethodCatalogueServiceImportPrices,
+			Verb:   "POST", Template: "/v1/catalogue/items:import",
+			Body:     true,
+			BodyType: "text/csv",
+			Decode:   readCatalogueServiceImportPrices1,
+			Encode:   func(b []byte, response proto.Message) []byte { return response.(*ImportPricesResponse).AppendJSON(b) },
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.ImportPrices(ctx, request.(*ImportPricesRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
 	}
 }
 
@@ -611,6 +626,16 @@ func readCatalogueServiceDeletePrice0(in *contract.Input) proto.Message {
 func readCatalogueServiceImportPrices0(in *contract.Input) proto.Message {
 	m := new(ImportPricesRequest)
 	in.ReadBody("", m)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readCatalogueServiceImportPrices1 makes the request of POST /v1/catalogue/items:import.
+func readCatalogueServiceImportPrices1(in *contract.Input) proto.Message {
+	m := new(ImportPricesRequest)
+	m.Csv = in.BodyText("csv")
 	for in.NextQuery() {
 		in.UnknownQuery()
 	}

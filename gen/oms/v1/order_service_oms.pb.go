@@ -2278,7 +2278,8 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 			Stream: func(ctx context.Context, request proto.Message, send func(response proto.Message) error) error {
 				return service.WatchOrder(request.(*WatchOrderRequest), contract.NewServerStream(ctx, func(response *WatchOrderResponse) error { return send(response) }))
 			},
-			Event: "order",
+			Event:  "order",
+			Resume: "after_version",
 			EventID: func(b []byte, response proto.Message) []byte {
 				return codec.AppendInt(b, response.(*WatchOrderResponse).GetOrder().GetVersion())
 			},
@@ -2292,7 +2293,8 @@ func OrderServiceRoutes(service OrderServiceServer) []*contract.Route {
 			Stream: func(ctx context.Context, request proto.Message, send func(response proto.Message) error) error {
 				return service.WatchOrders(request.(*WatchOrdersRequest), contract.NewServerStream(ctx, func(response *WatchOrdersResponse) error { return send(response) }))
 			},
-			Event: "changes",
+			Event:  "changes",
+			Resume: "resume_token",
 			EventID: func(b []byte, response proto.Message) []byte {
 				return append(b, response.(*WatchOrdersResponse).GetResumeToken()...)
 			},

@@ -1,6 +1,7 @@
 package restapi
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -71,19 +72,21 @@ func tooLarge(limit int) *fault.Fault {
 		With("limit_bytes", itoa(limit))
 }
 
-// checkType refuses a body that is compressed, or not JSON by its Content-Type; absent is JSON, and an empty body needs no type.
-func checkType(r *http.Request) *fault.Fault {
+// checkType refuses a body that is compressed, or of another type than the route's by its Content-Type; absent is the right one, and an
+// empty body needs none.
+func checkType(r *http.Request, route *contract.Route) *fault.Fault {
+	want := cmp.Or(route.BodyType, jsonType)
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return fault.Invalid("Content-Encoding", unsupportedType, "must be absent, is %q; send the body uncompressed", codec.Excerpt(encoding))
 	}
 	given := r.Header.Get("Content-Type")
-	if r.ContentLength == 0 || given == "" || given == jsonType {
+	if r.ContentLength == 0 || given == "" || given == want {
 		return nil
 	}
 	media, parameters, err := mime.ParseMediaType(given)
 	charset, has := parameters["charset"]
-	if err == nil && media == jsonType && (!has || strings.EqualFold(charset, "utf-8")) {
+	if err == nil && media == want && (!has || strings.EqualFold(charset, "utf-8")) {
 		return nil
 	}
-	return fault.Invalid("Content-Type", unsupportedType, "must be %s in UTF-8, is %q", jsonType, codec.Excerpt(given))
+	return fault.Invalid("Content-Type", unsupportedType, "must be %s in UTF-8, is %q", want, codec.Excerpt(given))
 }

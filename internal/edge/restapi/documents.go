@@ -15,6 +15,17 @@ var docsPage []byte
 //go:embed docs/provider.html
 var providerPage []byte
 
+//go:embed docs/dev.html
+var devPage []byte
+
+//go:embed docs/shop.html
+var shopPage []byte
+
+// Shop is the document of /api and /webhooks, which are no part of the contract in proto/ (docs/decisions/0023).
+//
+//go:embed docs/shop.yaml
+var Shop []byte
+
 //go:embed docs/redoc.standalone.js
 var redoc []byte
 
@@ -25,6 +36,7 @@ var redocLicense []byte
 type document struct {
 	mediaType, policy string
 	body              []byte
+	about             string // the path of a route without which there is no such document
 }
 
 // pagePolicy lets the documentation page use this server and nothing else. Redoc styles by inline sheets and searches in a
@@ -35,11 +47,24 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inl
 // docsPath is the documentation, where a person who asks for "/" is sent.
 const docsPath = "/docs"
 
+// devRoute is a route that only a server for development has.
+const devRoute = "/v1/dev/clock"
+
+// Media types of documents.
+const (
+	yamlType = "application/yaml; charset=utf-8"
+	htmlType = "text/html; charset=utf-8"
+)
+
 var documents = map[string]document{
-	"/openapi.yaml":             {mediaType: "application/yaml; charset=utf-8", body: openapi.YAML},
-	"/provider/openapi.yaml":    {mediaType: "application/yaml; charset=utf-8", body: openapi.Provider},
-	docsPath:                    {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: docsPage},
-	"/provider/docs":            {mediaType: "text/html; charset=utf-8", policy: pagePolicy, body: providerPage},
+	"/openapi.yaml":             {mediaType: yamlType, body: openapi.YAML},
+	"/provider/openapi.yaml":    {mediaType: yamlType, body: openapi.Provider},
+	"/api/openapi.yaml":         {mediaType: yamlType, body: Shop},
+	"/dev/openapi.yaml":         {mediaType: yamlType, body: openapi.Dev, about: devRoute},
+	docsPath:                    {mediaType: htmlType, policy: pagePolicy, body: docsPage},
+	"/provider/docs":            {mediaType: htmlType, policy: pagePolicy, body: providerPage},
+	"/api/docs":                 {mediaType: htmlType, policy: pagePolicy, body: shopPage},
+	"/dev/docs":                 {mediaType: htmlType, policy: pagePolicy, body: devPage, about: devRoute},
 	"/docs/redoc.standalone.js": {mediaType: "text/javascript; charset=utf-8", body: redoc},
 	"/docs/redoc.LICENSE.txt":   {mediaType: "text/plain; charset=utf-8", body: redocLicense},
 }
@@ -50,6 +75,21 @@ func documentOf(path string) string {
 		return "/provider/openapi.yaml: the sandbox has the provider API only"
 	}
 	return "/openapi.yaml"
+}
+
+// IsDocument tells whether a path is a document's, be it one of another dialect.
+func IsDocument(path string) bool {
+	_, found := documents[path]
+	return found
+}
+
+// document answers the document of a path.
+func (h *Handler) document(path string) (document, bool) {
+	d, found := documents[path]
+	if found && d.about != "" && h.router.Match(http.MethodGet, d.about).Route == nil {
+		return document{}, false
+	}
+	return d, found
 }
 
 // documentVerbs is the Allow header of a document.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,10 +44,26 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, match *contract
 	case err == nil && !s.begun:
 		w.WriteHeader(http.StatusNoContent)
 	case err != nil && !s.begun:
-		h.fail(w, r, err)
+		h.fail(w, r, resumed(r, route, err))
 	case err != nil && h.closing.Err() == nil:
 		s.fail(fault.From(err))
 	}
+}
+
+// resumed names the header in a refusal of what it filled: a client that sent Last-Event-ID knows of no field.
+func resumed(r *http.Request, route *contract.Route, err error) error {
+	given := fault.From(err)
+	at := slices.IndexFunc(given.Violations, func(v fault.Violation) bool { return v.Field == route.Resume })
+	if r.Header.Get(contract.LastEventID) == "" || at < 0 {
+		return err
+	}
+	named := *given
+	named.Violations = slices.Clone(given.Violations)
+	named.Violations[at].Field = contract.LastEventID
+	if rest, first := strings.CutPrefix(given.Message, route.Resume+": "); first {
+		named.Message = contract.LastEventID + ": " + rest
+	}
+	return &named
 }
 
 // eventStream writes the events of one request. The handler and the heartbeat both write, so every write holds the lock.

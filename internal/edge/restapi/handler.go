@@ -81,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.recovered(w, r)
 	match := h.router.Match(r.Method, r.URL.EscapedPath())
-	document, isDocument := documents[r.URL.Path]
+	document, isDocument := h.document(r.URL.Path)
 	if isDocument && match.Allow == "" {
 		match.Allow = documentVerbs
 	}
@@ -166,14 +166,14 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contrac
 	in := &b.in
 	*in = contract.Input{Params: match.Params(), RawQuery: r.URL.RawQuery}
 	if route.Stream != nil {
-		in.LastEventID = r.Header.Get("Last-Event-ID")
+		in.LastEventID = r.Header.Get(contract.LastEventID)
 	}
 	if route.Body {
-		if refused := h.readBody(w, r, b); refused != nil {
+		if refused := h.readBody(w, r, route, b); refused != nil {
 			return nil, refused
 		}
 		if len(b.body) == 0 && route.NeedsBody() {
-			return nil, fault.New(fault.InvalidArgument, "BODY_MISSING", "the body is missing: send a JSON object")
+			return nil, fault.New(fault.InvalidArgument, "BODY_MISSING", "the body is missing: send %s", bodyName(route))
 		}
 		in.Body = b.body
 	}
@@ -185,10 +185,18 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, match *contrac
 	return request, nil
 }
 
+// bodyName says what a body must be.
+func bodyName(route *contract.Route) string {
+	if route.BodyType != "" {
+		return "one of type " + route.BodyType
+	}
+	return "a JSON object"
+}
+
 // readBody reads the body within its limits of length and time: one that trickles in must not hold a connection and a buffer for
 // as long as its sender likes.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, b *buffers) *fault.Fault {
-	if refused := checkType(r); refused != nil {
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, route *contract.Route, b *buffers) *fault.Fault {
+	if refused := checkType(r, route); refused != nil {
 		return refused
 	}
 	connection := http.NewResponseController(w)

@@ -222,7 +222,8 @@ func TestPanic(t *testing.T) {
 
 func TestDocuments(t *testing.T) {
 	s := serve(t)
-	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1", "/docs": "/openapi.yaml", "/docs/redoc.standalone.js": "Redoc", "/docs/redoc.LICENSE.txt": "MIT"} {
+	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1", "/docs": "/openapi.yaml", "/docs/redoc.standalone.js": "Redoc", "/docs/redoc.LICENSE.txt": "MIT",
+		"/provider/docs": "/provider/openapi.yaml", "/api/docs": "/api/openapi.yaml", "/api/openapi.yaml": "openapi: 3.1"} {
 		w := s.do("GET", path, "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d", path, w.Code)
@@ -237,6 +238,15 @@ func TestDocuments(t *testing.T) {
 	}
 	if len(s.chain.calls)+len(s.chain.refused) != 0 {
 		t.Error("the documents need a credential")
+	}
+	// What only a server for development has, only it documents.
+	for _, path := range []string{"/dev/openapi.yaml", "/dev/docs"} {
+		if w := s.do("GET", path, ""); w.Code != 404 {
+			t.Errorf("%s without its routes: %d", path, w.Code)
+		}
+	}
+	if w := s.do("GET", "/openapi.yaml", ""); strings.Contains(w.Body.String(), "/v1/dev/") {
+		t.Error("the document has paths of development")
 	}
 }
 

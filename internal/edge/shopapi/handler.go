@@ -92,7 +92,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve, found := h.paths[r.URL.Path]
 	switch {
 	case !found:
-		h.refuse(in, http.StatusNotFound, fault.New(fault.NotFound, "ROUTE_NOT_FOUND", "there is no such path; see docs/api-dialect.md"))
+		h.refuse(in, http.StatusNotFound, fault.New(fault.NotFound, "ROUTE_NOT_FOUND", "there is no such path; see /api/openapi.yaml"))
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)

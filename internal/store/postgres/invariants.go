@@ -14,7 +14,7 @@ import (
 // invariant is a check of everything there is. Its statement answers the number of rows looked at, and a sentence for each of the
 // first violations.
 type invariant struct {
-	holds string // in a sentence
+	holds string // one of store.Invariants
 	bad   string // a query of sentences, one a violation
 	rows  string // a query of the number of rows looked at
 }
@@ -48,15 +48,19 @@ const held = `(
 const reservationOf = `(SELECT max(r.status) FROM reservations r WHERE r.tenant_id = o.tenant_id
 	AND r.reservation_id = 'reservation' || substr(o.order_id, 6))`
 
+// untold is the condition that no open letter tells of what is missing of an order and its payment.
+const untold = `NOT EXISTS (SELECT FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id IN (o.order_id, p.payment_id)
+	AND d.replayed_at IS NULL)`
+
 var invariants = []invariant{
 	{
-		holds: "Every tenant that has a price has a catalogue: orders rest on there being none.",
+		holds: store.PricesHaveCatalogue,
 		rows:  "SELECT count(*) FROM catalogue_prices",
 		bad: `SELECT format('price of %s of %s: no catalogue', sku, tenant_id) FROM catalogue_prices p
 			WHERE NOT EXISTS (SELECT FROM catalogues c WHERE c.tenant_id = p.tenant_id)`,
 	},
 	{
-		holds: "Of every item, what is reserved is what reservations hold, what is sold is what they sold, and no more is reserved than there is.",
+		holds: store.ItemsAddUp,
 		rows:  "SELECT count(*) FROM items",
 		bad: `SELECT format('item %s of %s: reserved %s and held %s, sold %s and sold by reservations %s, on hand %s',
 				coalesce(i.sku, d.sku), coalesce(i.tenant_id, d.tenant_id), i.reserved, coalesce(d.held, 0), i.sold, coalesce(d.sold, 0), i.on_hand)
@@ -65,7 +69,7 @@ var invariants = []invariant{
 				OR i.reserved < 0 OR i.sold < 0 OR i.on_hand < i.reserved`,
 	},
 	{
-		holds: "Every transfer has two entries at least, and they sum to zero.",
+		holds: store.TransfersSumToZero,
 		rows:  "SELECT count(*) FROM ledger_transfers",
 		bad: `SELECT format('transfer %s of %s: %s entries sum to %s', coalesce(t.transfer_id, e.transfer_id),
 				coalesce(t.tenant_id, e.tenant_id), coalesce(e.entries, 0), coalesce(e.total, 0))
@@ -75,7 +79,7 @@ var invariants = []invariant{
 			WHERE t.transfer_id IS NULL OR e.transfer_id IS NULL OR e.entries < 2 OR e.total <> 0`,
 	},
 	{
-		holds: "The accounts of every currency sum to zero.",
+		holds: store.CurrenciesSumToZero,
 		rows:  "SELECT count(*) FROM ledger_entries",
 		bad: `SELECT format('%s in %s: the accounts sum to %s', t.tenant_id, t.currency, sum(e.amount_minor))
 			FROM ledger_transfers t JOIN ledger_entries e USING (tenant_id, transfer_id)
@@ -88,21 +92,39 @@ var invariants = []invariant{
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
 	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4],
 	{
-		holds: "What payments have captured and refunded and lost by disputes is what the ledger says, and all that leaves them is no more " +
-			"than was captured.",
-		rows: "SELECT count(*) FROM payments",
-		bad: `SELECT format('%s (%s) of %s: captured %s and booked %s, refunded %s and booked %s, refunds under way %s, disputed %s and ' ||
+		holds: store.PaymentsAreBooked,
+		rows:  "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s (%s) of %s: captured %s and booked %s, refunded %s and booked %s, disputed %s and ' ||
 				'booked %s, charged back %s and booked %s',
 				coalesce(p.payment_id, 'no payment'), coalesce(p.order_id, b.order_id), coalesce(p.tenant_id, b.tenant_id),
-				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0), p.refund_pending_minor,
+				p.captured_minor, coalesce(b.captured, 0), p.refunded_minor, coalesce(b.refunded, 0),
 				p.disputed_minor, coalesce(b.disputed, 0), p.charged_back_minor, coalesce(b.charged_back, 0))
 			FROM payments p FULL JOIN ` + booked + ` b ON p.tenant_id = b.tenant_id AND p.order_id = b.order_id
 			WHERE p.payment_id IS NULL OR p.captured_minor <> coalesce(b.captured, 0) OR p.refunded_minor <> coalesce(b.refunded, 0)
-				OR p.disputed_minor <> coalesce(b.disputed, 0) OR p.charged_back_minor <> coalesce(b.charged_back, 0)
-				OR p.refunded_minor + p.refund_pending_minor + p.disputed_minor + p.charged_back_minor > p.captured_minor`,
+				OR p.disputed_minor <> coalesce(b.disputed, 0) OR p.charged_back_minor <> coalesce(b.charged_back, 0)`,
 	},
 	{
-		holds: "What payments have disputed and charged back is what their disputes say, and what their orders say.",
+		// The other checks find what belongs to an order by this, along the primary keys.
+		holds: store.NamedByTheirOrder,
+		rows:  "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s of %s is of %s', payment_id, tenant_id, order_id) FROM payments
+				WHERE payment_id <> 'payment' || substr(order_id, 6)
+			UNION ALL
+			SELECT format('%s of %s is of %s', reservation_id, tenant_id, order_id) FROM reservations
+				WHERE reservation_id <> 'reservation' || substr(order_id, 6)
+			UNION ALL
+			SELECT format('%s of %s is of %s', transfer_id, tenant_id, order_id) FROM ledger_transfers
+				WHERE kind LIKE 'payment.%' AND NOT transfer_id ^@ ('transfer' || substr(order_id, 6) || '/')`,
+	},
+	{
+		holds: store.NoMoreThanCaptured,
+		rows:  "SELECT count(*) FROM payments",
+		bad: `SELECT format('%s of %s: captured %s, refunded %s, refunds under way %s, disputed %s, charged back %s', payment_id, tenant_id,
+				captured_minor, refunded_minor, refund_pending_minor, disputed_minor, charged_back_minor)
+			FROM payments WHERE refunded_minor + refund_pending_minor + disputed_minor + charged_back_minor > captured_minor`,
+	},
+	{
+		holds: store.DisputesAddUp,
 		rows:  "SELECT count(*) FROM payments",
 		bad: `SELECT format('%s of %s: disputed %s and by its disputes %s, charged back %s and by its disputes %s', p.payment_id, p.tenant_id,
 				p.disputed_minor, d.disputed, p.charged_back_minor, d.charged_back)
@@ -119,8 +141,8 @@ var invariants = []invariant{
 			WHERE o.disputed_minor <> coalesce(p.disputed_minor, 0) OR o.charged_back_minor <> coalesce(p.charged_back_minor, 0)`,
 	},
 	{
-		holds: "The amount of every order is the sum of its lines and adjustments, and every order has lines.",
-		rows:  "SELECT count(*) FROM order_lines",
+		holds: store.AmountsAreSums,
+		rows:  "SELECT count(*) FROM orders",
 		bad: `SELECT format('%s of %s: amount %s, lines %s, adjustments %s', o.order_id, o.tenant_id, o.amount_minor, l.total, a.total)
 			FROM orders o LEFT JOIN (
 				SELECT tenant_id, order_id, sum(quantity * price_minor) AS total FROM order_lines GROUP BY 1, 2
@@ -130,19 +152,17 @@ var invariants = []invariant{
 			WHERE l.total IS NULL OR o.amount_minor <> l.total + a.total`,
 	},
 	{
-		holds: "No order says that more was captured or refunded than its payment says, nor less once things have settled.",
+		holds: store.OrdersFollowPayments,
 		rows:  "SELECT count(*) FROM orders",
 		bad: `SELECT format('%s of %s: captured %s and by its payment %s, refunded %s and by its payment %s', o.order_id, o.tenant_id,
 				o.captured_minor, coalesce(p.captured_minor, 0), o.refunded_minor, coalesce(p.refunded_minor, 0))
 			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.payment_id = 'payment' || substr(o.order_id, 6)
 			WHERE (o.captured_minor <> coalesce(p.captured_minor, 0) OR o.refunded_minor <> coalesce(p.refunded_minor, 0))
 			AND (o.captured_minor > coalesce(p.captured_minor, 0) OR o.refunded_minor > coalesce(p.refunded_minor, 0)
-				OR p.` + settled + ` AND NOT EXISTS (
-					SELECT FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id IN (o.order_id, p.payment_id)
-					AND d.replayed_at IS NULL))`,
+				OR p.` + settled + ` AND ` + untold + `)`,
 	},
 	{
-		holds: "Every confirmed order is paid in full and its stock is sold.",
+		holds: store.ConfirmedIsPaid,
 		rows:  "SELECT count(*) FROM orders WHERE status = 4",
 		bad: `SELECT format('%s of %s: captured %s of %s, reservation in status %s', o.order_id, o.tenant_id, o.captured_minor,
 				o.amount_minor, coalesce(` + reservationOf + `, 0))
@@ -150,7 +170,7 @@ var invariants = []invariant{
 			WHERE o.status = 4 AND (o.captured_minor <> o.amount_minor OR ` + reservationOf + ` IS DISTINCT FROM 4)`,
 	},
 	{
-		holds: "The reservation of every reserved, paid or confirmed order holds exactly its lines.",
+		holds: store.ReservationsAreLines,
 		rows:  "SELECT count(*) FROM orders WHERE status IN (2, 3, 4)",
 		bad: `SELECT format('%s of %s: %s of %s in its lines, %s in its reservation', coalesce(w.order_id, h.order_id),
 				coalesce(w.tenant_id, h.tenant_id), coalesce(w.qty, 0), coalesce(w.sku, h.sku), coalesce(h.qty, 0))
@@ -166,17 +186,17 @@ var invariants = []invariant{
 			WHERE w.qty IS DISTINCT FROM h.qty`,
 	},
 	{
-		holds: "No canceled order holds stock or, once things have settled, money.",
+		holds: store.CanceledGivesBack,
 		rows:  "SELECT count(*) FROM orders WHERE status = 5",
 		bad: `SELECT format('%s of %s: reservation in status %s, captured %s, refunded or being refunded %s', o.order_id, o.tenant_id,
 				coalesce(` + reservationOf + `, 0), coalesce(p.captured_minor, 0), coalesce(p.refunded_minor + p.refund_pending_minor, 0))
 			FROM orders o LEFT JOIN payments p ON p.tenant_id = o.tenant_id AND p.payment_id = 'payment' || substr(o.order_id, 6)
 			WHERE o.status = 5 AND (` + reservationOf + ` IN (1, 4)
-				OR p.captured_minor <> p.refunded_minor + p.refund_pending_minor AND p.` + settled + ` AND NOT EXISTS (
-					SELECT FROM effects e WHERE e.tenant_id = p.tenant_id AND e.aggregate_id = p.payment_id AND e.state = 1))`,
+				OR p.captured_minor > p.refunded_minor + p.refund_pending_minor + p.disputed_minor + p.charged_back_minor
+					AND p.` + settled + ` AND ` + untold + `)`,
 	},
 	{
-		holds: "The events of every aggregate are numbered 1, 2, 3 … without gaps, up to the version of its row.",
+		holds: store.EventsAreNumbered,
 		rows:  "SELECT count(*) FROM events",
 		bad: `SELECT format('%s of %s: %s events numbered %s to %s, version %s', coalesce(v.name, e.aggregate_id),
 				coalesce(v.tenant_id, e.tenant_id), coalesce(e.events, 0), e.first, e.last, v.version)
@@ -197,8 +217,8 @@ var invariants = []invariant{
 			WHERE v.version IS DISTINCT FROM e.last AND (v.version <> 0 OR e.last IS NOT NULL) OR e.first <> 1 OR e.events <> e.last`,
 	},
 	{
-		holds: "The positions of numbered events are 1, 2, 3 … without gaps, and every batch has the events that it says.",
-		rows:  "SELECT count(*) FROM batches",
+		holds: store.PositionsFollow,
+		rows:  "SELECT count(*) FROM events",
 		bad: `SELECT format('batch %s: first position %s, expected %s', batch_id, first_position, expected)
 			FROM (
 				SELECT batch_id, first_position, 1 + coalesce(sum(events) OVER (ORDER BY first_position ROWS BETWEEN UNBOUNDED PRECEDING
@@ -214,8 +234,8 @@ var invariants = []invariant{
 			WHERE coalesce(b.events, -1) <> coalesce(e.events, 0)`,
 	},
 	{
-		holds: "Every unpaid order without a payment under way has the timer that ends it, or a dead letter of it.",
-		rows:  "SELECT count(*) FROM timers",
+		holds: store.UnpaidHasTimer,
+		rows:  "SELECT count(*) FROM orders WHERE status IN (1, 2) AND payment_status IN (0, 5)",
 		bad: `SELECT format('%s of %s has no timer', o.order_id, o.tenant_id) FROM orders o
 			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (
 				SELECT FROM timers t WHERE t.tenant_id = o.tenant_id AND t.kind = 'order.expire' AND t.aggregate_id = o.order_id)
@@ -223,18 +243,18 @@ var invariants = []invariant{
 				AND d.kind = 'timer' AND d.replayed_at IS NULL)`,
 	},
 	{
-		holds: "Every call that was given up before its time was over has the timer that asks about it then.",
+		holds: store.GivenUpHasTimer,
 		rows:  "SELECT count(*) FROM effects",
 		bad: `SELECT format('%s of %s has no timer', e.effect_id, e.tenant_id) FROM effects e
 			WHERE e.state = 3 AND e.expires_at > e.updated_at AND NOT EXISTS (
 				SELECT FROM timers t WHERE t.tenant_id = e.tenant_id AND t.kind = 'effect.expires' AND t.aggregate_id = e.effect_id)`,
 	},
 	{
-		holds: "No call is open for a payment that has come to its end, but the void after a refused capture.",
+		holds: store.NoCallAfterTheEnd,
 		rows:  "SELECT count(*) FROM effects",
 		bad: `SELECT format('%s of %s is open, its payment is in status %s', e.effect_id, e.tenant_id, p.status)
 			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
-			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void') AND p.` + settled,
+			WHERE e.state = 1 AND p.status IN (5, 6, 8) AND NOT (p.status = 5 AND e.kind = 'gateway.void')`,
 	},
 }
 

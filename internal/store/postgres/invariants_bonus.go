@@ -1,11 +1,12 @@
 package postgres
 
+import "github.com/seed-255eabaa/oms/internal/store"
+
 // bonusInvariants are those of bonuses (requirement P-1, docs/decisions/0019).
 var bonusInvariants = [...]invariant{
 	{
-		holds: "Of every bet the bonus's part is held while it is open, taken when it is settled, free when it is rolled back; nothing else " +
-			"holds bonus money.",
-		rows: "SELECT count(*) FROM bets WHERE bonus IS NOT NULL",
+		holds: store.BonusPartsAreHeld,
+		rows:  "SELECT count(*) FROM bets WHERE bonus IS NOT NULL",
 		bad: `SELECT format('%s of %s: status %s, %s of a bonus; hold: status %s, amount %s, captured %s of %s', b.bet_id, b.tenant_id, b.status,
 				b.part, h.status, h.amount_minor, h.captured_minor, h.account_id)
 			FROM (SELECT *, (bonus ->> 'minor')::bigint AS part FROM bets WHERE bonus IS NOT NULL) b
@@ -27,7 +28,7 @@ var bonusInvariants = [...]invariant{
 				AND (b.bonus ->> 'minor')::bigint > 0)`,
 	},
 	{
-		holds: "Every player has one active bonus at most, which the player's row names, and without one no bonus money that no bet holds.",
+		holds: store.OneBonusIsActive,
 		rows:  "SELECT count(*) FROM bonuses",
 		bad: `SELECT format('%s of %s: %s of bonus money are free, and no bonus is active', a.account_id, a.tenant_id, a.balance_minor - a.held_minor)
 			FROM accounts a WHERE a.account_id LIKE 'account:player\_bonus:%' AND a.balance_minor <> a.held_minor
@@ -43,7 +44,7 @@ var bonusInvariants = [...]invariant{
 			WHERE p.bonus_id <> '' AND NOT EXISTS (SELECT FROM bonuses b WHERE b.bonus_id = p.bonus_id AND b.tenant_id = p.tenant_id)`,
 	},
 	{
-		holds: "Every bonus that was activated, and no other, was credited once; and as much became the players' own as the bonuses say.",
+		holds: store.BonusesAreCredited,
 		rows:  "SELECT count(*) FROM bonuses",
 		bad: `SELECT format('%s of %s: gives %s, credited %s', bonus_id, tenant_id, gives, credited) FROM (
 				SELECT b.tenant_id, b.bonus_id, CASE WHEN b.activated_at IS NULL THEN 0 ELSE b.amount_minor END AS gives,
@@ -68,7 +69,7 @@ var bonusInvariants = [...]invariant{
 			WHERE converted_minor > 0 AND (status <> 3 OR max_conversion_minor >= 0 AND converted_minor > max_conversion_minor)`,
 	},
 	{
-		holds: "Of every bonus as much is wagered as its bets that were settled in time say, a converted one's is complete, and others' is not.",
+		holds: store.BonusesAreWagered,
 		rows:  "SELECT count(*) FROM bonuses",
 		bad: `SELECT format('%s of %s: status %s, wagered %s hundredths of %s, by its bets %s', bonus_id, tenant_id, status, progress,
 				required_minor, counted) FROM (
@@ -81,7 +82,7 @@ var bonusInvariants = [...]invariant{
 				OR status <= 1 AND progress > 0`,
 	},
 	{
-		holds: "Every bonus that has not ended has the timer that ends it.",
+		holds: store.BonusesHaveTimer,
 		rows:  "SELECT count(*) FROM bonuses",
 		bad: `SELECT format('%s of %s has no timer', b.bonus_id, b.tenant_id) FROM bonuses b WHERE b.status <= 2 AND NOT EXISTS (
 				SELECT FROM timers t WHERE t.tenant_id = b.tenant_id AND t.kind = 'bonus.expire' AND t.aggregate_id = b.bonus_id)`,

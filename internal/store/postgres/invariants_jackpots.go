@@ -1,10 +1,12 @@
 package postgres
 
+import "github.com/seed-255eabaa/oms/internal/store"
+
 // jackpotInvariants are those of jackpots (requirement P-3). What belongs to one is named by its own id behind the kind: 'jackpot:' has 8
 // characters, 'jackpot_trigger' 15.
 var jackpotInvariants = [...]invariant{
 	{
-		holds: "In the pool of every jackpot is what the house and bets have put in, less what was paid and given back, as the ledger tells.",
+		holds: store.PoolsAddUp,
 		rows:  "SELECT count(*) FROM jackpots",
 		bad: `SELECT format('%s of %s: seeded %s, collected %s, paid %s, given back %s; booked %s, %s, %s, %s, and otherwise %s; held %s of %s',
 				jackpot_id, tenant_id, seeded_minor, collected_minor, paid_minor, returned_minor, seeded, collected, paid, returned, others,
@@ -27,7 +29,7 @@ var jackpotInvariants = [...]invariant{
 				AND j.jackpot_id = ('jackpot:' || substr(a.account_id, 26)) COLLATE "C")`,
 	},
 	{
-		holds: "Every contribution of a bet was booked for the jackpot that it names, and nothing else was booked as one.",
+		holds: store.ContributionsBooked,
 		rows:  "SELECT count(*) FROM bets WHERE contributions IS NOT NULL",
 		bad: `SELECT format('%s of %s: gave %s to %s, booked %s', bet_id, tenant_id, given, jackpot, booked) FROM (
 				SELECT b.tenant_id, b.bet_id, c.jackpot_id AS jackpot, c.amount_minor AS given,
@@ -44,7 +46,7 @@ var jackpotInvariants = [...]invariant{
 					AND b.bet_id = ('bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 17)) COLLATE "C")`,
 	},
 	{
-		holds: "Of what bets have given to every jackpot was collected what it says, and no more than there was.",
+		holds: store.ContributionsLast,
 		rows:  "SELECT count(*) FROM jackpots",
 		bad: `SELECT format('%s of %s: collected %s, booked %s, left %s, and otherwise %s', jackpot_id, tenant_id, collected_minor, collected,
 				rest, others) FROM (
@@ -57,7 +59,7 @@ var jackpotInvariants = [...]invariant{
 			WHERE collected_minor <> collected OR rest < 0 OR others > 0`,
 	},
 	{
-		holds: "Of every trigger the amount is set aside until it is paid, once, to its winner, or given up; nothing else is set aside of a pool.",
+		holds: store.TriggersAreHeld,
 		rows:  "SELECT count(*) FROM jackpot_triggers",
 		bad: `SELECT format('%s of %s: status %s, %s of %s; its hold %s of status %s, paid %s', trigger_row, tenant_id, status, amount_minor,
 				player_id, set_aside, hold_status, paid) FROM (
@@ -80,7 +82,7 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = ('jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15)) COLLATE "C")`,
 	},
 	{
-		holds: "The games of every open jackpot, and no others, feed it by its terms.",
+		holds: store.FeedsAreTerms,
 		rows:  "SELECT count(*) FROM jackpot_feeds",
 		bad: `SELECT format('%s of %s: %s should feed it by %s, and does by %s', coalesce(w.jackpot_id, f.jackpot_id),
 				coalesce(w.tenant_id, f.tenant_id), coalesce(w.game, f.game), w.terms, f.terms)
@@ -96,7 +98,7 @@ var jackpotInvariants = [...]invariant{
 			WHERE w.terms IS DISTINCT FROM f.terms`,
 	},
 	{
-		holds: "Every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them.",
+		holds: store.BetsContribute,
 		rows:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		bad: `SELECT format('%s of %s: gave %s to %s, should have given %s', bet_id, tenant_id, given, jackpot_id, due) FROM (
 				SELECT b.tenant_id, b.bet_id, j.jackpot_id,

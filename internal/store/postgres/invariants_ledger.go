@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // isGuarded is the condition that an entry is of an account that has a row.
@@ -12,7 +13,7 @@ var isGuarded = "(account ^@ '" + strings.Join(ledger.GuardedPrefixes(), "' OR a
 // ledgerInvariants are those of accounts and holds (requirement P-3).
 var ledgerInvariants = [...]invariant{
 	{
-		holds: "The entries of guarded accounts, and no others, are numbered, and every entry has the time of its transfer.",
+		holds: store.EntriesAreNumbered,
 		rows:  "SELECT count(*) FROM ledger_entries",
 		bad: `SELECT format('%s of %s: entry %s of %s has number %s, balance %s and time %s', e.account, e.tenant_id, e.entry_no, e.transfer_id,
 				e.number, e.balance_minor, e.booked_at)
@@ -20,7 +21,7 @@ var ledgerInvariants = [...]invariant{
 			WHERE ` + isGuarded + ` <> (e.number > 0) OR e.number = 0 AND e.balance_minor <> 0 OR e.booked_at <> t.booked_at`,
 	},
 	{
-		holds: "The entries of every guarded account are numbered 1, 2, 3 … without gaps, lead to its balance, and never below zero.",
+		holds: store.BalancesFollow,
 		rows:  "SELECT count(*) FROM accounts",
 		bad: `SELECT format('%s of %s: balance %s and %s entries, booked %s in %s entries up to %s, least balance %s, each as told: %s',
 				coalesce(a.account_id, e.account), coalesce(a.tenant_id, e.tenant_id), a.balance_minor, a.entries, e.total, e.entries, e.last,
@@ -36,7 +37,7 @@ var ledgerInvariants = [...]invariant{
 				OR a.balance_minor <> coalesce(e.total, 0) OR e.least < 0 OR NOT e.follows`,
 	},
 	{
-		holds: "What is held of every account is what its open holds set aside, and no more than its balance.",
+		holds: store.HoldsAddUp,
 		rows:  "SELECT count(*) FROM account_holds",
 		bad: `SELECT format('%s of %s: %s held of %s, open holds set aside %s', coalesce(a.account_id, h.account_id),
 				coalesce(a.tenant_id, h.tenant_id), a.held_minor, a.balance_minor, coalesce(h.held, 0))
@@ -46,7 +47,7 @@ var ledgerInvariants = [...]invariant{
 			WHERE a.account_id IS NULL OR a.held_minor <> coalesce(h.held, 0) OR a.held_minor > a.balance_minor`,
 	},
 	{
-		holds: "Of every hold as much was captured as its captures were booked with, and an open one that expires has its timer.",
+		holds: store.CapturesAreBooked,
 		rows:  "SELECT count(*) FROM account_holds",
 		bad: `SELECT format('%s of %s: captured %s, booked %s', h.hold_id, h.tenant_id, h.captured_minor, b.booked)
 			FROM account_holds h CROSS JOIN LATERAL (
@@ -60,7 +61,7 @@ var ledgerInvariants = [...]invariant{
 				WHERE t.tenant_id = h.tenant_id AND t.kind = 'hold.expire' AND t.aggregate_id = h.hold_id)`,
 	},
 	{
-		holds: "Every checkpoint is the sum of the entries up to its time, at which the books are closed, of an account without a row.",
+		holds: store.CheckpointsAddUp,
 		rows:  "SELECT count(*) FROM account_checkpoints",
 		bad: `SELECT format('%s of %s: checkpoint of %s: balance %s of %s entries, booked since the one before: %s in %s', c.account_id, c.tenant_id,
 				c.closed_at, c.balance_minor, c.entries, b.total, b.entries)

@@ -1,9 +1,11 @@
 package postgres
 
+import "github.com/seed-255eabaa/oms/internal/store"
+
 // playerPaymentInvariants are those of players' payments (requirement P-3). The ids of what belongs to a payment derive from its own.
 var playerPaymentInvariants = [...]invariant{
 	{
-		holds: "Every player's payment that has succeeded, and no other, is booked on the player's account with its amount.",
+		holds: store.PlayerPaymentsBooked,
 		rows:  "SELECT count(*) FROM player_payments",
 		bad: `SELECT format('%s of %s: %s, status %s, booked %s', payment_id, tenant_id, amount_minor, status, booked) FROM (
 				SELECT p.*, coalesce((SELECT sum(e.amount_minor) FROM ledger_entries e
@@ -20,7 +22,7 @@ var playerPaymentInvariants = [...]invariant{
 					AND p.payment_id = 'player_payment' || substr(t.transfer_id, 9, 37))`,
 	},
 	{
-		holds: "Every withdrawal has its amount set aside while it is under way, taken when it has succeeded, and free again when not.",
+		holds: store.WithdrawalsAreHeld,
 		rows:  "SELECT count(*) FROM player_payments WHERE type = 2",
 		bad: `SELECT format('%s of %s: %s, status %s, its hold %s of status %s', p.payment_id, p.tenant_id, p.amount_minor, p.status,
 				coalesce(h.amount_minor, 0), coalesce(h.status, 0))
@@ -30,7 +32,7 @@ var playerPaymentInvariants = [...]invariant{
 				OR h.status IS DISTINCT FROM CASE p.status WHEN 4 THEN 2 WHEN 5 THEN 3 ELSE 1 END)`,
 	},
 	{
-		holds: "Every player's payment that is under way has a call that is open or given up, and one that has ended has none but a void.",
+		holds: store.PlayerPaymentsCall,
 		rows:  "SELECT count(*) FROM player_payments",
 		bad: `SELECT format('%s of %s: status %s, and %s calls are open or given up', payment_id, tenant_id, status, waiting) FROM (
 				SELECT p.*, (SELECT count(*) FROM effects e WHERE e.tenant_id = p.tenant_id AND e.state <> 2 AND e.kind <> 'gateway.void'

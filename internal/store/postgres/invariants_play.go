@@ -1,11 +1,12 @@
 package postgres
 
+import "github.com/seed-255eabaa/oms/internal/store"
+
 // playInvariants are those of bets (requirement P-4).
 var playInvariants = [...]invariant{
 	{
-		holds: "Of every bet the player's own part is held while it is open, taken when it is settled, free when it is rolled back, and never " +
-			"was of one that was rolled back before it came.",
-		rows: "SELECT count(*) FROM bets",
+		holds: store.BetsAreHeld,
+		rows:  "SELECT count(*) FROM bets",
 		bad: `SELECT format('%s of %s: status %s, amount %s; hold: status %s, amount %s, captured %s of %s', b.bet_id, b.tenant_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
 			FROM (SELECT *, amount_minor - coalesce((bonus ->> 'minor')::bigint, 0) AS own FROM bets) b LEFT JOIN account_holds h
@@ -18,7 +19,7 @@ var playInvariants = [...]invariant{
 					OR h.captured_minor <> CASE WHEN b.status IN (2, 3) THEN b.own ELSE 0 END END`,
 	},
 	{
-		holds: "Every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back.",
+		holds: store.BetsWinTheirResults,
 		rows:  "SELECT count(*) FROM settlements",
 		bad: `SELECT format('%s of %s: status %s, won %s by %s results; told %s by %s, last ones: %s',
 				coalesce(b.bet_id, 'settlement' || substr(s.bet, 4) || '/'),
@@ -32,7 +33,7 @@ var playInvariants = [...]invariant{
 				OR b.status = 4 AND b.results > 0`,
 	},
 	{
-		holds: "Every win was credited once to whoever has bet, and nothing else was credited as one.",
+		holds: store.WinsAreBooked,
 		rows:  "SELECT count(*) FROM settlements",
 		bad: `SELECT format('%s of %s: won %s, credited %s', settlement_id, tenant_id, win_minor, credited) FROM (
 				SELECT s.tenant_id, s.settlement_id, s.win_minor, coalesce(sum(e.amount_minor), 0) AS credited FROM settlements s
@@ -51,7 +52,7 @@ var playInvariants = [...]invariant{
 				AND b.bet_id = ('bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 16)) COLLATE "C" AND b.status IN (2, 3))`,
 	},
 	{
-		holds: "Every bet that came is of a session and round that there are, with the player and game of the session.",
+		holds: store.BetsHaveSession,
 		rows:  "SELECT count(*) FROM bets",
 		bad: `SELECT format('%s of %s: session %s of %s in %s, round %s of %s', b.bet_id, b.tenant_id, s.session_id, s.player_id, s.game_id,
 				r.round_id, r.game_id)

@@ -1,6 +1,9 @@
 package postgres
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import (
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
+)
 
 var sandboxFields = []field{
 	{"tenant_id", kindText}, {"sandbox_id", kindText}, {"generation", kindInt8}, {"reset_at", kindTime},
@@ -20,13 +23,13 @@ func decodeSandbox(f *fields) *state.Sandbox {
 // sandboxInvariants are those of sandboxes (requirement P-14).
 var sandboxInvariants = [...]invariant{
 	{
-		holds: "Every player's payment in a sandbox goes through the simulator.",
+		holds: store.SandboxPaysPlay,
 		rows:  "SELECT count(*) FROM player_payments WHERE tenant_id LIKE '%/sandbox/%'",
 		bad: `SELECT format('%s of %s: through %s', payment_id, tenant_id, provider) FROM player_payments
 			WHERE tenant_id LIKE '%/sandbox/%' AND provider <> 'sim'`,
 	},
 	{
-		holds: "No player is in a generation of a sandbox that has not begun.",
+		holds: store.SandboxHasBegun,
 		rows:  "SELECT count(*) FROM players WHERE tenant_id LIKE '%/sandbox/%'",
 		bad: `SELECT format('players of %s', p.tenant_id) FROM (SELECT DISTINCT tenant_id FROM players WHERE tenant_id LIKE '%/sandbox/%') p
 			WHERE p.tenant_id NOT LIKE '%/1' AND NOT EXISTS (

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // invariant is something that holds whatever happens. What holds between rows that one transaction changes is checked of all rows.
-// What a flow brings about in several steps is checked of rows that have not changed for a while: ?1 is the time until then.
+// What a flow brings about in several steps is checked of rows that have not changed for a while: ?1 is the time until then, by the
+// store's clock.
 type invariant struct {
-	sentence string
+	sentence string // one of store.Invariants
 	checked  string // counts the rows that are looked at
 	violated string // names violations, one text a row
 }
@@ -24,13 +24,16 @@ const examples = 5
 // Invariants implements verify.Store. All checks see one snapshot, so what a live server does meanwhile does not show.
 func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
 	findings := make([]state.Finding, 0, len(invariants))
-	settled := time.Now().Add(-store.Settling).UnixMicro()
 	err := s.readLong(ctx, "invariants", func(reader *session) error {
 		if err := execute(reader.connection, "PRAGMA cache_size = -262144"); err != nil { // for the joins
 			return err
 		}
 		defer func() { _ = execute(reader.connection, readerCache) }()
 		return reader.snapshot(func() error {
+			settled, err := reader.settled(s.clock.microseconds())
+			if err != nil {
+				return err
+			}
 			for _, invariant := range invariants {
 				finding, err := reader.check(invariant, settled)
 				if err != nil {
@@ -45,6 +48,15 @@ func (s *Store) Invariants(ctx context.Context) ([]state.Finding, error) {
 		return nil, err
 	}
 	return findings, nil
+}
+
+// settled is the time until which rows have settled, by the clock in the database where that is ahead of the process's (see TurnClock).
+func (s *session) settled(now int64) (at int64, err error) {
+	err = s.query("SELECT max(?1, clock_us) FROM stream", func(r *row) { r.integer(now) }, func(c *columns) bool {
+		at = c.integer() - store.Settling.Microseconds()
+		return true
+	})
+	return at, err
 }
 
 func (s *session) check(invariant invariant, settled int64) (state.Finding, error) {
@@ -70,15 +82,19 @@ func (s *session) check(invariant invariant, settled int64) (state.Finding, erro
 	return finding, err
 }
 
+// untold is the condition that no open letter tells of what is missing of an order and its payment.
+const untold = `NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.aggregate_id IN (o.order_id, p.payment_id)
+	AND d.replayed_at_us IS NULL)`
+
 var invariants = append([]invariant{
 	{
-		sentence: "every tenant that has a price has a catalogue, which orders rest on not being there",
+		sentence: store.PricesHaveCatalogue,
 		checked:  "SELECT count(*) FROM catalogue_prices",
 		violated: `SELECT format('%s %s: a price, and no catalogue', p.tenant_id, p.sku) FROM catalogue_prices p
 			WHERE NOT EXISTS (SELECT 1 FROM catalogues c WHERE c.tenant_id = p.tenant_id)`,
 	},
 	{
-		sentence: "every item's reserved and sold pieces are those of the reservations, and it reserves no more than it has",
+		sentence: store.ItemsAddUp,
 		checked:  "SELECT count(*) FROM items",
 		violated: `WITH demand AS MATERIALIZED (
 				SELECT r.tenant_id, d.value ->> 'sku' AS sku, sum(iif(r.status = 1, d.value ->> 'qty', 0)) AS held,
@@ -93,27 +109,29 @@ var invariants = append([]invariant{
 			WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.tenant_id = d.tenant_id AND i.sku = d.sku)`,
 	},
 	{
-		sentence: "every transfer has two entries or more and sums to zero",
+		sentence: store.TransfersSumToZero,
 		checked:  "SELECT count(*) FROM ledger_transfers",
 		violated: `SELECT format('%s %s: %d entries, sum %d', t.tenant_id, t.transfer_id, count(e.entry_no), coalesce(sum(e.amount_minor), 0))
 			FROM ledger_transfers t LEFT JOIN ledger_entries e ON e.tenant_id = t.tenant_id AND e.transfer_id = t.transfer_id
-			GROUP BY t.transfer_id, t.tenant_id HAVING count(e.entry_no) < 2 OR coalesce(sum(e.amount_minor), 0) <> 0`,
+			GROUP BY t.transfer_id, t.tenant_id HAVING count(e.entry_no) < 2 OR coalesce(sum(e.amount_minor), 0) <> 0
+			UNION ALL
+			SELECT format('%s %s: entry %d, and no such transfer', e.tenant_id, e.transfer_id, e.entry_no) FROM ledger_entries e
+			WHERE NOT EXISTS (SELECT 1 FROM ledger_transfers t WHERE t.transfer_id = e.transfer_id AND t.tenant_id = e.tenant_id)`,
 	},
 	{
-		sentence: "every ledger entry belongs to a transfer, and the entries of every currency sum to zero",
+		sentence: store.CurrenciesSumToZero,
 		checked:  "SELECT count(*) FROM ledger_entries",
-		violated: `SELECT format('%s: sum %d', coalesce(t.currency, 'no transfer ' || e.transfer_id), sum(e.amount_minor))
-			FROM ledger_entries e LEFT JOIN ledger_transfers t ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
-			GROUP BY t.currency HAVING sum(e.amount_minor) <> 0 OR t.currency IS NULL`,
+		violated: `SELECT format('%s %s: sum %d', t.tenant_id, t.currency, sum(e.amount_minor))
+			FROM ledger_entries e JOIN ledger_transfers t ON t.tenant_id = e.tenant_id AND t.transfer_id = e.transfer_id
+			GROUP BY t.tenant_id, t.currency HAVING sum(e.amount_minor) <> 0`,
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
-	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2], playerPaymentInvariants[3],
 	sandboxInvariants[0], sandboxInvariants[1],
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
-	jackpotInvariants[6],
-	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4], bonusInvariants[5],
+	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4],
+	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	{
-		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",
+		sentence: store.PaymentsAreBooked,
 		checked:  "SELECT count(*) FROM payments",
 		violated: `SELECT format('%s %s: captured %d, in the ledger %d; refunded %d, in the ledger %d; disputed %d, in the ledger %d; ' ||
 				'charged back %d, in the ledger %d', tenant_id, payment_id, captured_minor, captured, refunded_minor, refunded,
@@ -136,7 +154,7 @@ var invariants = append([]invariant{
 	},
 	{
 		// The other checks find what belongs to an order by this, along the primary keys.
-		sentence: "every payment, reservation and transfer has the identifier of its order",
+		sentence: store.NamedByTheirOrder,
 		checked:  "SELECT count(*) FROM payments",
 		violated: `SELECT format('%s %s is of %s', tenant_id, payment_id, order_id) FROM payments
 				WHERE payment_id <> 'payment' || substr(order_id, 6)
@@ -149,14 +167,14 @@ var invariants = append([]invariant{
 					substr(transfer_id, 1, length(order_id) + 4) <> 'transfer' || substr(order_id, 6) || '/'`,
 	},
 	{
-		sentence: "no payment refunds and loses by disputes more than it captured",
+		sentence: store.NoMoreThanCaptured,
 		checked:  "SELECT count(*) FROM payments",
 		violated: `SELECT format('%s %s: captured %d, refunded %d, refunds pending %d, disputed %d, charged back %d', tenant_id, payment_id,
 				captured_minor, refunded_minor, refund_pending_minor, disputed_minor, charged_back_minor)
 			FROM payments WHERE refunded_minor + refund_pending_minor + disputed_minor + charged_back_minor > captured_minor`,
 	},
 	{
-		sentence: "every payment's disputed and charged back amounts are those of its disputes, and its order says the same",
+		sentence: store.DisputesAddUp,
 		checked:  "SELECT count(*) FROM payments",
 		violated: `SELECT format('%s %s: disputed %d, by its disputes %d; charged back %d, by its disputes %d', tenant_id, payment_id,
 				disputed_minor, disputed, charged_back_minor, charged_back) FROM (
@@ -174,7 +192,7 @@ var invariants = append([]invariant{
 			WHERE o.disputed_minor <> coalesce(p.disputed_minor, 0) OR o.charged_back_minor <> coalesce(p.charged_back_minor, 0)`,
 	},
 	{
-		sentence: "every order has lines, and its amount is the sum of its lines and adjustments",
+		sentence: store.AmountsAreSums,
 		checked:  "SELECT count(*) FROM orders",
 		violated: `SELECT format('%s %s: amount %d, %d lines, sum %d', tenant_id, order_id, amount_minor, lines, total) FROM (
 				SELECT o.tenant_id, o.order_id, o.amount_minor, count(l.line_no) AS lines, coalesce(sum(l.quantity * l.price_minor), 0) +
@@ -184,26 +202,26 @@ var invariants = append([]invariant{
 			WHERE lines = 0 OR total <> amount_minor`,
 	},
 	{
-		sentence: "no order claims more captured or refunded money than its payment, and a settled one claims all of it",
+		sentence: store.OrdersFollowPayments,
 		checked:  "SELECT count(*) FROM orders",
 		violated: `SELECT format('%s %s: captured %d, its payment %d; refunded %d, its payment %d', o.tenant_id, o.order_id,
 				o.captured_minor, coalesce(p.captured_minor, 0), o.refunded_minor, coalesce(p.refunded_minor, 0))
 			FROM orders o LEFT JOIN payments p ON p.payment_id = 'payment' || substr(o.order_id, 6) AND p.tenant_id = o.tenant_id
 			WHERE o.captured_minor > coalesce(p.captured_minor, 0) OR o.refunded_minor > coalesce(p.refunded_minor, 0)
-				OR (max(o.updated_at_us, p.updated_at_us) < ?1
-					AND (o.captured_minor <> p.captured_minor OR o.refunded_minor <> p.refunded_minor))`,
+				OR p.updated_at_us < ?1 AND (o.captured_minor <> p.captured_minor OR o.refunded_minor <> p.refunded_minor)
+					AND ` + untold,
 	},
 	{
-		sentence: "every confirmed order is paid in full and has its pieces sold",
+		sentence: store.ConfirmedIsPaid,
 		checked:  "SELECT count(*) FROM orders WHERE status = 4",
 		violated: `SELECT format('%s %s: amount %d, captured %d, reservation %s', o.tenant_id, o.order_id, o.amount_minor,
 				o.captured_minor, coalesce(s.name, 'absent'))
 			FROM orders o LEFT JOIN reservations r ON r.reservation_id = 'reservation' || substr(o.order_id, 6) AND r.tenant_id = o.tenant_id
 				LEFT JOIN reservation_statuses s ON s.status = r.status
-			WHERE o.status = 4 AND o.updated_at_us < ?1 AND (r.status IS NOT 4 OR o.captured_minor <> o.amount_minor)`,
+			WHERE o.status = 4 AND (r.status IS NOT 4 OR o.captured_minor <> o.amount_minor)`,
 	},
 	{
-		sentence: "every reserved, paid or confirmed order has exactly its lines in its reservation",
+		sentence: store.ReservationsAreLines,
 		checked:  "SELECT count(*) FROM orders WHERE status IN (2, 3, 4)",
 		violated: `WITH wanted AS MATERIALIZED (
 				SELECT l.tenant_id, l.order_id, l.sku, sum(l.quantity) AS qty FROM orders o
@@ -222,7 +240,7 @@ var invariants = append([]invariant{
 			WHERE NOT EXISTS (SELECT 1 FROM wanted w WHERE w.tenant_id = h.tenant_id AND w.order_id = h.order_id AND w.sku = h.sku)`,
 	},
 	{
-		sentence: "every canceled order has given back its pieces and its money, or is giving it back",
+		sentence: store.CanceledGivesBack,
 		checked:  "SELECT count(*) FROM orders WHERE status = 5",
 		violated: `SELECT format('%s %s: reservation %s, captured %d, refunded %d, refunds pending %d', o.tenant_id, o.order_id,
 				coalesce(s.name, 'absent'), coalesce(p.captured_minor, 0), coalesce(p.refunded_minor, 0),
@@ -230,26 +248,16 @@ var invariants = append([]invariant{
 			FROM orders o LEFT JOIN reservations r ON r.reservation_id = 'reservation' || substr(o.order_id, 6) AND r.tenant_id = o.tenant_id
 				LEFT JOIN reservation_statuses s ON s.status = r.status
 				LEFT JOIN payments p ON p.payment_id = 'payment' || substr(o.order_id, 6) AND p.tenant_id = o.tenant_id
-			WHERE o.status = 5 AND o.updated_at_us < ?1 AND (r.status = 1
-				OR (p.updated_at_us < ?1 AND p.captured_minor > p.refunded_minor + p.refund_pending_minor))`,
+			WHERE o.status = 5 AND (r.status IN (1, 4) OR p.updated_at_us < ?1
+				AND p.captured_minor > p.refunded_minor + p.refund_pending_minor + p.disputed_minor + p.charged_back_minor AND ` + untold + `)`,
 	},
 	{
-		sentence: "every order's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM orders",
-		violated: numberedEvents("orders", "order_id", "version", state.KindOrder),
+		sentence: store.EventsAreNumbered,
+		checked:  "SELECT count(*) FROM events",
+		violated: numberedEvents(),
 	},
 	{
-		sentence: "every payment's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM payments",
-		violated: numberedEvents("payments", "payment_id", "version", state.KindPayment),
-	},
-	{
-		sentence: "every item's events are numbered from 1 to its seq without gaps",
-		checked:  "SELECT count(*) FROM items",
-		violated: numberedEvents("items", "sku", "seq", state.KindItem),
-	},
-	{
-		sentence: "the positions of events and batches follow each other without gaps from 1",
+		sentence: store.PositionsFollow,
 		checked:  "SELECT count(*) FROM events",
 		violated: `SELECT format('batch %s begins at %d, not at %d', lower(hex(batch_id)), first_position, due) FROM (
 				SELECT batch_id, first_position, coalesce(lag(first_position + events) OVER (ORDER BY first_position), batches_from) AS due
@@ -264,7 +272,7 @@ var invariants = append([]invariant{
 			WHERE first <> 1 OR last <> n OR last <> next_position - 1`,
 	},
 	{
-		sentence: "every unpaid order without a payment under way has an expiry timer, or a dead letter of it",
+		sentence: store.UnpaidHasTimer,
 		checked:  "SELECT count(*) FROM orders WHERE status IN (1, 2) AND payment_status IN (0, 5)",
 		violated: `SELECT format('%s %s: no timer', o.tenant_id, o.order_id) FROM orders o
 			WHERE o.status IN (1, 2) AND o.payment_status IN (0, 5) AND NOT EXISTS (SELECT 1 FROM timers t
@@ -273,14 +281,14 @@ var invariants = append([]invariant{
 					AND d.kind = 'timer' AND d.replayed_at_us IS NULL)`,
 	},
 	{
-		sentence: "every call that was given up before its time was over has the timer that asks about it then",
+		sentence: store.GivenUpHasTimer,
 		checked:  "SELECT count(*) FROM effects",
 		violated: `SELECT format('%s %s: no timer', e.tenant_id, e.effect_id) FROM effects e
 			WHERE e.state = 3 AND e.expires_at_us > e.updated_at_us AND NOT EXISTS (SELECT 1 FROM timers t
 				WHERE t.tenant_id = e.tenant_id AND t.kind = 'effect.expires' AND t.aggregate_id = e.effect_id)`,
 	},
 	{
-		sentence: "no call but the void after a refused capture is open of a payment that was declined, voided or refunded in full",
+		sentence: store.NoCallAfterTheEnd,
 		checked:  "SELECT count(*) FROM effects",
 		violated: `SELECT format('%s %s: open, and %s is %s', e.tenant_id, e.effect_id, p.payment_id, s.name)
 			FROM effects e JOIN payments p ON p.tenant_id = e.tenant_id AND p.payment_id = e.aggregate_id
@@ -289,12 +297,37 @@ var invariants = append([]invariant{
 	},
 }, playInvariants[:]...)
 
-// numberedEvents names aggregates whose events are not 1, 2, 3 … up to what the row says. A seq is unique in its aggregate and above
-// zero, so as many of them as the greatest says are all of them.
-func numberedEvents(table, id, seq string, kind state.Kind) string {
-	return fmt.Sprintf(`SELECT format('%%s %%s: %%d events, the last is %%d, the row says %%d', tenant_id, id, n, last, seq) FROM (
-			SELECT a.tenant_id, a.%[2]s AS id, a.%[3]s AS seq, count(e.seq) AS n, coalesce(max(e.seq), 0) AS last
-			FROM %[1]s a LEFT JOIN events e ON e.tenant_id = a.tenant_id AND e.aggregate_id = a.%[2]s AND e.aggregate_kind = %[4]d
-			GROUP BY a.tenant_id, a.%[2]s)
-		WHERE n <> seq OR last <> seq`, table, id, seq, kind)
+// eventful are the tables whose rows have events, and the column that says how many.
+var eventful = []struct {
+	kind           state.Kind
+	table, id, seq string
+}{
+	{state.KindOrder, "orders", "order_id", "version"},
+	{state.KindPayment, "payments", "payment_id", "version"},
+	{state.KindItem, "items", "sku", "seq"},
+	{state.KindPlayerPayment, "player_payments", "payment_id", "version"},
+	{state.KindPlayer, "players", "player_id", "version"},
+	{state.KindSession, "sessions", "session_id", "version"},
+	{state.KindRound, "rounds", "round_id", "version - 1"},
+	{state.KindBet, "bets", "bet_id", "version"},
+	{state.KindBonus, "bonuses", "bonus_id", "version"},
+	{state.KindJackpot, "jackpots", "jackpot_id", "version"},
+}
+
+// numberedEvents names aggregates whose events are not 1, 2, 3 … up to what the row says, and events that are of no row. A seq is unique in
+// its aggregate and above zero, so as many of them as the greatest says are all of them.
+func numberedEvents() string {
+	var query, known strings.Builder
+	for _, n := range eventful {
+		fmt.Fprintf(&query, `SELECT format('%%s %%s: %%d events, the last is %%d, the row says %%d', tenant_id, id, n, last, seq) FROM (
+				SELECT a.tenant_id, a.%[2]s AS id, a.%[3]s AS seq, count(e.seq) AS n, coalesce(max(e.seq), 0) AS last
+				FROM %[1]s a LEFT JOIN events e ON e.tenant_id = a.tenant_id AND e.aggregate_id = a.%[2]s AND e.aggregate_kind = %[4]d
+				GROUP BY a.tenant_id, a.%[2]s)
+			WHERE n <> seq OR last <> seq
+			UNION ALL `, n.table, n.id, n.seq, n.kind)
+		fmt.Fprintf(&known, ` WHEN %d THEN EXISTS (SELECT 1 FROM %s a WHERE a.%s = e.aggregate_id AND a.tenant_id = e.tenant_id)`,
+			n.kind, n.table, n.id)
+	}
+	return query.String() + `SELECT format('%s %s: event %d, and there is no such row', e.tenant_id, e.aggregate_id, e.seq) FROM events e
+		WHERE NOT CASE e.aggregate_kind` + known.String() + ` ELSE 0 END`
 }

@@ -1,13 +1,12 @@
 package sqlite
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import "github.com/seed-255eabaa/oms/internal/store"
 
 // bonusInvariants are those of bonuses (requirement P-1, docs/decisions/0019).
 var bonusInvariants = [...]invariant{
 	{
-		sentence: "of every bet the bonus's part is held while it is open, taken when it is settled, free when it is rolled back; nothing else " +
-			"holds bonus money",
-		checked: "SELECT count(*) FROM bets WHERE bonus IS NOT NULL",
+		sentence: store.BonusPartsAreHeld,
+		checked:  "SELECT count(*) FROM bets WHERE bonus IS NOT NULL",
 		violated: `SELECT format('%s %s: status %d, %d of a bonus; hold: status %d, amount %d, captured %d of %s', b.tenant_id, b.bet_id, b.status,
 				b.part, h.status, h.amount_minor, h.captured_minor, h.account_id)
 			FROM (SELECT *, bonus ->> 'minor' AS part FROM bets WHERE bonus IS NOT NULL) b
@@ -28,7 +27,7 @@ var bonusInvariants = [...]invariant{
 				AND b.bet_id = 'bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 14) AND b.status IN (2, 3) AND b.bonus ->> 'minor' > 0)`,
 	},
 	{
-		sentence: "every player has one active bonus at most, which the player's row names, and without one no bonus money that no bet holds",
+		sentence: store.OneBonusIsActive,
 		checked:  "SELECT count(*) FROM bonuses",
 		violated: `SELECT format('%s %s: %d of bonus money are free, and no bonus is active', a.tenant_id, a.account_id,
 				a.balance_minor - a.held_minor)
@@ -45,7 +44,7 @@ var bonusInvariants = [...]invariant{
 			WHERE p.bonus_id <> '' AND NOT EXISTS (SELECT 1 FROM bonuses b WHERE b.bonus_id = p.bonus_id AND b.tenant_id = p.tenant_id)`,
 	},
 	{
-		sentence: "every bonus that was activated, and no other, was credited once; and as much became the players' own as the bonuses say",
+		sentence: store.BonusesAreCredited,
 		checked:  "SELECT count(*) FROM bonuses",
 		violated: `SELECT format('%s %s: gives %d, credited %d', tenant_id, bonus_id, gives, credited) FROM (
 				SELECT b.tenant_id, b.bonus_id, iif(b.activated_at_us IS NULL, 0, b.amount_minor) AS gives,
@@ -72,7 +71,7 @@ var bonusInvariants = [...]invariant{
 			WHERE converted_minor > 0 AND (status <> 3 OR max_conversion_minor >= 0 AND converted_minor > max_conversion_minor)`,
 	},
 	{
-		sentence: "of every bonus as much is wagered as its bets that were settled in time say, a converted one's is complete, and others' is not",
+		sentence: store.BonusesAreWagered,
 		checked:  "SELECT count(*) FROM bonuses",
 		violated: `SELECT format('%s %s: status %d, wagered %d hundredths of %d, by its bets %d', tenant_id, bonus_id, status, progress,
 				required_minor, counted) FROM (
@@ -84,14 +83,9 @@ var bonusInvariants = [...]invariant{
 				OR status <= 1 AND progress > 0`,
 	},
 	{
-		sentence: "every bonus that has not ended has the timer that ends it",
+		sentence: store.BonusesHaveTimer,
 		checked:  "SELECT count(*) FROM bonuses",
 		violated: `SELECT format('%s %s: no timer', b.tenant_id, b.bonus_id) FROM bonuses b WHERE b.status <= 2 AND NOT EXISTS (
 				SELECT 1 FROM timers t WHERE t.tenant_id = b.tenant_id AND t.kind = 'bonus.expire' AND t.aggregate_id = b.bonus_id)`,
-	},
-	{
-		sentence: "every bonus's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM bonuses",
-		violated: numberedEvents("bonuses", "bonus_id", "version", state.KindBonus),
 	},
 }

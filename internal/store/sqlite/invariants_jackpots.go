@@ -1,12 +1,12 @@
 package sqlite
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import "github.com/seed-255eabaa/oms/internal/store"
 
 // jackpotInvariants are those of jackpots (requirement P-3). What belongs to one is named by its own id behind the kind: 'jackpot:' has 8
 // characters, 'jackpot_trigger' 15.
 var jackpotInvariants = [...]invariant{
 	{
-		sentence: "in the pool of every jackpot is what the house and bets have put in, less what was paid and given back, as the ledger tells",
+		sentence: store.PoolsAddUp,
 		checked:  "SELECT count(*) FROM jackpots",
 		violated: `SELECT format('%s %s: seeded %d, collected %d, paid %d, given back %d; booked %d, %d, %d, %d, and otherwise %d; held %d of %d',
 				tenant_id, jackpot_id, seeded_minor, collected_minor, paid_minor, returned_minor, seeded, collected, paid, returned, others,
@@ -30,7 +30,7 @@ var jackpotInvariants = [...]invariant{
 				AND j.jackpot_id = 'jackpot:' || substr(a.account_id, 26))`,
 	},
 	{
-		sentence: "every contribution of a bet was booked for the jackpot that it names, and nothing else was booked as one",
+		sentence: store.ContributionsBooked,
 		checked:  "SELECT count(*) FROM bets WHERE contributions IS NOT NULL",
 		violated: `SELECT format('%s %s: gave %d to %s, booked %d', tenant_id, bet_id, given, jackpot, booked) FROM (
 				SELECT b.tenant_id, b.bet_id, c.value ->> 'jackpot_id' AS jackpot, c.value ->> 'amount_minor' AS given,
@@ -46,7 +46,7 @@ var jackpotInvariants = [...]invariant{
 				AND b.bet_id = 'bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 17) AND b.status IN (2, 3))`,
 	},
 	{
-		sentence: "of what bets have given to every jackpot was collected what it says, and no more than there was",
+		sentence: store.ContributionsLast,
 		checked:  "SELECT count(*) FROM jackpots",
 		violated: `SELECT format('%s %s: collected %d, booked %d, left %d, and otherwise %d', tenant_id, jackpot_id, collected_minor, collected,
 				rest, others) FROM (
@@ -60,7 +60,7 @@ var jackpotInvariants = [...]invariant{
 			WHERE collected_minor <> collected OR rest < 0 OR others > 0`,
 	},
 	{
-		sentence: "of every trigger the amount is set aside until it is paid, once, to its winner, or given up; nothing else is set aside of a pool",
+		sentence: store.TriggersAreHeld,
 		checked:  "SELECT count(*) FROM jackpot_triggers",
 		violated: `SELECT format('%s %s: status %d, %d of %s; its hold %d of status %d, paid %d', tenant_id, trigger_row, status, amount_minor,
 				player_id, coalesce(set_aside, 0), coalesce(hold_status, 0), paid) FROM (
@@ -80,7 +80,7 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = 'jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15))`,
 	},
 	{
-		sentence: "the games of every open jackpot, and no others, feed it by its terms",
+		sentence: store.FeedsAreTerms,
 		checked:  "SELECT count(*) FROM jackpot_feeds",
 		violated: `WITH wanted AS MATERIALIZED (
 				SELECT j.tenant_id, j.jackpot_id, 'jackpot_feed:' || j.provider_id || '/' || j.brand_id || '/' || j.region || '/' || g.value AS game,
@@ -97,7 +97,7 @@ var jackpotInvariants = [...]invariant{
 			SELECT format('%s %s: %s feeds it by %s', tenant_id, jackpot_id, game, terms) FROM (SELECT * FROM found EXCEPT SELECT * FROM wanted)`,
 	},
 	{
-		sentence: "every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them",
+		sentence: store.BetsContribute,
 		checked:  "SELECT count(*) FROM bets WHERE status IN (2, 3)",
 		violated: `SELECT format('%s %s: gave %d to %s, should have given %d', tenant_id, bet_id, given, jackpot_id, due) FROM (
 				SELECT b.tenant_id, b.bet_id, j.jackpot_id,
@@ -111,10 +111,5 @@ var jackpotInvariants = [...]invariant{
 					AND j.jackpot_id = x.value ->> 'jackpot' AND j.tenant_id = b.tenant_id AND j.status = 1 AND j.currency = b.currency
 					AND b.updated_at_us > j.terms_at_us + 120000000)
 			WHERE given <> due`,
-	},
-	{
-		sentence: "every jackpot's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM jackpots",
-		violated: numberedEvents("jackpots", "jackpot_id", "version", state.KindJackpot),
 	},
 }

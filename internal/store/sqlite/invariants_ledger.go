@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/ledger"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // isGuarded is the condition that an entry is of an account that has a row.
@@ -13,7 +14,7 @@ var isGuarded = "(instr(e.account, '" + strings.Join(ledger.GuardedPrefixes(), "
 // all entries, and a look at all of them for each hold takes hours.
 var ledgerInvariants = [...]invariant{
 	{
-		sentence: "the entries of guarded accounts, and no others, are numbered, and every entry has the time of its transfer",
+		sentence: store.EntriesAreNumbered,
 		checked:  "SELECT count(*) FROM ledger_entries",
 		violated: `SELECT format('%s %s: entry %d of %s has number %d, balance %d', e.tenant_id, e.account, e.entry_no, e.transfer_id, e.number,
 				e.balance_minor)
@@ -21,7 +22,7 @@ var ledgerInvariants = [...]invariant{
 			WHERE ` + isGuarded + ` <> (e.number > 0) OR e.number = 0 AND e.balance_minor <> 0 OR e.at_us <> t.at_us`,
 	},
 	{
-		sentence: "the entries of every guarded account are numbered from 1 without gaps, lead to its balance, and never below zero",
+		sentence: store.BalancesFollow,
 		checked:  "SELECT count(*) FROM accounts",
 		violated: `WITH e AS MATERIALIZED (
 				SELECT tenant_id, account, count(*) AS entries, max(number) AS last, sum(amount_minor) AS total, min(balance_minor) AS least,
@@ -40,7 +41,7 @@ var ledgerInvariants = [...]invariant{
 			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = e.account AND a.tenant_id = e.tenant_id)`,
 	},
 	{
-		sentence: "what is held of every account is what its open holds set aside, and no more than its balance",
+		sentence: store.HoldsAddUp,
 		checked:  "SELECT count(*) FROM account_holds",
 		violated: `WITH h AS MATERIALIZED (
 				SELECT tenant_id, account_id, sum(iif(status = 1, amount_minor - captured_minor, 0)) AS held FROM account_holds
@@ -55,7 +56,7 @@ var ledgerInvariants = [...]invariant{
 			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = h.account_id AND a.tenant_id = h.tenant_id)`,
 	},
 	{
-		sentence: "of every hold as much was captured as its captures were booked with, and an open one that expires has its timer",
+		sentence: store.CapturesAreBooked,
 		checked:  "SELECT count(*) FROM account_holds",
 		violated: `SELECT format('%s %s: captured %d, booked %d', tenant_id, hold_id, captured_minor, booked) FROM (
 				SELECT h.*, coalesce((SELECT -sum(e.amount_minor) FROM json_each(h.captures) c CROSS JOIN ledger_entries e
@@ -68,7 +69,7 @@ var ledgerInvariants = [...]invariant{
 				WHERE t.tenant_id = h.tenant_id AND t.kind = 'hold.expire' AND t.aggregate_id = h.hold_id)`,
 	},
 	{
-		sentence: "every checkpoint is the sum of the entries up to its time, at which the books are closed, of an account without a row",
+		sentence: store.CheckpointsAddUp,
 		checked:  "SELECT count(*) FROM account_checkpoints",
 		violated: `SELECT format('%s %s: checkpoint of %d: balance %d of %d entries, booked since the one before: %d in %d', tenant_id, account_id,
 				closed_at_us, balance_minor, entries, coalesce(total, 0), booked) FROM (

@@ -1,11 +1,11 @@
 package sqlite
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import "github.com/seed-255eabaa/oms/internal/store"
 
 // playerPaymentInvariants are those of players' payments (requirement P-3). The ids of what belongs to a payment derive from its own.
 var playerPaymentInvariants = [...]invariant{
 	{
-		sentence: "every player's payment that has succeeded, and no other, is booked on the player's account with its amount",
+		sentence: store.PlayerPaymentsBooked,
 		checked:  "SELECT count(*) FROM player_payments",
 		violated: `SELECT format('%s %s: %d, status %d, booked %d', tenant_id, payment_id, amount_minor, status, booked) FROM (
 				SELECT p.*, coalesce((SELECT sum(e.amount_minor) FROM ledger_entries e
@@ -22,7 +22,7 @@ var playerPaymentInvariants = [...]invariant{
 					AND p.payment_id = 'player_payment' || substr(t.transfer_id, 9, 37))`,
 	},
 	{
-		sentence: "every withdrawal has its amount set aside while it is under way, taken when it has succeeded, and free again when not",
+		sentence: store.WithdrawalsAreHeld,
 		checked:  "SELECT count(*) FROM player_payments WHERE type = 2",
 		violated: `SELECT format('%s %s: %d, status %d, its hold %d of status %d', p.tenant_id, p.payment_id, p.amount_minor, p.status,
 				coalesce(h.amount_minor, 0), coalesce(h.status, 0))
@@ -32,17 +32,12 @@ var playerPaymentInvariants = [...]invariant{
 				OR h.status IS NOT CASE p.status WHEN 4 THEN 2 WHEN 5 THEN 3 ELSE 1 END)`,
 	},
 	{
-		sentence: "every player's payment that is under way has a call that is open or given up, and one that has ended has none but a void",
+		sentence: store.PlayerPaymentsCall,
 		checked:  "SELECT count(*) FROM player_payments",
 		violated: `SELECT format('%s %s: status %d, and %d calls are open or given up', tenant_id, payment_id, status, waiting) FROM (
 				SELECT p.*, (SELECT count(*) FROM effects e WHERE e.tenant_id = p.tenant_id AND e.state <> 2 AND e.kind <> 'gateway.void'
 					AND e.effect_id > 'effect' || substr(p.payment_id, 15) || '/' AND e.effect_id < 'effect' || substr(p.payment_id, 15) || '0')
 					AS waiting FROM player_payments p)
 			WHERE waiting <> iif(status <= 3, 1, 0)`,
-	},
-	{
-		sentence: "every player's payment's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM player_payments",
-		violated: numberedEvents("player_payments", "payment_id", "version", state.KindPlayerPayment),
 	},
 }

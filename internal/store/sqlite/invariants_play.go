@@ -1,13 +1,12 @@
 package sqlite
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import "github.com/seed-255eabaa/oms/internal/store"
 
 // playInvariants are those of bets (requirement P-4).
 var playInvariants = [...]invariant{
 	{
-		sentence: "of every bet the player's own part is held while it is open, taken when it is settled, free when it is rolled back, and never " +
-			"was of one that was rolled back before it came",
-		checked: "SELECT count(*) FROM bets",
+		sentence: store.BetsAreHeld,
+		checked:  "SELECT count(*) FROM bets",
 		violated: `SELECT format('%s %s: status %d, amount %d; hold: status %d, amount %d, captured %d of %s', b.tenant_id, b.bet_id, b.status,
 				b.amount_minor, h.status, h.amount_minor, h.captured_minor, h.account_id)
 			FROM (SELECT *, amount_minor - coalesce(bonus ->> 'minor', 0) AS own FROM bets) b LEFT JOIN account_holds h
@@ -19,7 +18,7 @@ var playInvariants = [...]invariant{
 					OR h.captured_minor <> iif(b.status IN (2, 3), b.own, 0))`,
 	},
 	{
-		sentence: "every bet has won what its results say; it is settled when the last one is told, and none of one that was rolled back",
+		sentence: store.BetsWinTheirResults,
 		checked:  "SELECT count(*) FROM settlements",
 		violated: `SELECT format('%s %s: status %d, won %d by %d results; told %d by %d, last ones: %d', tenant_id, bet_id, status, won_minor,
 				results, won, told, last) FROM (
@@ -34,7 +33,7 @@ var playInvariants = [...]invariant{
 				WHERE b.bet_id = 'bet:' || s.provider_id || '/' || s.bet_id AND b.tenant_id = s.tenant_id)`,
 	},
 	{
-		sentence: "every win was credited once to whoever has bet, and nothing else was credited as one",
+		sentence: store.WinsAreBooked,
 		checked:  "SELECT count(*) FROM settlements",
 		violated: `SELECT format('%s %s: won %d, credited %d', tenant_id, settlement_id, win_minor, credited) FROM (
 				SELECT s.tenant_id, s.settlement_id, s.win_minor, coalesce(sum(e.amount_minor), 0) AS credited FROM settlements s
@@ -53,7 +52,7 @@ var playInvariants = [...]invariant{
 				AND b.bet_id = 'bet' || substr(t.transfer_id, 9, length(t.transfer_id) - 16) AND b.status IN (2, 3))`,
 	},
 	{
-		sentence: "every bet that came is of a session and round that there are, with the player and game of the session",
+		sentence: store.BetsHaveSession,
 		checked:  "SELECT count(*) FROM bets",
 		violated: `SELECT format('%s %s: session %s of %s in %s, round %s of %s', b.tenant_id, b.bet_id, s.session_id, s.player_id, s.game_id,
 				r.round_id, r.game_id)
@@ -62,25 +61,5 @@ var playInvariants = [...]invariant{
 				LEFT JOIN players p ON p.player_id = 'player:' || b.player_id AND p.tenant_id = b.tenant_id
 			WHERE b.amount_minor > 0 AND (p.player_id IS NULL OR s.session_id IS NULL OR r.round_id IS NULL OR s.player_id <> b.player_id
 				OR s.game_id <> b.game_id OR r.game_id <> b.game_id OR s.currency <> b.currency)`,
-	},
-	{
-		sentence: "every player's events are numbered from 1 to their version without gaps",
-		checked:  "SELECT count(*) FROM players",
-		violated: numberedEvents("players", "player_id", "version", state.KindPlayer),
-	},
-	{
-		sentence: "every session's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM sessions",
-		violated: numberedEvents("sessions", "session_id", "version", state.KindSession),
-	},
-	{
-		sentence: "every bet's events are numbered from 1 to its version without gaps",
-		checked:  "SELECT count(*) FROM bets",
-		violated: numberedEvents("bets", "bet_id", "version", state.KindBet),
-	},
-	{
-		sentence: "every round has an event when it is closed",
-		checked:  "SELECT count(*) FROM rounds",
-		violated: numberedEvents("rounds", "round_id", "version - 1", state.KindRound),
 	},
 }

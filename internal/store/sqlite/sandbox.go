@@ -1,6 +1,9 @@
 package sqlite
 
-import "github.com/seed-255eabaa/oms/internal/state"
+import (
+	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
+)
 
 var sandboxTable = table{
 	name: "sandboxes", columns: "tenant_id, sandbox_id, generation, reset_at_us", bind: bindSandbox, scan: scanSandbox,
@@ -21,13 +24,13 @@ func scanSandbox(c *columns) state.Row {
 // sandboxInvariants are those of sandboxes (requirement P-14).
 var sandboxInvariants = [...]invariant{
 	{
-		sentence: "every player's payment in a sandbox goes through the simulator",
+		sentence: store.SandboxPaysPlay,
 		checked:  "SELECT count(*) FROM player_payments WHERE tenant_id GLOB '*/sandbox/*'",
 		violated: `SELECT format('%s %s: through %s', tenant_id, payment_id, provider) FROM player_payments
 			WHERE tenant_id GLOB '*/sandbox/*' AND provider <> 'sim'`,
 	},
 	{
-		sentence: "no player is in a generation of a sandbox that has not begun",
+		sentence: store.SandboxHasBegun,
 		checked:  "SELECT count(*) FROM players WHERE tenant_id GLOB '*/sandbox/*'",
 		violated: `SELECT format('players of %s', p.tenant_id) FROM (SELECT DISTINCT tenant_id FROM players WHERE tenant_id GLOB '*/sandbox/*') p
 			WHERE p.tenant_id NOT GLOB '*/1' AND NOT EXISTS (

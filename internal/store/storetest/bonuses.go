@@ -8,6 +8,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // bonusTests are about bonuses.
@@ -131,17 +132,20 @@ func (s *suite) addBonuses(changes *state.Changes) {
 			addEvent(changes, row.Ref(), seq+1, "test")
 		}
 	}
-	player, session := samplePlayer("lucky"), sampleSession("lucky")
+	player, session, round := samplePlayer("lucky"), sampleSession("lucky"), sampleRound("lucky")
+	session.GameID, round.GameID = luckyGame, luckyGame
 	player.Bonus, session.PlayerID = state.BonusRef(tenant, "active").ID, "lucky"
 	add(player)
 	add(session)
-	add(sampleRound("lucky"))
+	add(round)
 	for _, had := range luckyBets {
 		b := sampleBet(had.name)
+		b.GameID, b.Contributions = luckyGame, nil
 		b.PlayerID, b.SessionID, b.RoundID, b.Status, b.Results, b.WonMinor = "lucky", "lucky", "lucky", had.status, 0, 0
 		b.Bonus = &state.BetBonus{ID: state.BonusRef(tenant, had.bonus).ID, Minor: had.part, Percent: 50}
 		if had.status == state.BetForfeited {
 			result := sampleSettlement(had.name, "")
+			result.GameID = luckyGame
 			result.PlayerID, result.Partial, result.WinMinor, b.Results = "lucky", false, 0, 1
 			insert(changes, result)
 		}
@@ -168,6 +172,9 @@ func (s *suite) addBonuses(changes *state.Changes) {
 	}
 }
 
+// luckyGame feeds no jackpot.
+const luckyGame = "studio:table"
+
 // bookBonuses books what the world's player of bonuses has been given and has bet.
 func bookBonuses(books *ledger.Books) *fault.Fault {
 	cash, gift := ledger.ID("lucky", ledger.PlayerCash, "EUR"), bonusAccount(nil)
@@ -187,6 +194,7 @@ func bookBonuses(books *ledger.Books) *fault.Fault {
 	}
 	for _, had := range luckyBets {
 		b := sampleBet(had.name)
+		b.Contributions = nil
 		for _, part := range []struct {
 			account, hold, kind, step string
 			amount                    int64
@@ -213,42 +221,42 @@ func bookBonuses(books *ledger.Books) *fault.Fault {
 
 // bonusPlants are violations of the invariants of bonuses.
 var bonusPlants = []plant{
-	{name: "a bet that holds less of a bonus than it says", about: bet("given open"),
+	{name: "a bet that holds less of a bonus than it says", breaks: store.BonusPartsAreHeld, about: bet("given open"),
 		sql: `UPDATE bets SET bonus = '{"id": "bonus:active", "minor": 101, "weight_percent": 50}' WHERE bet_id = '$id'`},
-	{name: "a bet of no bonus that there is", about: bet("given open"),
+	{name: "a bet of no bonus that there is", breaks: store.BonusPartsAreHeld, about: bet("given open"),
 		sql: `UPDATE bets SET bonus = '{"id": "bonus:else", "minor": 100, "weight_percent": 50}' WHERE bet_id = '$id'`},
-	{name: "a bonus's part that is held after the bet was given back", about: bet("given back"), elsewhere: true,
+	{name: "a bonus's part that is held after the bet was given back", breaks: store.BonusPartsAreHeld, about: bet("given back"), elsewhere: true,
 		sql: `UPDATE account_holds SET status = 1 WHERE hold_id = 'hold:studio 1:~.x/given back/bonus'`},
-	{name: "bonus money held for no bet", about: bet("given open"), mention: "held for no bet",
+	{name: "bonus money held for no bet", breaks: store.BonusPartsAreHeld, about: bet("given open"), mention: "held for no bet",
 		sql: `UPDATE account_holds SET hold_id = 'hold:else/bonus' WHERE hold_id = 'hold:studio 1:~.x/given open/bonus'`},
-	{name: "bonus money taken for no bet", about: bet("given lost"), mention: "bonus money of no bet",
+	{name: "bonus money taken for no bet", breaks: store.BonusPartsAreHeld, about: bet("given lost"), mention: "bonus money of no bet",
 		sql: `UPDATE ledger_transfers SET transfer_id = 'transfer:else/bonus' WHERE transfer_id = 'transfer:studio 1:~.x/given lost/bonus'`},
-	{name: "a tombstone with a bonus", about: bet("tomb"),
+	{name: "a tombstone with a bonus", breaks: store.BonusPartsAreHeld, about: bet("tomb"),
 		sql: `UPDATE bets SET bonus = '{"id": "bonus:active", "minor": 0, "weight_percent": 50}' WHERE bet_id = '$id'`},
-	{name: "bonus money without an active bonus", about: bonusAccount,
+	{name: "bonus money without an active bonus", breaks: store.OneBonusIsActive, about: bonusAccount,
 		sql: `UPDATE bonuses SET status = 4 WHERE bonus_id = 'bonus:active'`},
-	{name: "an active bonus that the player does not name", about: bonus("active"),
+	{name: "an active bonus that the player does not name", breaks: store.OneBonusIsActive, about: bonus("active"),
 		sql: `UPDATE players SET bonus_id = '' WHERE player_id = 'player:lucky'`},
-	{name: "a second active bonus", about: bonus("waiting"),
+	{name: "a second active bonus", breaks: store.OneBonusIsActive, about: bonus("waiting"),
 		sql: `UPDATE bonuses SET status = 2 WHERE bonus_id = '$id'`},
-	{name: "a player's bonus that there is not", about: lucky,
+	{name: "a player's bonus that there is not", breaks: store.OneBonusIsActive, about: lucky,
 		sql: `UPDATE players SET bonus_id = 'bonus:else' WHERE player_id = '$id'`},
-	{name: "a bonus that gives another amount than was credited", about: bonus("active"),
+	{name: "a bonus that gives another amount than was credited", breaks: store.BonusesAreCredited, about: bonus("active"),
 		sql: `UPDATE bonuses SET amount_minor = amount_minor + 1 WHERE bonus_id = '$id'`},
-	{name: "a credit of no bonus", about: bonus("active"), mention: "of no bonus",
+	{name: "a credit of no bonus", breaks: store.BonusesAreCredited, about: bonus("active"), mention: "of no bonus",
 		sql: `DELETE FROM bonuses WHERE bonus_id = '$id'`},
-	{name: "converted, and not booked", about: bonus("done"), mention: "account:player_cash:EUR:lucky",
+	{name: "converted, and not booked", breaks: store.BonusesAreCredited, about: bonus("done"), mention: "account:player_cash:EUR:lucky",
 		sql: `UPDATE bonuses SET converted_minor = converted_minor + 1 WHERE bonus_id = '$id'`},
-	{name: "converted beyond what may be", about: bonus("done"),
+	{name: "converted beyond what may be", breaks: store.BonusesAreCredited, about: bonus("done"),
 		sql: `UPDATE bonuses SET max_conversion_minor = 699 WHERE bonus_id = '$id'`},
-	{name: "wagered more than was bet", about: bonus("active"),
+	{name: "wagered more than was bet", breaks: store.BonusesAreWagered, about: bonus("active"),
 		sql: `UPDATE bonuses SET progress = progress + 1 WHERE bonus_id = '$id'`},
-	{name: "wagered less than was bet", about: bonus("active"),
+	{name: "wagered less than was bet", breaks: store.BonusesAreWagered, about: bonus("active"),
 		sql: `UPDATE bonuses SET progress = progress - 1 WHERE bonus_id = '$id'`},
-	{name: "converted before enough was wagered", about: bonus("done"),
+	{name: "converted before enough was wagered", breaks: store.BonusesAreWagered, about: bonus("done"),
 		sql: `UPDATE bonuses SET required_minor = required_minor + 1 WHERE bonus_id = '$id'`},
-	{name: "a bonus without its timer", about: bonus("waiting"),
+	{name: "a bonus without its timer", breaks: store.BonusesHaveTimer, about: bonus("waiting"),
 		sql: `DELETE FROM timers WHERE aggregate_id = '$id'`},
-	{name: "a bonus without its event", about: bonus("active"),
+	{name: "a bonus without its event", breaks: store.EventsAreNumbered, about: bonus("active"),
 		sql: `UPDATE bonuses SET version = version + 1 WHERE bonus_id = '$id'`},
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/ledger"
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // playerPaymentTests are about deposits and withdrawals.
@@ -134,25 +135,25 @@ func (s *suite) addPlayerPayments(changes *state.Changes) payments {
 
 // playerPlants are violations of the invariants of players' payments.
 var playerPlants = []plant{
-	{name: "a deposit of another amount than is booked", about: deposit,
+	{name: "a deposit of another amount than is booked", breaks: store.PlayerPaymentsBooked, about: deposit,
 		sql: `UPDATE player_payments SET amount_minor = amount_minor + 1 WHERE payment_id = '$id'`},
-	{name: "booked for a deposit that was declined", about: deposit,
+	{name: "booked for a deposit that was declined", breaks: store.PlayerPaymentsBooked, about: deposit,
 		sql: `UPDATE player_payments SET status = 5 WHERE payment_id = '$id'`},
-	{name: "a deposit of somebody else than it is booked for", about: deposit,
+	{name: "a deposit of somebody else than it is booked for", breaks: store.PlayerPaymentsBooked, about: deposit,
 		sql: `UPDATE player_payments SET player_id = 'player-1' WHERE payment_id = '$id'`},
-	{name: "a deposit in the ledger, without a payment", about: depositTransfer,
+	{name: "a deposit in the ledger, without a payment", breaks: store.PlayerPaymentsBooked, about: depositTransfer,
 		sql: `DELETE FROM player_payments WHERE type = 1`},
-	{name: "a withdrawal that has succeeded, and is not booked", about: underWay,
+	{name: "a withdrawal that has succeeded, and is not booked", breaks: store.PlayerPaymentsBooked, about: underWay,
 		sql: `UPDATE player_payments SET status = 4 WHERE payment_id = '$id'`},
-	{name: "a withdrawal that was declined, and is still set aside", about: underWay,
+	{name: "a withdrawal that was declined, and is still set aside", breaks: store.WithdrawalsAreHeld, about: underWay,
 		sql: `UPDATE player_payments SET status = 5 WHERE payment_id = '$id'`},
-	{name: "a withdrawal under way that nothing is set aside for", about: underWay,
+	{name: "a withdrawal under way that nothing is set aside for", breaks: store.WithdrawalsAreHeld, about: underWay,
 		sql: `UPDATE account_holds SET hold_id = 'hold:else' WHERE status = 1 AND account_id = 'account:player_cash:EUR:player-2'`},
-	{name: "a withdrawal under way, and nobody calls", about: underWay,
+	{name: "a withdrawal under way, and nobody calls", breaks: store.PlayerPaymentsCall, about: underWay,
 		sql: `UPDATE effects SET state = 2 WHERE aggregate_id = '$id'`},
-	{name: "a deposit that has ended, and somebody calls", about: deposit,
+	{name: "a deposit that has ended, and somebody calls", breaks: store.PlayerPaymentsCall, about: deposit,
 		sql: `UPDATE effects SET state = 1 WHERE aggregate_id = '$id'`},
-	{name: "an event of a deposit is missing", about: deposit,
+	{name: "an event of a deposit is missing", breaks: store.EventsAreNumbered, about: deposit,
 		sql: `DELETE FROM events WHERE aggregate_id = '$id' AND seq = 2`},
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
+	"github.com/seed-255eabaa/oms/internal/store"
 )
 
 // sampleSandbox is a sandbox that was reset.
@@ -23,7 +24,7 @@ func (s *suite) addSandbox(changes *state.Changes) playground {
 	player, payment := samplePlayer("test_rich"), samplePlayerPayment("test_rich")
 	player.Tenant, payment.Tenant = sandbox.Within(), sandbox.Within()
 	payment.Type, payment.Provider, payment.AmountMinor = state.PlayerPaymentDeposit, "sim", 200
-	player.Version, payment.Version = 1, 1
+	player.Version, payment.Version, player.Bonus = 1, 1, ""
 	insert(changes, sandbox, player, payment)
 	addEvent(changes, player.Ref(), 1, "player.created")
 	addEvent(changes, payment.Ref(), 1, "player_payment.status_changed")
@@ -32,12 +33,12 @@ func (s *suite) addSandbox(changes *state.Changes) playground {
 
 // sandboxPlants are violations of the invariants of sandboxes.
 var sandboxPlants = []plant{
-	{name: "a payment in a sandbox that a real gateway has", about: func(w *world) string { return w.declined.Ref().ID },
+	{name: "a payment in a sandbox that a real gateway has", breaks: store.SandboxPaysPlay, about: func(w *world) string { return w.declined.Ref().ID },
 		sql: `UPDATE player_payments SET provider = 'stripe' WHERE payment_id = '$id'`},
-	{name: "a player in a sandbox that was never reset so often", about: func(w *world) string { return w.played.Ref().Tenant },
+	{name: "a player in a sandbox that was never reset so often", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
 		sql: `DELETE FROM sandboxes`},
-	{name: "a player in a generation that has not begun", about: func(w *world) string { return w.played.Ref().Tenant },
+	{name: "a player in a generation that has not begun", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
 		sql: `UPDATE sandboxes SET generation = 9`},
-	{name: "a player in the sandbox of a provider who has reset another", about: func(w *world) string { return w.played.Ref().Tenant },
+	{name: "a player in the sandbox of a provider who has reset another", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
 		sql: `UPDATE sandboxes SET sandbox_id = 'sandbox:else'`},
 }

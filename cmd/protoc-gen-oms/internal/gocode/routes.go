@@ -108,7 +108,10 @@ func (w *writer) route(service *model.Service, method *model.Method, binding *mo
 	w.P("{")
 	w.P("Method: ", methodName(service, method), ",")
 	w.P("Verb: ", strconv.Quote(binding.Verb), ", Template: ", strconv.Quote(binding.Template), ",")
-	w.P("Body: ", binding.WholeBody || binding.BodyField != nil, ",")
+	w.P("Body: ", binding.TakesBody(), ",")
+	if binding.TextField != nil {
+		w.P("BodyType: ", strconv.Quote(binding.MediaType), ",")
+	}
 	w.P("Decode: ", inputName(service, method, index), ",")
 	answer := response
 	if binding.Answer != nil {
@@ -137,6 +140,9 @@ func (w *writer) stream(method *model.Method, binding *model.Binding, message, r
 		"(ctx, func(response *", output, ") error { return send(response) }))")
 	w.P("},")
 	w.P("Event: ", strconv.Quote(method.Options.GetEvents().GetEvent()), ",")
+	if binding.Resume != nil {
+		w.P("Resume: ", strconv.Quote(string(binding.Resume.Desc.Name())), ",")
+	}
 	value := response
 	for _, field := range binding.EventID {
 		value = fmt.Sprintf("%s.Get%s()", value, field.GoName)
@@ -159,6 +165,9 @@ func (w *writer) input(service *model.Service, method *model.Method, binding *mo
 	if binding.BodyField != nil {
 		w.P("m.", binding.BodyField.GoName, " = new(", binding.BodyField.Message.GoIdent, ")")
 		w.P(`in.ReadBody("`, binding.BodyField.Desc.Name(), `", m.`, binding.BodyField.GoName, ")")
+	}
+	if binding.TextField != nil {
+		w.P("m.", binding.TextField.GoName, ` = in.BodyText("`, binding.TextField.Desc.Name(), `")`)
 	}
 	for i, field := range binding.Path {
 		w.P("in.PathText(", i, `, "`, field.Desc.Name(), `", "`, method.KindOf(field), `", &m.`, field.GoName, ")")

@@ -57,6 +57,9 @@ type Binding struct {
 	// WholeBody tells that the body is the request message; BodyField that it is one of its fields.
 	WholeBody bool
 	BodyField *protogen.Field
+	// TextField is the field that the body is as it stands, in MediaType; nil where the body is JSON.
+	TextField *protogen.Field
+	MediaType string
 	// Answer is the field of the response that is answered; nil for all of it.
 	Answer *protogen.Field
 	// EventID and Resume are the fields of the event stream.
@@ -215,13 +218,18 @@ func (b *Binding) readBody(m *Method, rule *annotations.HttpRule) error {
 		return nil
 	case "":
 	default:
-		b.BodyField = Field(m.Input, name)
+		field := Field(m.Input, name)
+		if b.MediaType = mediaType(field); b.MediaType != "" {
+			b.TextField = field
+			break
+		}
+		b.BodyField = field
 		if b.BodyField == nil || b.BodyField.Message == nil || b.BodyField.Desc.Cardinality() == protoreflect.Repeated {
 			return fmt.Errorf("body %q is not a message field of the request", name)
 		}
 	}
 	for _, field := range m.Input.Fields {
-		if field == b.BodyField || contains(b.Path, field) {
+		if field == b.BodyField || field == b.TextField || contains(b.Path, field) {
 			continue
 		}
 		if !isQuery(field) {
@@ -231,6 +239,18 @@ func (b *Binding) readBody(m *Method, rule *annotations.HttpRule) error {
 	}
 	return nil
 }
+
+// mediaType is that of a text which is a body of its own; empty for any other field.
+func mediaType(field *protogen.Field) string {
+	if field == nil || field.Desc.Kind() != protoreflect.StringKind || field.Desc.IsList() {
+		return ""
+	}
+	options, _ := proto.GetExtension(field.Desc.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
+	return options.GetMediaType()
+}
+
+// TakesBody tells whether requests have a body.
+func (b *Binding) TakesBody() bool { return b.WholeBody || b.BodyField != nil || b.TextField != nil }
 
 func (b *Binding) readEvents(m *Method) error {
 	events := m.Options.GetEvents()

@@ -19,6 +19,9 @@ var introduction string
 //go:embed provider.md
 var providerIntroduction string
 
+//go:embed dev.md
+var devIntroduction string
+
 // document is one OpenAPI document in the making.
 type document struct {
 	kind     *kind
@@ -98,7 +101,7 @@ func (d *document) root() (*object, error) {
 			set("description", "An access token. The scopes that an operation needs stand beside its security requirement."))).
 		set("parameters", d.sharedParameters()).
 		set("headers", d.sharedHeaders()).
-		set("responses", sharedResponses()).
+		set("responses", d.sharedResponses()).
 		set("schemas", schemas)
 	return root.set("components", components), nil
 }

@@ -19,7 +19,7 @@ type errorResponse struct {
 	applies           func(*model.Method, *model.Binding) bool
 }
 
-func takesBody(_ *model.Method, b *model.Binding) bool { return b.WholeBody || b.BodyField != nil }
+func takesBody(_ *model.Method, b *model.Binding) bool { return b.TakesBody() }
 
 func always(*model.Method, *model.Binding) bool { return true }
 
@@ -64,9 +64,10 @@ var errorResponses = []errorResponse{
 	},
 	{
 		status: 415, name: "UnsupportedMediaType", code: "UNSUPPORTED_MEDIA_TYPE",
-		message: `Content-Type: must be application/json in UTF-8, is "text/plain"`, description: "The body is not JSON by its `Content-Type`.",
-		violations: []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
-		applies:    takesBody,
+		message:     `Content-Type: must be application/json in UTF-8, is "text/plain"`,
+		description: "The body is of another type by its `Content-Type`.",
+		violations:  []*object{violation("Content-Type", `must be application/json in UTF-8, is "text/plain"`, "UNSUPPORTED_MEDIA_TYPE")},
+		applies:     takesBody,
 	},
 	{
 		status: 429, name: "TooManyRequests", code: "RATE_LIMITED", message: "more than 100 requests in a second", retryable: true,
@@ -92,9 +93,13 @@ func violation(field, description, reason string) *object {
 	return newObject().set("field", field).set("description", description).set("reason", reason)
 }
 
-func sharedResponses() *object {
+// sharedResponses are those that an operation of the document has.
+func (d *document) sharedResponses() *object {
 	responses := newObject()
 	for _, e := range errorResponses {
+		if !d.answers(e) {
+			continue
+		}
 		info := newObject().
 			set("type", "error_info").set("reason", e.code).set("domain", "oms").set("metadata", newObject())
 		details := []*object{info}
@@ -121,6 +126,18 @@ func sharedResponses() *object {
 		responses.set(e.name, r)
 	}
 	return responses
+}
+
+// answers tells whether any operation of the document can be refused so.
+func (d *document) answers(e errorResponse) bool {
+	for _, service := range d.services {
+		for _, method := range service.Methods {
+			if slices.ContainsFunc(method.Bindings, func(b *model.Binding) bool { return e.applies(method, b) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // component names a header among the shared parameters.

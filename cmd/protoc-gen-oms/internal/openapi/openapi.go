@@ -14,7 +14,7 @@ import (
 
 // kind is one of the documents: partners of the wallet need not read the shop's.
 type kind struct {
-	pkg            string // whose services it has: packages that begin so; empty for those of no other kind
+	pkg            string // whose services it has: names that begin so; empty for those of no other kind
 	name           string // of its file, and of the variable that holds it
 	title, summary string
 	introduction   string
@@ -36,6 +36,11 @@ var kinds = []kind{
 		pkg: "provider.", name: "provider", title: "Provider wallet", summary: "Players, sessions, bets and rounds of game providers.",
 		introduction: providerIntroduction, examples: providerExamples, key: "X-Idempotency-Key", sandbox: true,
 		first: []string{"PlayerService", "SessionService", "BetService", "RoundService", "PaymentService"},
+	},
+	{
+		// `oms serve` has it not, so that it does not belong into a document that `oms serve` shows.
+		pkg: "oms.v1.DevService", name: "dev", title: "Development", summary: "What only `oms dev` and `oms demo` have.",
+		introduction: devIntroduction, examples: examplesFile, key: "Idempotency-Key",
 	},
 }
 

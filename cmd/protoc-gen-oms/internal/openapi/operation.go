@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/compiler/protogen"
 
 	"github.com/seed-255eabaa/oms/cmd/protoc-gen-oms/internal/model"
@@ -29,16 +30,45 @@ func (d *document) operation(service *model.Service, method *model.Method, bindi
 	if len(parameters) > 0 {
 		o.set("parameters", parameters)
 	}
-	if body := d.requestBody(method, binding); body != nil {
+	switch {
+	case binding.TextField != nil:
+		body, err := d.textBody(method, binding)
+		if err != nil {
+			return nil, err
+		}
 		o.set("requestBody", body)
+	case binding.TakesBody():
+		o.set("requestBody", d.requestBody(method, binding))
 	}
 	return o.set("responses", d.responses(method, binding)), nil
 }
 
-// operationID is the method's name; further bindings add what their paths name.
+// textBody is a body that is one text of the request, as it stands. Its example is that of the request.
+func (d *document) textBody(method *model.Method, binding *model.Binding) (*object, error) {
+	schema, err := d.schemas.field(binding.TextField)
+	if err != nil {
+		return nil, err
+	}
+	media := newObject().set("schema", schema)
+	if request := d.examples[method.GoName].Request; request.Kind == yaml.MappingNode {
+		for i := 0; i < len(request.Content); i += 2 {
+			if request.Content[i].Value == string(binding.TextField.Desc.Name()) {
+				media.set("example", request.Content[i+1])
+			}
+		}
+	}
+	return newObject().
+		set("description", prose(binding.TextField.Comments.Leading)).set("required", true).
+		set("content", newObject().set(binding.MediaType, media)), nil
+}
+
+// operationID is the method's name; further bindings add what their paths or bodies name.
 func operationID(method *model.Method, binding *model.Binding, index int) string {
 	if index == 0 {
 		return method.GoName
+	}
+	if binding.TextField != nil {
+		return method.GoName + "As" + binding.TextField.GoName
 	}
 	var fields []string
 	for _, field := range binding.Path {
@@ -110,13 +140,10 @@ func parameter(in string, field *protogen.Field, schema *object) *object {
 func (d *document) requestBody(method *model.Method, binding *model.Binding) *object {
 	var message *protogen.Message
 	var omit []*protogen.Field
-	switch {
-	case binding.WholeBody:
+	if binding.WholeBody {
 		message, omit = method.Input, binding.Path
-	case binding.BodyField != nil:
+	} else {
 		message = binding.BodyField.Message
-	default:
-		return nil
 	}
 	ref := d.schemas.refer(message, request, omit)
 	media := newObject().set("schema", ref)

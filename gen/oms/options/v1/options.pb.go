@@ -193,7 +193,10 @@ type FieldOptions struct {
 	Decimal bool `protobuf:"varint,3,opt,name=decimal,proto3" json:"decimal,omitempty"`
 	// The name of the field in JSON where that is not its own: a field that means minor units must not be called amount_minor where it
 	// is written in decimals, nor amount where it is not.
-	JsonName      string `protobuf:"bytes,4,opt,name=json_name,json=jsonName,proto3" json:"json_name,omitempty"`
+	JsonName string `protobuf:"bytes,4,opt,name=json_name,json=jsonName,proto3" json:"json_name,omitempty"`
+	// The media type of a text that is a body of its own, such as "text/csv": a binding whose body is this field takes it as it is, and
+	// not as a string of JSON.
+	MediaType     string `protobuf:"bytes,5,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,6 +255,13 @@ func (x *FieldOptions) GetDecimal() bool {
 func (x *FieldOptions) GetJsonName() string {
 	if x != nil {
 		return x.JsonName
+	}
+	return ""
+}
+
+func (x *FieldOptions) GetMediaType() string {
+	if x != nil {
+		return x.MediaType
 	}
 	return ""
 }
@@ -433,13 +443,15 @@ const file_oms_options_v1_options_proto_rawDesc = "" +
 	"\vEventStream\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x19\n" +
 	"\bid_field\x18\x02 \x01(\tR\aidField\x12!\n" +
-	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"\x89\x01\n" +
+	"\fresume_field\x18\x03 \x01(\tR\vresumeField\"\xa8\x01\n" +
 	"\fFieldOptions\x12#\n" +
 	"\rjson_required\x18\x01 \x01(\bR\fjsonRequired\x12\x1d\n" +
 	"\n" +
 	"decimal_of\x18\x02 \x01(\tR\tdecimalOf\x12\x18\n" +
 	"\adecimal\x18\x03 \x01(\bR\adecimal\x12\x1b\n" +
-	"\tjson_name\x18\x04 \x01(\tR\bjsonName\".\n" +
+	"\tjson_name\x18\x04 \x01(\tR\bjsonName\x12\x1d\n" +
+	"\n" +
+	"media_type\x18\x05 \x01(\tR\tmediaType\".\n" +
 	"\vEnumOptions\x12\x1f\n" +
 	"\vshort_names\x18\x01 \x01(\bR\n" +
 	"shortNames\";\n" +

@@ -33,15 +33,21 @@ const (
 	retryFirst      = 100 * time.Millisecond
 	retryLongest    = 30 * time.Second
 	retryJitter     = 0.3
+	retryFor        = time.Hour // then a callback is lost, and the caller asks
+	mostWaiting     = 10_000    // callbacks that are not taken yet
 )
 
-// courier sends callbacks until they are taken.
+// errFull says that a callback is not sent: too many wait already. Nothing is lost by it but time, since callers ask.
+var errFull = errors.New("too many callbacks wait")
+
+// courier sends callbacks until they are taken, so many at once and each for so long.
 type courier struct {
 	url     string
 	webhook *standardwebhooks.Webhook
 	client  *http.Client
 	again   retrypolicy.RetryPolicy[any]
-	room    *semaphore.Weighted
+	waiting *semaphore.Weighted // callbacks that are not taken yet
+	room    *semaphore.Weighted // deliveries under way
 	log     *slog.Logger
 
 	working context.Context //nolint:containedctx // ends all deliveries
@@ -61,10 +67,10 @@ func newCourier(callback, secret string, log *slog.Logger) (*courier, error) {
 		return nil, errors.New("the URL of callbacks must be http://HOST:PORT/webhooks/NAME")
 	}
 	c := &courier{
-		url: callback, webhook: webhook, room: semaphore.NewWeighted(deliveries), log: log,
+		url: callback, webhook: webhook, waiting: semaphore.NewWeighted(mostWaiting), room: semaphore.NewWeighted(deliveries), log: log,
 		client: &http.Client{Timeout: deliveryTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: deliveries, IdleConnTimeout: time.Minute}},
 		again: retrypolicy.NewBuilder[any]().WithBackoff(retryFirst, retryLongest).WithJitterFactor(retryJitter).
-			WithMaxRetries(-1).Build(),
+			WithMaxRetries(-1).WithMaxDuration(retryFor).Build(),
 	}
 	c.working, c.stop = context.WithCancel(context.Background())
 	return c, nil
@@ -90,7 +96,12 @@ func (c *courier) send(_ context.Context, tenant, key string, told gateway.Answe
 		return err
 	}
 	messageID := named(tenant, key, data.Status) // a refund that comes back is another message
+	if !c.waiting.TryAcquire(1) {
+		c.log.Warn("a callback is lost", "message", messageID, "cause", errFull)
+		return errFull
+	}
 	c.group.Go(func() {
+		defer c.waiting.Release(1)
 		err := failsafe.With[any](c.again).WithContext(c.working).Run(func() error { return c.deliver(messageID, body) })
 		if err != nil {
 			c.log.Warn("a callback is lost", "message", messageID, "cause", err)
