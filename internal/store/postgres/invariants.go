@@ -83,6 +83,7 @@ var invariants = []invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	playInvariants[0], playInvariants[1], playInvariants[2], playInvariants[3],
+	walletPaymentInvariants[0], walletPaymentInvariants[1],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	{
 		holds: "What payments have captured and refunded and lost by disputes is what the ledger says, and all that leaves them is no more " +

@@ -107,6 +107,7 @@ var invariants = append([]invariant{
 			GROUP BY t.currency HAVING sum(e.amount_minor) <> 0 OR t.currency IS NULL`,
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
+	walletPaymentInvariants[0], walletPaymentInvariants[1],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2], playerPaymentInvariants[3],
 	{
 		sentence: "every payment has captured and refunded, and lost by disputes, what the ledger says",

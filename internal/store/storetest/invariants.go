@@ -54,7 +54,7 @@ func testSettling(s *suite) {
 }
 
 func plantTests() []test {
-	all := slices.Concat(plants, playerPlants)
+	all := slices.Concat(plants, playerPlants, walletPlants)
 	tests := make([]test, len(all))
 	for i, plant := range all {
 		tests[i] = test{name: "found: " + plant.name, run: func(s *suite) { s.testPlant(plant) }}
@@ -84,7 +84,7 @@ func (s *suite) wantSound(populated bool) {
 
 // world is a sound database with an order in each situation.
 type world struct {
-	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed *state.Order
+	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed, setAside, fromWallet *state.Order
 	payments
 }
 
@@ -129,7 +129,8 @@ func (s *suite) makeWorld() *world {
 	addReservation(changes, w.disputed, state.ReservationSold)
 	addPayment(changes, w.disputed, worldReturned)
 	addDisputes(changes, w.disputed)
-	item.Reserved, item.Sold = worldQuantity, 3*worldQuantity
+	s.addFromWallet(changes, w)
+	item.Reserved, item.Sold = 2*worldQuantity, 4*worldQuantity
 	s.addPlayer(changes)
 	s.addBets(changes)
 	w.payments = s.addPlayerPayments(changes)
