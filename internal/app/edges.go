@@ -116,7 +116,8 @@ func (a *App) environment() (*service.Environment, error) {
 		WalletOf: a.table.wallets.find, Random: randomBytes, Replay: a.table.replay,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
 		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, LimitDelay: a.config.LimitDelay, Heartbeat: heartbeat,
-		Followers: a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
+		RequireKYC: a.config.RequireKYC,
+		Followers:  a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
 	}, nil
 }
 

@@ -257,3 +257,43 @@ func TestWalletsAreNotOverdrawn(t *testing.T) {
 		}
 	})
 }
+
+// What the check of a player has come to is told, kept, answered and announced; only where the operator asks for it does it keep money in the
+// wallet (requirement P-1).
+func TestKycStatus(t *testing.T) {
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		server := start(t, store, func(c *config.Config) { c.RequireKYC = true })
+		server.purse(t, "p_19f3", 0)
+		server.fundMore(t, "p_19f3", 3000) // paying in needs no check
+		withdrawal := payment("withdrawal", "10.00", "sim:ok")
+		refused := func(status string) {
+			t.Helper()
+			if told := server.refusedFor(t, withdrawal, "KYC_REQUIRED"); !strings.Contains(told, `"kyc_status":"`+status+`"`) {
+				t.Errorf("told: %s", told)
+			}
+			if _, err := server.payFrom(t, server.order(t, "p_19f3", status)); reason(err) != "KYC_REQUIRED" {
+				t.Errorf("an order: %v", err)
+			}
+		}
+		refused("unknown")
+		const path = "/v1/players/p_19f3/kyc_status"
+		server.plays(t, "PUT", path, `{"status":"rejected","reason":"document_expired"}`, 200, `"kyc_status":"rejected","kyc_reason":"document_expired"`)
+		server.plays(t, "PUT", path, `{"status":"rejected","reason":"Ann Lee"}`, 400, `reason`)
+		server.plays(t, "PUT", path, `{"reason":"x"}`, 400, `status`)
+		server.plays(t, "PUT", "/v1/players/nobody/kyc_status", `{"status":"verified"}`, 404, `NOT_FOUND`)
+		server.plays(t, "PUT", path, `{"status":"verified"}`, 404, `NOT_FOUND`, append(fromStudio[:1:1], "X-Brand-Id: another", fromStudio[2], fromStudio[3])...)
+		for range 2 { // the second changes nothing
+			server.plays(t, "PUT", path, `{"status":"verified"}`, 200, `"version":3`)
+		}
+		server.plays(t, "GET", "/v1/players/p_19f3", "", 200, `"kyc_status":"verified"`)
+		if p := server.asked(t, "verified", withdrawal); server.ended(t, p.PaymentID).Status != "succeeded" {
+			t.Error("a verified player cannot withdraw")
+		}
+		id := server.order(t, "p_19f3", "verified")
+		if _, err := server.payFrom(t, id); err != nil {
+			t.Fatal(err)
+		}
+		server.await(t, id, omsv1.OrderStatus_ORDER_STATUS_CONFIRMED)
+		server.purseHas(t, "p_19f3", "10.00", "0.00")
+	})
+}

@@ -9,10 +9,9 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// PayFromWallet is Pay with the customer's own money here. Customer and currency are the order's, which never change, so whoever submits
-// it has read them: rows are named before anything is read.
-func PayFromWallet(s Subject, pay order.Pay, customerID, currency string) []command.Step {
-	payer := payment.Payer{Tenant: s.Tenant, CustomerID: customerID, Currency: currency}
+// PayFromWallet is Pay with the customer's own money here. Its customer and currency are the order's, which never change, so whoever
+// submits it has read them: rows are named before anything is read.
+func PayFromWallet(s Subject, pay order.Pay, payer payment.Payer) []command.Step {
 	return []command.Step{command.Do(payer), command.Do(pay), s.startPayment(payment.Wallet)}
 }
 

@@ -30,7 +30,10 @@ func walletOf(customerID, currency string) string {
 // Payer refuses an order's payment from a wallet when the order's customer has none of its currency: PLAYER_UNKNOWN, CURRENCY_MISMATCH.
 // Neither customer nor currency of an order ever changes, nor the currency of a player, so what is asked about stays so. Brand and region
 // of a player are not looked at, since an order has none; and being excluded from playing keeps nobody from buying.
-type Payer struct{ Tenant, CustomerID, Currency string }
+type Payer struct {
+	Tenant, CustomerID, Currency string
+	Checked                      bool // the player must be verified, else KYC_REQUIRED
+}
 
 // Refs implements domain.Command.
 func (c Payer) Refs() []state.Ref { return []state.Ref{state.PlayerRef(c.Tenant, c.CustomerID)} }
@@ -45,7 +48,7 @@ func (c Payer) Decide(states domain.States, _ time.Time) (domain.Decision, *faul
 		return domain.Decision{}, fault.Invalid("payment_token", "CURRENCY_MISMATCH",
 			"is %q, and the player's currency is %s, the order's %s", Wallet, player.Currency, c.Currency).With("currency", player.Currency)
 	default:
-		return domain.Decision{}, nil
+		return domain.Decision{}, domain.Verified(player, c.Checked)
 	}
 }
 

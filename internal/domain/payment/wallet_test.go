@@ -120,12 +120,13 @@ func TestPayers(t *testing.T) {
 	ann := &state.Player{Tenant: "t", ID: "player:ann", Currency: "EUR", Flags: state.Flags{Excluded: true}}
 	r := rows{ann.Ref(): ann}
 	r.steps(t,
-		Payer{"t", "ann", "EUR"}, "", // who may not play may buy
-		Payer{"t", "ann", "USD"}, "CURRENCY_MISMATCH",
-		Payer{"t", "bob", "EUR"}, "PLAYER_UNKNOWN",
-		Payer{"u", "ann", "EUR"}, "PLAYER_UNKNOWN",
+		Payer{"t", "ann", "EUR", false}, "", // who may not play may buy
+		Payer{"t", "ann", "EUR", true}, "KYC_REQUIRED",
+		Payer{"t", "ann", "USD", false}, "CURRENCY_MISMATCH",
+		Payer{"t", "bob", "EUR", false}, "PLAYER_UNKNOWN",
+		Payer{"u", "ann", "EUR", false}, "PLAYER_UNKNOWN",
 	)
-	_, refusal := Payer{"t", "bob", "EUR"}.Decide(r, now)
+	_, refusal := Payer{"t", "bob", "EUR", true}.Decide(r, now)
 	if len(refusal.Violations) != 1 || refusal.Violations[0].Field != "payment_token" || !strings.Contains(refusal.Message, `"bob"`) {
 		t.Errorf("told: %v", refusal)
 	}

@@ -36,7 +36,9 @@ func (e *Environment) pay(ctx context.Context, subject flow.Subject, pay order.P
 	found, err := e.View.Order(ctx, subject.Tenant, subject.OrderID)
 	switch {
 	case err == nil:
-		return flow.PayFromWallet(subject, pay, found.CustomerID, found.Currency), nil
+		return flow.PayFromWallet(subject, pay, payment.Payer{
+			Tenant: subject.Tenant, CustomerID: found.CustomerID, Currency: found.Currency, Checked: e.RequireKYC,
+		}), nil
 	case isNotFound(err):
 		return flow.Pay(subject, pay, e.Provider), nil // its first step refuses, which is kept under the key
 	default:

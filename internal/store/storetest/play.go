@@ -30,6 +30,7 @@ func samplePlayer(playerID string) *state.Player {
 		Played: []state.Played{{
 			Period: state.Week, From: at, WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
 		}},
+		KYC: state.KYCRejected, KYCReason: "document_expired",
 		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second),
 	}
 }
