@@ -22,8 +22,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// PlayerChanged is the payload of "player.created", "player.limits_set", "player.flags_set" and "player.kyc_changed". It names the player only: what is known of
-// them, and what protects them, is read by GetPlayer, so that nothing of it stays for ever (requirement P-12).
+// PlayerChanged is the payload of "player.created", "player.limits_set", "player.flags_set" and "player.kyc_changed". It names the
+// player only: what is known of them, and what protects them, is read by GetPlayer, so that nothing of it stays for ever (requirement P-12).
 type PlayerChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A pseudonym.
