@@ -44,7 +44,7 @@ func (r *running) purse(t *testing.T, player string, amount int64) {
 }
 
 // purseHas wants a player to have some available and some held, in minor units below ten thousand.
-func (r *running) purseHas(t *testing.T, player string, available, held string) {
+func (r *running) purseHas(t *testing.T, player, available, held string) {
 	t.Helper()
 	r.plays(t, "GET", "/v1/players/"+player+"/balances", "", 200,
 		fmt.Sprintf(`"available":{"amount":%s,"currency":"EUR"},"held":{"amount":%s,"currency":"EUR"}`, available, held))
@@ -61,7 +61,7 @@ func (r *running) payFrom(t *testing.T, orderID string, change ...func(*omsv1.Pa
 	return answer.GetOrder(), err
 }
 
-// refunded asks for a refund and waits for it.
+// refunds asks for a refund.
 func (r *running) refunds(t *testing.T, orderID string, amount int64) error {
 	t.Helper()
 	_, err := r.orders.RefundOrder(keyed(t, fmt.Sprint("refund", keys.Add(1))), &omsv1.RefundOrderRequest{OrderId: orderID, Amount: euro(amount)})

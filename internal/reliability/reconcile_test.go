@@ -78,7 +78,7 @@ func (w *world) paidTwice(t *testing.T, g *gatewayProgram) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
+		_ = response.Body.Close()
 		if response.StatusCode != http.StatusAccepted {
 			t.Fatalf("planted: %d", response.StatusCode)
 		}

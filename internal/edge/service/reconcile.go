@@ -90,7 +90,8 @@ func (s *Operations) compare(ctx context.Context, tenant, name string, list reco
 		if err != nil {
 			return page, err //nolint:wrapcheck // for the log
 		}
-		if page.Merge(&found); page.Next != "" {
+		page.Merge(&found)
+		if page.Next != "" {
 			break
 		}
 	}

@@ -17,7 +17,9 @@ func (s *suite) addFromWallet(changes *state.Changes, w *world) {
 	addReservation(changes, w.setAside, state.ReservationHeld)
 	addReservation(changes, w.fromWallet, state.ReservationSold)
 	revenue := ledger.ID("", ledger.OrderRevenue, "EUR")
-	transfer := ledger.Transfer{OrderID: w.fromWallet.ID, Currency: "EUR", Kind: "payment.capture", ID: id.Derive("transfer", w.fromWallet.ID) + "/capture"}
+	transfer := ledger.Transfer{
+		OrderID: w.fromWallet.ID, Currency: "EUR", Kind: "payment.capture", ID: id.Derive("transfer", w.fromWallet.ID) + "/capture",
+	}
 	refund := transfer
 	refund.Kind, refund.ID = "payment.refund", id.Derive("transfer", w.fromWallet.ID)+"/refund/1"
 	s.teller().book(changes, longAgo(), func(books *ledger.Books) {
