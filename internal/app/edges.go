@@ -120,7 +120,8 @@ func (a *App) environment() (*service.Environment, error) {
 		CheckPlayToken: func(token string) *fault.Fault { return gateway.ValidToken(token, false) }, PlayGateway: config.Simulator,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
 		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, LimitDelay: a.config.LimitDelay, Heartbeat: heartbeat,
-		Followers: a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
+		RequireKYC: a.config.RequireKYC,
+		Followers:  a.followers(), StepLimits: stepLimits(a.config.StuckLimits),
 	}, nil
 }
 

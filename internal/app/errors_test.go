@@ -124,6 +124,8 @@ func TestErrorsComeInOrder(t *testing.T) {
 			"CARD_EXPIRY_INVALID":     `{"expected_version":99,` + card(good, "12", "2020", "1") + `}`,
 			"CARD_EXPIRED":            `{"expected_version":99,` + card(good, "12", "2050", "1") + `}`,
 			"CARD_CVV_INVALID":        `{"expected_version":99,` + card(good, "12", "2050", "123") + `}`,
+			"NOT_FOUND":               `{"expected_version":99,"payment_token":"wallet"}`,
+			"PLAYER_UNKNOWN":          `{"expected_version":99,` + card(good, "12", "2050", "123") + `}`,
 			"VERSION_CONFLICT":        `{"expected_version":2}`,
 		},
 		"CancelOrder": {

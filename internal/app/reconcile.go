@@ -25,6 +25,7 @@ func (a *App) listing(name string) (list reconcile.List, valid []string) {
 			t := &told[i]
 			totals[i] = reconcile.Total{Payment: t.Payment, OrderID: t.OrderID, Sums: reconcile.Sums{
 				Currency: t.Currency, Held: t.HeldMinor, Captured: t.CapturedMinor, Voided: t.VoidedMinor, Refunded: t.RefundedMinor,
+				PaidOut: t.PaidOutMinor,
 			}}
 		}
 		return totals, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain/cashier"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
+	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -42,6 +44,9 @@ func (t *table) react(e state.Event) ([]command.Command, error) {
 
 // carryOn answers the commands by which an order goes on after an event.
 func (t *table) carryOn(e state.Event) ([]command.Command, error) {
+	if e.Type == payment.EventStatusChanged {
+		return t.fromWallet(e)
+	}
 	if leads, err := leadsOn(&e); err != nil || !leads {
 		return nil, err
 	}
@@ -56,13 +61,26 @@ func (t *table) carryOn(e state.Event) ([]command.Command, error) {
 	if message.Status != omsv1.OrderStatus_ORDER_STATUS_PAID || message.Amount.AmountMinor != 0 {
 		return nil, nil
 	}
-	t.skus.forget(e.Tenant, message.Id) // its lines may have been changed by another process, and cannot be any more
-	skus, err := t.skus.find(context.Background(), e.Tenant, message.Id)
+	skus, err := t.skus.fresh(e.Tenant, message.Id)
 	if err != nil {
 		return nil, err
 	}
 	subject := flow.Subject{Tenant: e.Tenant, OrderID: message.Id, SKUs: skus}
 	return one(e, "confirm-free", flow.ConfirmFree(subject), 4+len(skus)), nil
+}
+
+// fromWallet answers the command by which a payment from a wallet goes on after an event of it.
+func (t *table) fromWallet(e state.Event) ([]command.Command, error) {
+	orderID, account, err := wire.FromWallet(&e)
+	if err != nil || orderID == "" {
+		return nil, err
+	}
+	skus, err := t.skus.fresh(e.Tenant, orderID)
+	if err != nil {
+		return nil, err
+	}
+	subject := flow.Subject{Tenant: e.Tenant, OrderID: orderID, SKUs: skus}
+	return one(e, "wallet", flow.FromWallet(subject, account), 8+len(skus)), nil
 }
 
 // leadsOn tells by the least of an event whether anything may follow from it: that an order is PENDING or PAID, or that lines were changed.
@@ -240,6 +258,25 @@ func (c *skuCache) committed(rows []state.Written) {
 			skus[j] = reservation.Items[j].SKU
 		}
 		c.recent.Add(state.Ref{Kind: state.KindOrder, Tenant: reservation.Tenant, ID: reservation.OrderID}, skus)
+	}
+}
+
+// Pauses of fresh between its reads: from the first on they double, and add up to ten seconds.
+const (
+	freshFirst = 10 * time.Millisecond
+	freshLast  = 5 * time.Second
+)
+
+// fresh is find for an order that has a payment: its lines may have been changed by another process before, and cannot be any more. What
+// follows from an event must not be given up because the store fails for a moment, so it is read again for a while.
+func (c *skuCache) fresh(tenant, orderID string) ([]string, error) {
+	for pause := freshFirst; ; pause *= 2 {
+		c.forget(tenant, orderID)
+		skus, err := c.find(context.Background(), tenant, orderID)
+		if err == nil || pause > freshLast {
+			return skus, err
+		}
+		time.Sleep(pause)
 	}
 }
 

@@ -85,6 +85,7 @@ type Config struct {
 	GatewayJournal       string        `group:"Orders" placeholder:"FILE" help:"What sim was asked; else gateway-sim.journal in the data folder."`
 
 	LimitDelay time.Duration `default:"24h" group:"Wallet" help:"Time until a player's limits and exclusions protect less than before."`
+	RequireKYC bool          `name:"require-kyc" group:"Wallet" help:"Withdrawals and orders paid from wallets are for verified players only."`
 
 	StripeSettings
 	StuckLimits

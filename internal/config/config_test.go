@@ -461,7 +461,7 @@ func TestExampleFile(t *testing.T) {
 			continue
 		}
 		shown = append(shown, name)
-		if isComment && name != "expose-ops" && name != "public-stream" && value != defaults[name] {
+		if isComment && !slices.Contains([]string{"expose-ops", "public-stream", "require-kyc"}, name) && value != defaults[name] {
 			t.Errorf("%s is shown as %q, the default is %q", name, value, defaults[name])
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	GatewayRemote    = "remote"    // by HTTP, as `oms gateway` serves it
 )
 
+// wallet stands in the place of a gateway's name where a player's wallet pays.
+const wallet = "wallet"
+
 // Gateway is an entry of --gateways-file. A secret that begins with "env:" is read from the environment variable of that name.
 type Gateway struct {
 	Name   string `yaml:"name"` // of the provider, and in /webhooks/{name}
@@ -89,6 +92,9 @@ func (c *Config) checkGateways(p *Problems) {
 	}
 	if slices.Contains(names, Stripe) {
 		p.add("--gateways-file=%s: the name %s is taken by --gateway=stripe.", c.GatewaysFile, Stripe)
+	}
+	if slices.Contains(names, wallet) {
+		p.add("--gateways-file=%s: the name %s is taken by payments from players' wallets.", c.GatewaysFile, wallet)
 	}
 	if c.GatewayName() != Stripe && !slices.Contains(names, c.GatewayName()) {
 		p.add("--gateway=%s is unknown: this version has sim, the simulator, and stripe; others stand in --gateways-file.", c.GatewayName())

@@ -19,6 +19,15 @@ func PlayerOf(states States, by state.Origin, playerID string) (*state.Player, *
 	return player, nil
 }
 
+// Verified refuses with KYC_REQUIRED when a player must have been checked and was not (requirement P-1).
+func Verified(player *state.Player, required bool) *fault.Fault {
+	if !required || player.KYC == state.KYCVerified {
+		return nil
+	}
+	return fault.New(fault.FailedPrecondition, "KYC_REQUIRED", "the player must be verified, and the status is %s", player.KYC).
+		With("kyc_status", player.KYC.String()).Needing("KYC_STATUS", player.ID, "current status "+player.KYC.String())
+}
+
 // Playing is what a player has done and may still do at a time. Make it with Play.
 type Playing struct {
 	player *state.Player

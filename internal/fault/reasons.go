@@ -174,7 +174,7 @@ var asking = []Entry{
 	{
 		Reason: "CURRENCY_MISMATCH", Code: InvalidArgument, Stage: Meaning, Cause: "An amount has another currency than the order.",
 		Cure: "Send all amounts in the order's currency.", Raises: []string{"NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
-		In: map[string]Stage{"RefundOrder": Condition},
+		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Condition, "Hold": Condition},
 	},
 	{
 		Reason: "NEGATIVE_AMOUNT", Code: InvalidArgument, Stage: Meaning, Cause: "A price, or the order's amount, is below zero.",
@@ -224,6 +224,11 @@ var deciding = []Entry{
 		Reason: "NOT_FOUND", Code: NotFound, Stage: Existence, Final: true,
 		Cause: "There is no such resource, or it belongs to another owner. Of an operation: it is not committed yet.",
 		Cure:  "Look for the right id in a list.",
+	},
+	{
+		Reason: "PLAYER_UNKNOWN", Code: InvalidArgument, Stage: Existence,
+		Cause: "A wallet is to pay, and there is no player whose id is the order's `customer_id`.",
+		Cure:  "Pay by a gateway, or create the player.",
 	},
 	{
 		Reason: "ILLEGAL_TRANSITION", Code: FailedPrecondition, Stage: Condition, Final: true,

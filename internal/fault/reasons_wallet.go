@@ -33,6 +33,11 @@ var wagering = []Entry{
 		Cure:  "Let the player go; do not try again.",
 	},
 	{
+		Reason: "KYC_REQUIRED", Code: FailedPrecondition, Stage: Condition, Final: true,
+		Cause: "The operator asks that players be verified before they withdraw or pay from the wallet, and this one is not; `kyc_status` says what is.",
+		Cure:  "Have the player checked, and tell by SetKycStatus.",
+	},
+	{
 		Reason: "LIMIT_EXCEEDED", Code: FailedPrecondition, Stage: Condition,
 		Cause:  "The bet passes a limit of the player, the session or the active bonus; `limit` names which, `left` what is left of it.",
 		Cure:   "Bet less, or later.",

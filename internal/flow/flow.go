@@ -140,7 +140,7 @@ func (s Subject) startPayment(provider string) command.Step {
 			return nil
 		}
 		return payment.Start{
-			Name: s.payment(), Currency: v.order.Currency, AmountMinor: v.order.AmountMinor,
+			Name: s.payment(), CustomerID: v.order.CustomerID, Currency: v.order.Currency, AmountMinor: v.order.AmountMinor,
 			Provider: provider, Token: v.order.PaymentToken, Card: v.order.PaymentCard,
 		}
 	}, s.payment().Refs())

@@ -1,8 +1,8 @@
 // Package reconcile compares our books with what a gateway says that it did, payment by payment (requirement S-5). It reads both sides in
 // order of the payments' ids and walks down them together, a page at a time; it changes nothing.
 //
-// A payment belongs to the time at which its order was created: that is inside the id, so both sides mean the same payments by a time,
-// whatever their clocks say.
+// A payment belongs to the time at which its order was created, that of a player to its own: it is inside the id, so both sides mean the
+// same payments by a time, whatever their clocks say.
 //
 // The two sides are read one after the other while payments go on. What differs is therefore read once more: it is OPEN, and no difference,
 // while a call of the payment is under way or when it has changed since, or just before, the gateway was asked.
@@ -30,8 +30,9 @@ const (
 // Sums is what was done, of one payment or of many, in minor units of a currency.
 type Sums struct {
 	Currency                         string
-	Payments                         int64 // of which something was held
+	Payments                         int64 // of which something was held or paid out
 	Held, Captured, Voided, Refunded int64
+	PaidOut                          int64 // to players
 }
 
 // add adds sums of the same currency.
@@ -39,6 +40,7 @@ func (s *Sums) add(other *Sums) {
 	s.Payments += other.Payments
 	s.Held, s.Captured = s.Held+other.Held, s.Captured+other.Captured
 	s.Voided, s.Refunded = s.Voided+other.Voided, s.Refunded+other.Refunded
+	s.PaidOut += other.PaidOut
 }
 
 // Total is what a gateway says that it did for one payment.
@@ -56,22 +58,13 @@ type Query struct {
 	Limit                 int
 }
 
-// Books are our own payments.
-type Books interface {
-	// PaymentsBetween answers payments of every gateway, in order of id.
-	PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error)
-	// Payment answers a payment; state.ErrNotFound when there is none.
-	Payment(ctx context.Context, tenant, id string) (*state.Payment, error)
-	// Effects answers the calls of a payment.
-	Effects(ctx context.Context, tenant, aggregate string) ([]*state.Effect, error)
-}
-
 // List answers what a gateway did, as the query asks for it. Payments of which nothing was held may be left out.
 type List func(ctx context.Context, query Query) ([]Total, error)
 
 // Difference is a payment of which the sides say different things.
 type Difference struct {
 	Payment, OrderID, Kind string
+	PlayerID               string              // of a deposit or withdrawal
 	Status                 state.PaymentStatus // here
 	Here, There            *Sums               // nil where it is missing
 }
@@ -85,9 +78,9 @@ type Page struct {
 
 // Compare compares a page of the payments of one gateway. What has changed after settled, a time before either side is read, is open.
 func Compare(ctx context.Context, books Books, provider string, list List, query Query, settled time.Time) (Page, error) {
-	ours, err := books.PaymentsBetween(ctx, query.Tenant, query.After, query.Before, query.Limit)
+	ours, err := books.Between(ctx, query)
 	if err != nil {
-		return Page{}, fmt.Errorf("read our payments: %w", err)
+		return Page{}, err
 	}
 	theirs, err := list(ctx, query)
 	if err != nil {
@@ -96,10 +89,10 @@ func Compare(ctx context.Context, books Books, provider string, list List, query
 	c := comparison{books: books, tenant: query.Tenant, provider: provider, settled: settled}
 	c.page.Next = end(ours, theirs, query.Limit)
 	for len(ours) > 0 || len(theirs) > 0 {
-		var p *state.Payment
+		var p *Ours
 		var total *Total
 		if len(ours) > 0 && (len(theirs) == 0 || ours[0].ID <= theirs[0].Payment) {
-			p, ours = ours[0], ours[1:]
+			p, ours = &ours[0], ours[1:]
 		}
 		if len(theirs) > 0 && (p == nil || theirs[0].Payment == p.ID) {
 			total, theirs = &theirs[0], theirs[1:]
@@ -115,7 +108,7 @@ func Compare(ctx context.Context, books Books, provider string, list List, query
 }
 
 // end answers where the page ends: a side that was cut off says nothing of what comes behind its last.
-func end(ours []*state.Payment, theirs []Total, limit int) string {
+func end(ours []Ours, theirs []Total, limit int) string {
 	var ends []string
 	if len(ours) >= limit {
 		ends = append(ends, ours[len(ours)-1].ID)
@@ -138,16 +131,16 @@ type comparison struct {
 }
 
 // one compares a payment; either side may be missing, not both.
-func (c *comparison) one(ctx context.Context, p *state.Payment, total *Total) error {
+func (c *comparison) one(ctx context.Context, p *Ours, total *Total) error {
 	if p != nil && p.Provider != c.provider {
 		p = nil // another gateway's by now; what was held at this one is not ours
 	}
 	var here, there *Sums
-	if sums := sumsOf(p); sums.Payments > 0 {
-		here = &sums
+	if p != nil && p.Payments > 0 {
+		here = &p.Sums
 		add(&c.page.Here, here)
 	}
-	if total != nil && total.Held > 0 {
+	if total != nil && total.Held+total.PaidOut > 0 {
 		there = &total.Sums
 		there.Payments = 1
 		add(&c.page.There, there)
@@ -163,7 +156,7 @@ func (c *comparison) one(ctx context.Context, p *state.Payment, total *Total) er
 		d.Payment, d.OrderID = p.ID, p.OrderID
 	}
 	if p != nil {
-		d.Status = p.Status
+		d.Status, d.PlayerID = p.Status, p.PlayerID
 	}
 	open, err := c.open(ctx, d.Payment)
 	switch {
@@ -180,12 +173,12 @@ func (c *comparison) one(ctx context.Context, p *state.Payment, total *Total) er
 
 // open tells whether a payment goes on.
 func (c *comparison) open(ctx context.Context, payment string) (bool, error) {
-	p, err := c.books.Payment(ctx, c.tenant, payment)
+	p, err := c.books.One(ctx, c.tenant, payment)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("read %s: %w", payment, err)
+		return false, err
 	case p.UpdatedAt.After(c.settled):
 		return true, nil
 	}
@@ -194,25 +187,6 @@ func (c *comparison) open(ctx context.Context, payment string) (bool, error) {
 		return false, fmt.Errorf("read the calls of %s: %w", payment, err)
 	}
 	return slices.ContainsFunc(calls, func(e *state.Effect) bool { return e.State == state.EffectOpen }), nil
-}
-
-// sumsOf is what our books say that the gateway did; nothing of a payment that is not there or was never held.
-func sumsOf(p *state.Payment) Sums {
-	switch {
-	case p == nil:
-		return Sums{}
-	case p.Status == state.PaymentDeclined && p.ExternalID == "":
-		return Sums{Currency: p.Currency}
-	}
-	sums := Sums{Currency: p.Currency, Payments: 1, Held: p.AmountMinor, Captured: p.CapturedMinor, Refunded: p.RefundedMinor}
-	switch p.Status {
-	case state.PaymentAuthorized, state.PaymentCaptured, state.PaymentPartiallyRefunded, state.PaymentRefunded:
-	case state.PaymentVoided, state.PaymentDeclined: // declined though it was held: the capture was refused
-		sums.Voided = p.AmountMinor
-	default: // not held as far as we know
-		return Sums{Currency: p.Currency}
-	}
-	return sums
 }
 
 // kindOf names the difference between two sides; empty for none.
@@ -224,7 +198,8 @@ func kindOf(here, there *Sums) string {
 		return MissingHere
 	case there == nil:
 		return MissingThere
-	case here.Currency != there.Currency || here.Captured != there.Captured || here.Refunded != there.Refunded:
+	case here.Currency != there.Currency || here.Captured != there.Captured || here.Refunded != there.Refunded,
+		here.PaidOut != there.PaidOut:
 		return AmountDiffers
 	case here.Held-here.Captured-here.Voided != there.Held-there.Captured-there.Voided:
 		return StatusDiffers
@@ -233,6 +208,17 @@ func kindOf(here, there *Sums) string {
 	default:
 		return ""
 	}
+}
+
+// Merge adds what another kind of payments came to, behind these.
+func (p *Page) Merge(other *Page) {
+	for i := range other.Here {
+		add(&p.Here, &other.Here[i])
+	}
+	for i := range other.There {
+		add(&p.There, &other.There[i])
+	}
+	p.Differences, p.Open, p.Next = append(p.Differences, other.Differences...), append(p.Open, other.Open...), other.Next
 }
 
 // add adds sums to those of their currency.

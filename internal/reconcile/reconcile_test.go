@@ -72,7 +72,7 @@ func compare(t interface{ Fatal(...any) }, b *books, totals []reconcile.Total, l
 	var all reconcile.Page
 	query := reconcile.Query{Tenant: "t", Before: "~", Limit: limit}
 	for {
-		page, err := reconcile.Compare(context.Background(), b, "sim", list, query, now.Add(-reconcile.Settling))
+		page, err := reconcile.Compare(context.Background(), reconcile.Orders(b), "sim", list, query, now.Add(-reconcile.Settling))
 		if err != nil {
 			t.Fatal(err)
 		}

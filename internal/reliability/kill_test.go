@@ -28,6 +28,7 @@ type crowd struct {
 	sent    atomic.Int64
 	slow    atomic.Bool // be gentle: the next kill is not near
 	answers atomic.Int64
+	tokens  []string // of payments
 
 	mutex sync.Mutex
 	known map[string]*omsv1.Order // the latest version of each order that somebody was told of
@@ -35,7 +36,7 @@ type crowd struct {
 }
 
 func newCrowd(w *world) *crowd {
-	return &crowd{world: w, known: map[string]*omsv1.Order{}, keys: map[string]string{}}
+	return &crowd{world: w, tokens: tokens, known: map[string]*omsv1.Order{}, keys: map[string]string{}}
 }
 
 // note remembers an answer.
@@ -110,7 +111,7 @@ var tokens = []string{
 func (c *crowd) step(t *testing.T, orderID string) (again bool, err error) {
 	switch n := rand.N(100); {
 	case n < 60:
-		answer, err := send(t, c, omsv1.OrderServiceClient.PayOrder, &omsv1.PayOrderRequest{OrderId: orderID, PaymentToken: tokens[rand.N(len(tokens))]})
+		answer, err := send(t, c, omsv1.OrderServiceClient.PayOrder, &omsv1.PayOrderRequest{OrderId: orderID, PaymentToken: c.tokens[rand.N(len(c.tokens))]})
 		if err == nil {
 			c.note(answer.Order)
 		}

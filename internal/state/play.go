@@ -17,12 +17,30 @@ type Player struct {
 	Locale        string // BCP 47
 	Country       string // ISO 3166; empty when it is not known
 	Flags         Flags
+	KYC           KYCStatus
+	KYCReason     string   // a machine's word
 	Limits        []Limit  // by kind and period
 	Played        []Played // by period, for those in which anything was
 	Bonus         string   // the row of the active bonus; empty for none
 	Version       int64    // counts changes by clients, of which each is an event
 	CreatedAt     time.Time
 	UpdatedAt     time.Time // of the latest change by a client
+}
+
+// KYCStatus has the numbers of provider.v1.KycStatus.
+type KYCStatus int16
+
+// What the check of a player has come to.
+const (
+	KYCUnknown KYCStatus = iota // nobody has told
+	KYCPending
+	KYCVerified
+	KYCRejected
+)
+
+// String writes the status as the dialect of providers does.
+func (s KYCStatus) String() string {
+	return [...]string{"unknown", "pending", "verified", "rejected"}[s]
 }
 
 const playerPrefix = "player:"

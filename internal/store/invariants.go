@@ -53,6 +53,9 @@ const (
 	BetsContribute      = "every bet that was taken more than two minutes after the terms of a jackpot of its game were made has given to it by them"
 	SandboxPaysPlay     = "every player's payment in a sandbox goes through the simulator"
 	SandboxHasBegun     = "no player is in a generation of a sandbox that has not begun"
+	WalletPaymentsAdd   = "every order's payment from a wallet is set aside while it is authorized, taken when it is captured and given back as it " +
+		"says, all on its customer's account, and no gateway is called"
+	GatewaysTouchNoWallet = "no payment that is made at a gateway sets aside or moves a player's money"
 )
 
 // Invariants are all of them.
@@ -64,5 +67,5 @@ var Invariants = []string{
 	BetsHaveSession,
 	BonusPartsAreHeld, OneBonusIsActive, BonusesAreCredited, BonusesAreWagered, BonusesHaveTimer,
 	PoolsAddUp, ContributionsBooked, ContributionsLast, TriggersAreHeld, FeedsAreTerms, BetsContribute,
-	SandboxPaysPlay, SandboxHasBegun,
+	SandboxPaysPlay, SandboxHasBegun, WalletPaymentsAdd, GatewaysTouchNoWallet,
 }

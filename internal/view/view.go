@@ -32,6 +32,8 @@ type Store interface {
 	// PaymentsBetween answers payments whose ids are above after and below before, by id, at most limit of them. An id begins with the time
 	// at which the order was created (id.First).
 	PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error)
+	// PlayerPaymentsBetween answers players' payments of every gateway, brand and region in the same way, by the time of the payment.
+	PlayerPaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.PlayerPayment, error)
 	// Reservation answers what is set aside for an order.
 	Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error)
 	// Item answers the stock of a SKU.

@@ -58,7 +58,7 @@ func payloadOf(eventType string) (document, error) {
 		return &omsv1.PaymentDisputed{}, nil
 	case inventory.EventStockChanged:
 		return &omsv1.StockChanged{}, nil
-	case player.EventCreated, player.EventLimitsSet, player.EventFlagsSet:
+	case player.EventCreated, player.EventLimitsSet, player.EventFlagsSet, player.EventKYC:
 		return &providerv1.PlayerChanged{}, nil
 	case wager.EventSessionCreated, wager.EventSessionClosed:
 		return &providerv1.SessionChanged{}, nil

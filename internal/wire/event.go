@@ -124,10 +124,34 @@ func ItemsChanged(e *state.Event) (bool, error) {
 	return string(reason) == order.ItemsChanged, nil
 }
 
-// The numbers of OrderStatusChanged.new_status and OrderUpdated.reason.
+// FromWallet reads of a payment.status_changed event which order's payment waits for a step of a wallet, and which account pays. No
+// order when it does not, or is made at a gateway; nothing more is read of those.
+func FromWallet(e *state.Event) (orderID, account string, err error) {
+	field, err := peek(e, providerField, protowire.BytesType)
+	if err != nil || field == nil {
+		return "", "", err
+	}
+	if provider, _ := protowire.ConsumeBytes(field); string(provider) != payment.Wallet {
+		return "", "", nil
+	}
+	var message omsv1.PaymentStatusChanged
+	if err := proto.Unmarshal(e.Payload, &message); err != nil {
+		return "", "", fmt.Errorf("decode %s: %w", e.Type, err)
+	}
+	switch p := message.Payment; {
+	case p.GetStatus() == omsv1.PaymentStatus_PAYMENT_STATUS_PROCESSING, p.GetStatus() == omsv1.PaymentStatus_PAYMENT_STATUS_AUTHORIZED,
+		p.GetRefundPendingMinor() > 0:
+		return message.OrderId, message.ExternalId, nil
+	default:
+		return "", "", nil
+	}
+}
+
+// The numbers of OrderStatusChanged.new_status, OrderUpdated.reason and PaymentStatusChanged.provider.
 const (
 	newStatusField    = 3
 	updateReasonField = 2
+	providerField     = 5
 )
 
 // peek answers a payload from the value of a field on; nil when it is not there.

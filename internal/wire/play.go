@@ -22,6 +22,10 @@ func Player(p *state.Player, now time.Time) *providerv1.Player {
 	message := &providerv1.Player{
 		PlayerId: p.PlayerID(), Currency: p.Currency, Locale: p.Locale, Country: p.Country, BrandId: p.Brand, Region: p.Region,
 		RgFlags: flags(p.Flags, now), Version: p.Version, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
+		KycReason: p.KYCReason,
+	}
+	if p.KYC != state.KYCUnknown {
+		message.KycStatus = providerv1.KycStatus(p.KYC).Enum()
 	}
 	for _, limit := range player.InForce(p.Limits, now) {
 		written := &providerv1.PlayerLimit{}

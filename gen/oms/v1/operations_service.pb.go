@@ -445,7 +445,8 @@ func (x *ForceCompensationResponse) GetOrder() *Order {
 	return nil
 }
 
-// ReconcilePaymentsRequest says which payments to compare. A payment belongs to the time at which its order was created.
+// ReconcilePaymentsRequest says which payments to compare. A payment belongs to the time at which its order was created, that of a player to its
+// own.
 type ReconcilePaymentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The gateway, by its name in Payment.provider; empty for that of new payments.
@@ -541,7 +542,7 @@ type PaymentTotals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ISO 4217.
 	Currency string `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
-	// Payments of which something was held.
+	// Payments of which something was held or paid out.
 	Payments int64 `protobuf:"varint,2,opt,name=payments,proto3" json:"payments,omitempty"`
 	// What was held, whatever became of it.
 	HeldMinor int64 `protobuf:"varint,3,opt,name=held_minor,json=heldMinor,proto3" json:"held_minor,omitempty"`
@@ -551,6 +552,8 @@ type PaymentTotals struct {
 	VoidedMinor int64 `protobuf:"varint,5,opt,name=voided_minor,json=voidedMinor,proto3" json:"voided_minor,omitempty"`
 	// What was given back of what was captured.
 	RefundedMinor int64 `protobuf:"varint,6,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// What was paid out to players.
+	PaidOutMinor  int64 `protobuf:"varint,7,opt,name=paid_out_minor,json=paidOutMinor,proto3" json:"paid_out_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -627,12 +630,19 @@ func (x *PaymentTotals) GetRefundedMinor() int64 {
 	return 0
 }
 
+func (x *PaymentTotals) GetPaidOutMinor() int64 {
+	if x != nil {
+		return x.PaidOutMinor
+	}
+	return 0
+}
+
 // PaymentDifference is a payment of which our books and the gateway say different things.
 type PaymentDifference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "payment:<uuid>".
+	// "payment:<uuid>"; "player_payment:<uuid>" of a deposit or withdrawal of a player.
 	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
-	// "order:<uuid>".
+	// "order:<uuid>"; empty of a player's payment.
 	OrderId string `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// MISSING_AT_GATEWAY, MISSING_HERE, AMOUNT_DIFFERS (of what was captured or refunded, or the currency), STATUS_DIFFERS (of what is held),
 	// or OPEN: a call is under way or the payment has just changed, and what differs may be no difference.
@@ -642,7 +652,9 @@ type PaymentDifference struct {
 	// What our books say; absent when it is missing here.
 	Here *PaymentTotals `protobuf:"bytes,5,opt,name=here,proto3" json:"here,omitempty"`
 	// What the gateway says; absent when it is missing there.
-	AtGateway     *PaymentTotals `protobuf:"bytes,6,opt,name=at_gateway,json=atGateway,proto3" json:"at_gateway,omitempty"`
+	AtGateway *PaymentTotals `protobuf:"bytes,6,opt,name=at_gateway,json=atGateway,proto3" json:"at_gateway,omitempty"`
+	// The player whose payment it is, where our books know it.
+	PlayerId      string `protobuf:"bytes,7,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +729,13 @@ func (x *PaymentDifference) GetAtGateway() *PaymentTotals {
 		return x.AtGateway
 	}
 	return nil
+}
+
+func (x *PaymentDifference) GetPlayerId() string {
+	if x != nil {
+		return x.PlayerId
+	}
+	return ""
 }
 
 // ReconcilePaymentsResponse is one page.
@@ -855,7 +874,7 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x124\n" +
-	"\x0fsettled_seconds\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x0esettledSeconds\"\xd7\x01\n" +
+	"\x0fsettled_seconds\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x0esettledSeconds\"\xfd\x01\n" +
 	"\rPaymentTotals\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x12\x1a\n" +
 	"\bpayments\x18\x02 \x01(\x03R\bpayments\x12\x1d\n" +
@@ -863,7 +882,8 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"held_minor\x18\x03 \x01(\x03R\theldMinor\x12%\n" +
 	"\x0ecaptured_minor\x18\x04 \x01(\x03R\rcapturedMinor\x12!\n" +
 	"\fvoided_minor\x18\x05 \x01(\x03R\vvoidedMinor\x12%\n" +
-	"\x0erefunded_minor\x18\x06 \x01(\x03R\rrefundedMinor\"\xf1\x01\n" +
+	"\x0erefunded_minor\x18\x06 \x01(\x03R\rrefundedMinor\x12$\n" +
+	"\x0epaid_out_minor\x18\a \x01(\x03R\fpaidOutMinor\"\x8e\x02\n" +
 	"\x11PaymentDifference\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x19\n" +
@@ -872,7 +892,8 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\x0e2\x15.oms.v1.PaymentStatusR\x06status\x12)\n" +
 	"\x04here\x18\x05 \x01(\v2\x15.oms.v1.PaymentTotalsR\x04here\x124\n" +
 	"\n" +
-	"at_gateway\x18\x06 \x01(\v2\x15.oms.v1.PaymentTotalsR\tatGateway\"\xaa\x02\n" +
+	"at_gateway\x18\x06 \x01(\v2\x15.oms.v1.PaymentTotalsR\tatGateway\x12\x1b\n" +
+	"\tplayer_id\x18\a \x01(\tR\bplayerId\"\xaa\x02\n" +
 	"\x19ReconcilePaymentsResponse\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x12)\n" +
 	"\x04here\x18\x02 \x03(\v2\x15.oms.v1.PaymentTotalsR\x04here\x124\n" +

@@ -41,8 +41,8 @@ type OperationsServiceClient interface {
 	// ForceCompensation ends an order that has not ended: its stock is released, what is held is voided, what is captured is given back. A
 	// CONFIRMED order is refunded in full. It ends when the gateway has answered.
 	ForceCompensation(ctx context.Context, in *ForceCompensationRequest, opts ...grpc.CallOption) (*ForceCompensationResponse, error)
-	// ReconcilePayments compares the payments of a time with what their gateway says that it did, a page at a time, and answers where they
-	// differ. Nothing is changed and nothing kept.
+	// ReconcilePayments compares the payments of a time, of orders first and then of players, with what their gateway says that it did, a
+	// page at a time, and answers where they differ. Nothing is changed and nothing kept. What was paid from a wallet has no gateway.
 	ReconcilePayments(ctx context.Context, in *ReconcilePaymentsRequest, opts ...grpc.CallOption) (*ReconcilePaymentsResponse, error)
 }
 
@@ -110,8 +110,8 @@ type OperationsServiceServer interface {
 	// ForceCompensation ends an order that has not ended: its stock is released, what is held is voided, what is captured is given back. A
 	// CONFIRMED order is refunded in full. It ends when the gateway has answered.
 	ForceCompensation(context.Context, *ForceCompensationRequest) (*ForceCompensationResponse, error)
-	// ReconcilePayments compares the payments of a time with what their gateway says that it did, a page at a time, and answers where they
-	// differ. Nothing is changed and nothing kept.
+	// ReconcilePayments compares the payments of a time, of orders first and then of players, with what their gateway says that it did, a
+	// page at a time, and answers where they differ. Nothing is changed and nothing kept. What was paid from a wallet has no gateway.
 	ReconcilePayments(context.Context, *ReconcilePaymentsRequest) (*ReconcilePaymentsResponse, error)
 	mustEmbedUnimplementedOperationsServiceServer()
 }

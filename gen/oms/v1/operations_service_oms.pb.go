@@ -354,6 +354,8 @@ func (x *PaymentTotals) AppendJSON(b []byte) []byte {
 	b = codec.AppendInt(b, x.VoidedMinor)
 	b = append(b, `,"refunded_minor":`...)
 	b = codec.AppendInt(b, x.RefundedMinor)
+	b = append(b, `,"paid_out_minor":`...)
+	b = codec.AppendInt(b, x.PaidOutMinor)
 	return append(b, '}')
 }
 
@@ -386,6 +388,10 @@ func (x *PaymentTotals) DecodeJSON(r *codec.Reader) {
 			if r.Enter("refunded_minor", &seen, 5) {
 				x.RefundedMinor = r.Int64()
 			}
+		case "paid_out_minor":
+			if r.Enter("paid_out_minor", &seen, 6) {
+				x.PaidOutMinor = r.Int64()
+			}
 		default:
 			r.Unknown()
 		}
@@ -414,6 +420,8 @@ func (x *PaymentDifference) AppendJSON(b []byte) []byte {
 		b = append(b, `,"at_gateway":`...)
 		b = x.AtGateway.AppendJSON(b)
 	}
+	b = append(b, `,"player_id":`...)
+	b = codec.AppendString(b, x.PlayerId)
 	return append(b, '}')
 }
 
@@ -447,6 +455,10 @@ func (x *PaymentDifference) DecodeJSON(r *codec.Reader) {
 			if r.Enter("at_gateway", &seen, 5) {
 				x.AtGateway = new(PaymentTotals)
 				x.AtGateway.DecodeJSON(r)
+			}
+		case "player_id":
+			if r.Enter("player_id", &seen, 6) {
+				x.PlayerId = r.Text()
 			}
 		default:
 			r.Unknown()

@@ -366,9 +366,9 @@ type Payment struct {
 	Status PaymentStatus `protobuf:"varint,3,opt,name=status,proto3,enum=oms.v1.PaymentStatus" json:"status,omitempty"`
 	// The amount to pay.
 	Amount *Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
-	// Name of the gateway, such as "sim".
+	// Name of the gateway, such as "sim"; "wallet" where a player's wallet pays.
 	Provider string `protobuf:"bytes,5,opt,name=provider,proto3" json:"provider,omitempty"`
-	// The gateway's own number for the payment.
+	// The gateway's own number for the payment; the account that pays where it is a wallet's.
 	ExternalId string `protobuf:"bytes,6,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
 	// Amount captured.
 	CapturedMinor int64 `protobuf:"varint,7,opt,name=captured_minor,json=capturedMinor,proto3" json:"captured_minor,omitempty"`
@@ -568,7 +568,7 @@ type HoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "order:<uuid>".
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The payer's means at the gateway.
+	// The payer's means at the gateway, or "wallet", as in PayOrderRequest.
 	PaymentToken string `protobuf:"bytes,2,opt,name=payment_token,json=paymentToken,proto3" json:"payment_token,omitempty"`
 	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
 	// for and not used (requirements X-6).
@@ -1180,9 +1180,9 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x1cDISPUTE_STATE_INQUIRY_CLOSED\x10\x02\x12\x16\n" +
 	"\x12DISPUTE_STATE_OPEN\x10\x03\x12\x15\n" +
 	"\x11DISPUTE_STATE_WON\x10\x04\x12\x16\n" +
-	"\x12DISPUTE_STATE_LOST\x10\x052\xf5\x04\n" +
-	"\x0ePaymentService\x12\x82\x01\n" +
-	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"O\xaa\xd4\x18K\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12v\n" +
+	"\x12DISPUTE_STATE_LOST\x10\x052\x98\x05\n" +
+	"\x0ePaymentService\x12\xa5\x01\n" +
+	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"r\xaa\xd4\x18n\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x0ePLAYER_UNKNOWN\"\x11CURRENCY_MISMATCH*\x0eorder_id=order\x12v\n" +
 	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\x8c\x01\n" +
 	"\x06Refund\x12\x15.oms.v1.RefundRequest\x1a\x16.oms.v1.RefundResponse\"S\xaa\xd4\x18O\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED*\x0eorder_id=order\x12m\n" +
 	"\x04Void\x12\x13.oms.v1.VoidRequest\x1a\x14.oms.v1.VoidResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12h\n" +

@@ -22,8 +22,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// PlayerChanged is the payload of "player.created", "player.limits_set" and "player.flags_set". It names the player only: what is known of
-// them, and what protects them, is read by GetPlayer, so that nothing of it stays for ever (requirement P-12).
+// PlayerChanged is the payload of "player.created", "player.limits_set", "player.flags_set" and "player.kyc_changed". It names the
+// player only: what is known of them, and what protects them, is read by GetPlayer, so that nothing of it stays for ever (requirement P-12).
 type PlayerChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A pseudonym.
@@ -585,12 +585,12 @@ func (x *RoundChanged) GetSchemaVersion() string {
 	return ""
 }
 
-// PlayerEvent is the envelope of "player.created", "player.limits_set" or "player.flags_set": see oms.v1.EventEnvelope.
+// PlayerEvent is the envelope of "player.created", "player.limits_set", "player.flags_set" or "player.kyc_changed": see oms.v1.EventEnvelope.
 type PlayerEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The event, "event:<uuid>"; the same however often the event is published.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// "player.created", "player.limits_set" or "player.flags_set".
+	// "player.created", "player.limits_set", "player.flags_set" or "player.kyc_changed".
 	EventType string `protobuf:"bytes,2,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
 	// When it happened.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`

@@ -25,6 +25,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// KycStatus is what the check of a player has come to.
+type KycStatus int32
+
+const (
+	// Nobody has told.
+	KycStatus_KYC_STATUS_UNSPECIFIED KycStatus = 0
+	// The check is under way.
+	KycStatus_KYC_STATUS_PENDING KycStatus = 1
+	// The player is who they say.
+	KycStatus_KYC_STATUS_VERIFIED KycStatus = 2
+	// The player is not, or may not be a customer.
+	KycStatus_KYC_STATUS_REJECTED KycStatus = 3
+)
+
+// Enum value maps for KycStatus.
+var (
+	KycStatus_name = map[int32]string{
+		0: "KYC_STATUS_UNSPECIFIED",
+		1: "KYC_STATUS_PENDING",
+		2: "KYC_STATUS_VERIFIED",
+		3: "KYC_STATUS_REJECTED",
+	}
+	KycStatus_value = map[string]int32{
+		"KYC_STATUS_UNSPECIFIED": 0,
+		"KYC_STATUS_PENDING":     1,
+		"KYC_STATUS_VERIFIED":    2,
+		"KYC_STATUS_REJECTED":    3,
+	}
+)
+
+func (x KycStatus) Enum() *KycStatus {
+	p := new(KycStatus)
+	*p = x
+	return p
+}
+
+func (x KycStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (KycStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_provider_v1_player_service_proto_enumTypes[0].Descriptor()
+}
+
+func (KycStatus) Type() protoreflect.EnumType {
+	return &file_provider_v1_player_service_proto_enumTypes[0]
+}
+
+func (x KycStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use KycStatus.Descriptor instead.
+func (KycStatus) EnumDescriptor() ([]byte, []int) {
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{0}
+}
+
 // LimitKind is what a limit bounds.
 type LimitKind int32
 
@@ -70,11 +127,11 @@ func (x LimitKind) String() string {
 }
 
 func (LimitKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_provider_v1_player_service_proto_enumTypes[0].Descriptor()
+	return file_provider_v1_player_service_proto_enumTypes[1].Descriptor()
 }
 
 func (LimitKind) Type() protoreflect.EnumType {
-	return &file_provider_v1_player_service_proto_enumTypes[0]
+	return &file_provider_v1_player_service_proto_enumTypes[1]
 }
 
 func (x LimitKind) Number() protoreflect.EnumNumber {
@@ -83,7 +140,7 @@ func (x LimitKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LimitKind.Descriptor instead.
 func (LimitKind) EnumDescriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{0}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{1}
 }
 
 // LimitPeriod is what a limit counts over.
@@ -127,11 +184,11 @@ func (x LimitPeriod) String() string {
 }
 
 func (LimitPeriod) Descriptor() protoreflect.EnumDescriptor {
-	return file_provider_v1_player_service_proto_enumTypes[1].Descriptor()
+	return file_provider_v1_player_service_proto_enumTypes[2].Descriptor()
 }
 
 func (LimitPeriod) Type() protoreflect.EnumType {
-	return &file_provider_v1_player_service_proto_enumTypes[1]
+	return &file_provider_v1_player_service_proto_enumTypes[2]
 }
 
 func (x LimitPeriod) Number() protoreflect.EnumNumber {
@@ -140,7 +197,7 @@ func (x LimitPeriod) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LimitPeriod.Descriptor instead.
 func (LimitPeriod) EnumDescriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{1}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{2}
 }
 
 // BalanceKind is whose money a balance is.
@@ -180,11 +237,11 @@ func (x BalanceKind) String() string {
 }
 
 func (BalanceKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_provider_v1_player_service_proto_enumTypes[2].Descriptor()
+	return file_provider_v1_player_service_proto_enumTypes[3].Descriptor()
 }
 
 func (BalanceKind) Type() protoreflect.EnumType {
-	return &file_provider_v1_player_service_proto_enumTypes[2]
+	return &file_provider_v1_player_service_proto_enumTypes[3]
 }
 
 func (x BalanceKind) Number() protoreflect.EnumNumber {
@@ -193,7 +250,7 @@ func (x BalanceKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BalanceKind.Descriptor instead.
 func (BalanceKind) EnumDescriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{2}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{3}
 }
 
 // RgFlags tells why a player may not bet.
@@ -470,7 +527,11 @@ type Player struct {
 	// When the player was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When the player was changed last.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// What the check of the player has come to; absent where nobody has told.
+	KycStatus *KycStatus `protobuf:"varint,12,opt,name=kyc_status,json=kycStatus,proto3,enum=provider.v1.KycStatus,oneof" json:"kyc_status,omitempty"`
+	// Why, as a word such as document_expired.
+	KycReason     string `protobuf:"bytes,13,opt,name=kyc_reason,json=kycReason,proto3" json:"kyc_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -580,6 +641,20 @@ func (x *Player) GetUpdatedAt() *timestamppb.Timestamp {
 		return x.UpdatedAt
 	}
 	return nil
+}
+
+func (x *Player) GetKycStatus() KycStatus {
+	if x != nil && x.KycStatus != nil {
+		return *x.KycStatus
+	}
+	return KycStatus_KYC_STATUS_UNSPECIFIED
+}
+
+func (x *Player) GetKycReason() string {
+	if x != nil {
+		return x.KycReason
+	}
+	return ""
 }
 
 // CreatePlayerRequest says who plays.
@@ -1141,6 +1216,116 @@ func (x *SetFlagsResponse) GetPlayer() *Player {
 	return nil
 }
 
+// SetKycStatusRequest tells what a check has come to.
+type SetKycStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose.
+	PlayerId string `protobuf:"bytes,1,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
+	// What it has come to.
+	Status KycStatus `protobuf:"varint,2,opt,name=status,proto3,enum=provider.v1.KycStatus" json:"status,omitempty"`
+	// Why: a machine's word such as document_expired. Never a name, a number or anything else of the person.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKycStatusRequest) Reset() {
+	*x = SetKycStatusRequest{}
+	mi := &file_provider_v1_player_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKycStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKycStatusRequest) ProtoMessage() {}
+
+func (x *SetKycStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_player_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKycStatusRequest.ProtoReflect.Descriptor instead.
+func (*SetKycStatusRequest) Descriptor() ([]byte, []int) {
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SetKycStatusRequest) GetPlayerId() string {
+	if x != nil {
+		return x.PlayerId
+	}
+	return ""
+}
+
+func (x *SetKycStatusRequest) GetStatus() KycStatus {
+	if x != nil {
+		return x.Status
+	}
+	return KycStatus_KYC_STATUS_UNSPECIFIED
+}
+
+func (x *SetKycStatusRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SetKycStatusResponse carries the player.
+type SetKycStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With the status as it is now.
+	Player        *Player `protobuf:"bytes,1,opt,name=player,proto3" json:"player,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKycStatusResponse) Reset() {
+	*x = SetKycStatusResponse{}
+	mi := &file_provider_v1_player_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKycStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKycStatusResponse) ProtoMessage() {}
+
+func (x *SetKycStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_provider_v1_player_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKycStatusResponse.ProtoReflect.Descriptor instead.
+func (*SetKycStatusResponse) Descriptor() ([]byte, []int) {
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SetKycStatusResponse) GetPlayer() *Player {
+	if x != nil {
+		return x.Player
+	}
+	return nil
+}
+
 // GetBalancesRequest names a player.
 type GetBalancesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1154,7 +1339,7 @@ type GetBalancesRequest struct {
 
 func (x *GetBalancesRequest) Reset() {
 	*x = GetBalancesRequest{}
-	mi := &file_provider_v1_player_service_proto_msgTypes[14]
+	mi := &file_provider_v1_player_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1351,7 @@ func (x *GetBalancesRequest) String() string {
 func (*GetBalancesRequest) ProtoMessage() {}
 
 func (x *GetBalancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_player_service_proto_msgTypes[14]
+	mi := &file_provider_v1_player_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1364,7 @@ func (x *GetBalancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalancesRequest.ProtoReflect.Descriptor instead.
 func (*GetBalancesRequest) Descriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{14}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetBalancesRequest) GetPlayerId() string {
@@ -1209,7 +1394,7 @@ type GetBalancesResponse struct {
 
 func (x *GetBalancesResponse) Reset() {
 	*x = GetBalancesResponse{}
-	mi := &file_provider_v1_player_service_proto_msgTypes[15]
+	mi := &file_provider_v1_player_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1406,7 @@ func (x *GetBalancesResponse) String() string {
 func (*GetBalancesResponse) ProtoMessage() {}
 
 func (x *GetBalancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_player_service_proto_msgTypes[15]
+	mi := &file_provider_v1_player_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1419,7 @@ func (x *GetBalancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBalancesResponse.ProtoReflect.Descriptor instead.
 func (*GetBalancesResponse) Descriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{15}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetBalancesResponse) GetPlayerId() string {
@@ -1266,7 +1451,7 @@ type Balance struct {
 
 func (x *Balance) Reset() {
 	*x = Balance{}
-	mi := &file_provider_v1_player_service_proto_msgTypes[16]
+	mi := &file_provider_v1_player_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1463,7 @@ func (x *Balance) String() string {
 func (*Balance) ProtoMessage() {}
 
 func (x *Balance) ProtoReflect() protoreflect.Message {
-	mi := &file_provider_v1_player_service_proto_msgTypes[16]
+	mi := &file_provider_v1_player_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1476,7 @@ func (x *Balance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Balance.ProtoReflect.Descriptor instead.
 func (*Balance) Descriptor() ([]byte, []int) {
-	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{16}
+	return file_provider_v1_player_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Balance) GetKind() BalanceKind {
@@ -1339,7 +1524,7 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"\vPlayerLimit\x12(\n" +
 	"\x05limit\x18\x01 \x01(\v2\x12.provider.v1.LimitR\x05limit\x12,\n" +
 	"\apending\x18\x02 \x01(\v2\x12.provider.v1.LimitR\apending\x12=\n" +
-	"\fpending_from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vpendingFrom\"\x99\x03\n" +
+	"\fpending_from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vpendingFrom\"\x83\x04\n" +
 	"\x06Player\x12\x1b\n" +
 	"\tplayer_id\x18\x01 \x01(\tR\bplayerId\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x16\n" +
@@ -1354,7 +1539,12 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"created_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\xc8\x02\n" +
+	"updated_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12:\n" +
+	"\n" +
+	"kyc_status\x18\f \x01(\x0e2\x16.provider.v1.KycStatusH\x00R\tkycStatus\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"kyc_reason\x18\r \x01(\tR\tkycReasonB\r\n" +
+	"\v_kyc_status\"\xc8\x02\n" +
 	"\x13CreatePlayerRequest\x12\x91\x01\n" +
 	"\tplayer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x12%\n" +
 	"\bcurrency\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xd4\x18\x01R\bcurrency\x12F\n" +
@@ -1390,6 +1580,13 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"\tplayer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x127\n" +
 	"\brg_flags\x18\x02 \x01(\v2\x14.provider.v1.RgFlagsB\x06\xbaH\x03\xc8\x01\x01R\argFlags\"?\n" +
 	"\x10SetFlagsResponse\x12+\n" +
+	"\x06player\x18\x01 \x01(\v2\x13.provider.v1.PlayerR\x06player\"\x94\x02\n" +
+	"\x13SetKycStatusRequest\x12\x91\x01\n" +
+	"\tplayer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x12:\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x16.provider.v1.KycStatusB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06status\x12-\n" +
+	"\x06reason\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x18@2\f^[a-z0-9_]*$R\x06reason\"C\n" +
+	"\x14SetKycStatusResponse\x12+\n" +
 	"\x06player\x18\x01 \x01(\v2\x13.provider.v1.PlayerR\x06player\"\xd4\x01\n" +
 	"\x12GetBalancesRequest\x12\x91\x01\n" +
 	"\tplayer_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\bplayerId\x12*\n" +
@@ -1400,7 +1597,12 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"\aBalance\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.provider.v1.BalanceKindR\x04kind\x120\n" +
 	"\tavailable\x18\x02 \x01(\v2\x12.provider.v1.MoneyR\tavailable\x12&\n" +
-	"\x04held\x18\x03 \x01(\v2\x12.provider.v1.MoneyR\x04held*\x8a\x01\n" +
+	"\x04held\x18\x03 \x01(\v2\x12.provider.v1.MoneyR\x04held*y\n" +
+	"\tKycStatus\x12\x1a\n" +
+	"\x16KYC_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12KYC_STATUS_PENDING\x10\x01\x12\x17\n" +
+	"\x13KYC_STATUS_VERIFIED\x10\x02\x12\x17\n" +
+	"\x13KYC_STATUS_REJECTED\x10\x03\x1a\x06\xba\xd4\x18\x02\b\x01*\x8a\x01\n" +
 	"\tLimitKind\x12\x1a\n" +
 	"\x16LIMIT_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LIMIT_KIND_DEPOSIT\x10\x01\x12\x13\n" +
@@ -1415,13 +1617,14 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"\vBalanceKind\x12\x1c\n" +
 	"\x18BALANCE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11BALANCE_KIND_CASH\x10\x01\x12\x16\n" +
-	"\x12BALANCE_KIND_BONUS\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xd0\a\n" +
+	"\x12BALANCE_KIND_BONUS\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xf0\b\n" +
 	"\rPlayerService\x12\xa6\x01\n" +
 	"\fCreatePlayer\x12 .provider.v1.CreatePlayerRequest\x1a!.provider.v1.CreatePlayerResponse\"Q\xaa\xd4\x18/\b\xc9\x01\x10\x01\x1a\rplayers:write\"\tDUPLICATE\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02\x18:\x01*b\x06player\"\v/v1/players\x12\x85\x01\n" +
 	"\tGetPlayer\x12\x1d.provider.v1.GetPlayerRequest\x1a\x1e.provider.v1.GetPlayerResponse\"9\xaa\xd4\x18\x0e\x1a\fplayers:read\x82\xd3\xe4\x93\x02!b\x06player\x12\x17/v1/players/{player_id}\x12\x8b\x01\n" +
 	"\vListPlayers\x12\x1f.provider.v1.ListPlayersRequest\x1a .provider.v1.ListPlayersResponse\"9\xaa\xd4\x18\"\x1a\fplayers:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\r\x12\v/v1/players\x12\xa5\x01\n" +
 	"\tSetLimits\x12\x1d.provider.v1.SetLimitsRequest\x1a\x1e.provider.v1.SetLimitsResponse\"Y\xaa\xd4\x18$\x10\x01\x1a\rplayers:write\"\x11CURRENCY_MISMATCH\x82\xd3\xe4\x93\x02+:\x01*b\x06player\x1a\x1e/v1/players/{player_id}/limits\x12\x91\x01\n" +
-	"\bSetFlags\x12\x1c.provider.v1.SetFlagsRequest\x1a\x1d.provider.v1.SetFlagsResponse\"H\xaa\xd4\x18\x11\x10\x01\x1a\rplayers:write\x82\xd3\xe4\x93\x02-:\x01*b\x06player\x1a /v1/players/{player_id}/rg_flags\x12\x8c\x01\n" +
+	"\bSetFlags\x12\x1c.provider.v1.SetFlagsRequest\x1a\x1d.provider.v1.SetFlagsResponse\"H\xaa\xd4\x18\x11\x10\x01\x1a\rplayers:write\x82\xd3\xe4\x93\x02-:\x01*b\x06player\x1a /v1/players/{player_id}/rg_flags\x12\x9d\x01\n" +
+	"\fSetKycStatus\x12 .provider.v1.SetKycStatusRequest\x1a!.provider.v1.SetKycStatusResponse\"H\xaa\xd4\x18\x0f\x10\x01\x1a\vplayers:kyc\x82\xd3\xe4\x93\x02/:\x01*b\x06player\x1a\"/v1/players/{player_id}/kyc_status\x12\x8c\x01\n" +
 	"\vGetBalances\x12\x1f.provider.v1.GetBalancesRequest\x1a .provider.v1.GetBalancesResponse\":\xaa\xd4\x18\x0e\x1a\fplayers:read\x82\xd3\xe4\x93\x02\"\x12 /v1/players/{player_id}/balances\x1a5\xc2\xd4\x181\n" +
 	"\n" +
 	"X-Trace-Id\n" +
@@ -1442,78 +1645,86 @@ func file_provider_v1_player_service_proto_rawDescGZIP() []byte {
 	return file_provider_v1_player_service_proto_rawDescData
 }
 
-var file_provider_v1_player_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_provider_v1_player_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_provider_v1_player_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_provider_v1_player_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_provider_v1_player_service_proto_goTypes = []any{
-	(LimitKind)(0),                // 0: provider.v1.LimitKind
-	(LimitPeriod)(0),              // 1: provider.v1.LimitPeriod
-	(BalanceKind)(0),              // 2: provider.v1.BalanceKind
-	(*RgFlags)(nil),               // 3: provider.v1.RgFlags
-	(*Limit)(nil),                 // 4: provider.v1.Limit
-	(*PlayerLimit)(nil),           // 5: provider.v1.PlayerLimit
-	(*Player)(nil),                // 6: provider.v1.Player
-	(*CreatePlayerRequest)(nil),   // 7: provider.v1.CreatePlayerRequest
-	(*CreatePlayerResponse)(nil),  // 8: provider.v1.CreatePlayerResponse
-	(*GetPlayerRequest)(nil),      // 9: provider.v1.GetPlayerRequest
-	(*GetPlayerResponse)(nil),     // 10: provider.v1.GetPlayerResponse
-	(*ListPlayersRequest)(nil),    // 11: provider.v1.ListPlayersRequest
-	(*ListPlayersResponse)(nil),   // 12: provider.v1.ListPlayersResponse
-	(*SetLimitsRequest)(nil),      // 13: provider.v1.SetLimitsRequest
-	(*SetLimitsResponse)(nil),     // 14: provider.v1.SetLimitsResponse
-	(*SetFlagsRequest)(nil),       // 15: provider.v1.SetFlagsRequest
-	(*SetFlagsResponse)(nil),      // 16: provider.v1.SetFlagsResponse
-	(*GetBalancesRequest)(nil),    // 17: provider.v1.GetBalancesRequest
-	(*GetBalancesResponse)(nil),   // 18: provider.v1.GetBalancesResponse
-	(*Balance)(nil),               // 19: provider.v1.Balance
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*Money)(nil),                 // 21: provider.v1.Money
-	(SortOrder)(0),                // 22: provider.v1.SortOrder
+	(KycStatus)(0),                // 0: provider.v1.KycStatus
+	(LimitKind)(0),                // 1: provider.v1.LimitKind
+	(LimitPeriod)(0),              // 2: provider.v1.LimitPeriod
+	(BalanceKind)(0),              // 3: provider.v1.BalanceKind
+	(*RgFlags)(nil),               // 4: provider.v1.RgFlags
+	(*Limit)(nil),                 // 5: provider.v1.Limit
+	(*PlayerLimit)(nil),           // 6: provider.v1.PlayerLimit
+	(*Player)(nil),                // 7: provider.v1.Player
+	(*CreatePlayerRequest)(nil),   // 8: provider.v1.CreatePlayerRequest
+	(*CreatePlayerResponse)(nil),  // 9: provider.v1.CreatePlayerResponse
+	(*GetPlayerRequest)(nil),      // 10: provider.v1.GetPlayerRequest
+	(*GetPlayerResponse)(nil),     // 11: provider.v1.GetPlayerResponse
+	(*ListPlayersRequest)(nil),    // 12: provider.v1.ListPlayersRequest
+	(*ListPlayersResponse)(nil),   // 13: provider.v1.ListPlayersResponse
+	(*SetLimitsRequest)(nil),      // 14: provider.v1.SetLimitsRequest
+	(*SetLimitsResponse)(nil),     // 15: provider.v1.SetLimitsResponse
+	(*SetFlagsRequest)(nil),       // 16: provider.v1.SetFlagsRequest
+	(*SetFlagsResponse)(nil),      // 17: provider.v1.SetFlagsResponse
+	(*SetKycStatusRequest)(nil),   // 18: provider.v1.SetKycStatusRequest
+	(*SetKycStatusResponse)(nil),  // 19: provider.v1.SetKycStatusResponse
+	(*GetBalancesRequest)(nil),    // 20: provider.v1.GetBalancesRequest
+	(*GetBalancesResponse)(nil),   // 21: provider.v1.GetBalancesResponse
+	(*Balance)(nil),               // 22: provider.v1.Balance
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*Money)(nil),                 // 24: provider.v1.Money
+	(SortOrder)(0),                // 25: provider.v1.SortOrder
 }
 var file_provider_v1_player_service_proto_depIdxs = []int32{
-	20, // 0: provider.v1.RgFlags.self_exclusion_until:type_name -> google.protobuf.Timestamp
-	20, // 1: provider.v1.RgFlags.cool_off_until:type_name -> google.protobuf.Timestamp
-	0,  // 2: provider.v1.Limit.kind:type_name -> provider.v1.LimitKind
-	1,  // 3: provider.v1.Limit.period:type_name -> provider.v1.LimitPeriod
-	21, // 4: provider.v1.Limit.amount:type_name -> provider.v1.Money
-	4,  // 5: provider.v1.PlayerLimit.limit:type_name -> provider.v1.Limit
-	4,  // 6: provider.v1.PlayerLimit.pending:type_name -> provider.v1.Limit
-	20, // 7: provider.v1.PlayerLimit.pending_from:type_name -> google.protobuf.Timestamp
-	3,  // 8: provider.v1.Player.rg_flags:type_name -> provider.v1.RgFlags
-	5,  // 9: provider.v1.Player.limits:type_name -> provider.v1.PlayerLimit
-	20, // 10: provider.v1.Player.created_at:type_name -> google.protobuf.Timestamp
-	20, // 11: provider.v1.Player.updated_at:type_name -> google.protobuf.Timestamp
-	6,  // 12: provider.v1.CreatePlayerResponse.player:type_name -> provider.v1.Player
-	6,  // 13: provider.v1.GetPlayerResponse.player:type_name -> provider.v1.Player
-	22, // 14: provider.v1.ListPlayersRequest.order:type_name -> provider.v1.SortOrder
-	20, // 15: provider.v1.ListPlayersRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	20, // 16: provider.v1.ListPlayersRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	6,  // 17: provider.v1.ListPlayersResponse.players:type_name -> provider.v1.Player
-	4,  // 18: provider.v1.SetLimitsRequest.limits:type_name -> provider.v1.Limit
-	6,  // 19: provider.v1.SetLimitsResponse.player:type_name -> provider.v1.Player
-	3,  // 20: provider.v1.SetFlagsRequest.rg_flags:type_name -> provider.v1.RgFlags
-	6,  // 21: provider.v1.SetFlagsResponse.player:type_name -> provider.v1.Player
-	20, // 22: provider.v1.GetBalancesRequest.at:type_name -> google.protobuf.Timestamp
-	19, // 23: provider.v1.GetBalancesResponse.balances:type_name -> provider.v1.Balance
-	2,  // 24: provider.v1.Balance.kind:type_name -> provider.v1.BalanceKind
-	21, // 25: provider.v1.Balance.available:type_name -> provider.v1.Money
-	21, // 26: provider.v1.Balance.held:type_name -> provider.v1.Money
-	7,  // 27: provider.v1.PlayerService.CreatePlayer:input_type -> provider.v1.CreatePlayerRequest
-	9,  // 28: provider.v1.PlayerService.GetPlayer:input_type -> provider.v1.GetPlayerRequest
-	11, // 29: provider.v1.PlayerService.ListPlayers:input_type -> provider.v1.ListPlayersRequest
-	13, // 30: provider.v1.PlayerService.SetLimits:input_type -> provider.v1.SetLimitsRequest
-	15, // 31: provider.v1.PlayerService.SetFlags:input_type -> provider.v1.SetFlagsRequest
-	17, // 32: provider.v1.PlayerService.GetBalances:input_type -> provider.v1.GetBalancesRequest
-	8,  // 33: provider.v1.PlayerService.CreatePlayer:output_type -> provider.v1.CreatePlayerResponse
-	10, // 34: provider.v1.PlayerService.GetPlayer:output_type -> provider.v1.GetPlayerResponse
-	12, // 35: provider.v1.PlayerService.ListPlayers:output_type -> provider.v1.ListPlayersResponse
-	14, // 36: provider.v1.PlayerService.SetLimits:output_type -> provider.v1.SetLimitsResponse
-	16, // 37: provider.v1.PlayerService.SetFlags:output_type -> provider.v1.SetFlagsResponse
-	18, // 38: provider.v1.PlayerService.GetBalances:output_type -> provider.v1.GetBalancesResponse
-	33, // [33:39] is the sub-list for method output_type
-	27, // [27:33] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	23, // 0: provider.v1.RgFlags.self_exclusion_until:type_name -> google.protobuf.Timestamp
+	23, // 1: provider.v1.RgFlags.cool_off_until:type_name -> google.protobuf.Timestamp
+	1,  // 2: provider.v1.Limit.kind:type_name -> provider.v1.LimitKind
+	2,  // 3: provider.v1.Limit.period:type_name -> provider.v1.LimitPeriod
+	24, // 4: provider.v1.Limit.amount:type_name -> provider.v1.Money
+	5,  // 5: provider.v1.PlayerLimit.limit:type_name -> provider.v1.Limit
+	5,  // 6: provider.v1.PlayerLimit.pending:type_name -> provider.v1.Limit
+	23, // 7: provider.v1.PlayerLimit.pending_from:type_name -> google.protobuf.Timestamp
+	4,  // 8: provider.v1.Player.rg_flags:type_name -> provider.v1.RgFlags
+	6,  // 9: provider.v1.Player.limits:type_name -> provider.v1.PlayerLimit
+	23, // 10: provider.v1.Player.created_at:type_name -> google.protobuf.Timestamp
+	23, // 11: provider.v1.Player.updated_at:type_name -> google.protobuf.Timestamp
+	0,  // 12: provider.v1.Player.kyc_status:type_name -> provider.v1.KycStatus
+	7,  // 13: provider.v1.CreatePlayerResponse.player:type_name -> provider.v1.Player
+	7,  // 14: provider.v1.GetPlayerResponse.player:type_name -> provider.v1.Player
+	25, // 15: provider.v1.ListPlayersRequest.order:type_name -> provider.v1.SortOrder
+	23, // 16: provider.v1.ListPlayersRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	23, // 17: provider.v1.ListPlayersRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	7,  // 18: provider.v1.ListPlayersResponse.players:type_name -> provider.v1.Player
+	5,  // 19: provider.v1.SetLimitsRequest.limits:type_name -> provider.v1.Limit
+	7,  // 20: provider.v1.SetLimitsResponse.player:type_name -> provider.v1.Player
+	4,  // 21: provider.v1.SetFlagsRequest.rg_flags:type_name -> provider.v1.RgFlags
+	7,  // 22: provider.v1.SetFlagsResponse.player:type_name -> provider.v1.Player
+	0,  // 23: provider.v1.SetKycStatusRequest.status:type_name -> provider.v1.KycStatus
+	7,  // 24: provider.v1.SetKycStatusResponse.player:type_name -> provider.v1.Player
+	23, // 25: provider.v1.GetBalancesRequest.at:type_name -> google.protobuf.Timestamp
+	22, // 26: provider.v1.GetBalancesResponse.balances:type_name -> provider.v1.Balance
+	3,  // 27: provider.v1.Balance.kind:type_name -> provider.v1.BalanceKind
+	24, // 28: provider.v1.Balance.available:type_name -> provider.v1.Money
+	24, // 29: provider.v1.Balance.held:type_name -> provider.v1.Money
+	8,  // 30: provider.v1.PlayerService.CreatePlayer:input_type -> provider.v1.CreatePlayerRequest
+	10, // 31: provider.v1.PlayerService.GetPlayer:input_type -> provider.v1.GetPlayerRequest
+	12, // 32: provider.v1.PlayerService.ListPlayers:input_type -> provider.v1.ListPlayersRequest
+	14, // 33: provider.v1.PlayerService.SetLimits:input_type -> provider.v1.SetLimitsRequest
+	16, // 34: provider.v1.PlayerService.SetFlags:input_type -> provider.v1.SetFlagsRequest
+	18, // 35: provider.v1.PlayerService.SetKycStatus:input_type -> provider.v1.SetKycStatusRequest
+	20, // 36: provider.v1.PlayerService.GetBalances:input_type -> provider.v1.GetBalancesRequest
+	9,  // 37: provider.v1.PlayerService.CreatePlayer:output_type -> provider.v1.CreatePlayerResponse
+	11, // 38: provider.v1.PlayerService.GetPlayer:output_type -> provider.v1.GetPlayerResponse
+	13, // 39: provider.v1.PlayerService.ListPlayers:output_type -> provider.v1.ListPlayersResponse
+	15, // 40: provider.v1.PlayerService.SetLimits:output_type -> provider.v1.SetLimitsResponse
+	17, // 41: provider.v1.PlayerService.SetFlags:output_type -> provider.v1.SetFlagsResponse
+	19, // 42: provider.v1.PlayerService.SetKycStatus:output_type -> provider.v1.SetKycStatusResponse
+	21, // 43: provider.v1.PlayerService.GetBalances:output_type -> provider.v1.GetBalancesResponse
+	37, // [37:44] is the sub-list for method output_type
+	30, // [30:37] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_player_service_proto_init() }
@@ -1529,13 +1740,14 @@ func file_provider_v1_player_service_proto_init() {
 		(*Limit_Minutes)(nil),
 		(*Limit_Removed)(nil),
 	}
+	file_provider_v1_player_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_provider_v1_player_service_proto_rawDesc), len(file_provider_v1_player_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   17,
+			NumEnums:      4,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

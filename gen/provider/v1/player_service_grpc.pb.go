@@ -24,6 +24,7 @@ const (
 	PlayerService_ListPlayers_FullMethodName  = "/provider.v1.PlayerService/ListPlayers"
 	PlayerService_SetLimits_FullMethodName    = "/provider.v1.PlayerService/SetLimits"
 	PlayerService_SetFlags_FullMethodName     = "/provider.v1.PlayerService/SetFlags"
+	PlayerService_SetKycStatus_FullMethodName = "/provider.v1.PlayerService/SetKycStatus"
 	PlayerService_GetBalances_FullMethodName  = "/provider.v1.PlayerService/GetBalances"
 )
 
@@ -45,6 +46,10 @@ type PlayerServiceClient interface {
 	// SetFlags sets the flags of responsible gambling that it names; others stay as they are. What protects more acts at once, what
 	// protects less after a delay.
 	SetFlags(ctx context.Context, in *SetFlagsRequest, opts ...grpc.CallOption) (*SetFlagsResponse, error)
+	// SetKycStatus tells what the check of a player's identity, and of where their money comes from, has come to (KYC, AML). The check is made
+	// elsewhere; nothing of what it was made with is sent or kept. Where the operator asks for it (--require-kyc), a player who is not verified
+	// can neither withdraw nor pay an order from the wallet (requirements P-1).
+	SetKycStatus(ctx context.Context, in *SetKycStatusRequest, opts ...grpc.CallOption) (*SetKycStatusResponse, error)
 	// GetBalances answers what a player has, now or at a past moment.
 	GetBalances(ctx context.Context, in *GetBalancesRequest, opts ...grpc.CallOption) (*GetBalancesResponse, error)
 }
@@ -107,6 +112,16 @@ func (c *playerServiceClient) SetFlags(ctx context.Context, in *SetFlagsRequest,
 	return out, nil
 }
 
+func (c *playerServiceClient) SetKycStatus(ctx context.Context, in *SetKycStatusRequest, opts ...grpc.CallOption) (*SetKycStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetKycStatusResponse)
+	err := c.cc.Invoke(ctx, PlayerService_SetKycStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *playerServiceClient) GetBalances(ctx context.Context, in *GetBalancesRequest, opts ...grpc.CallOption) (*GetBalancesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetBalancesResponse)
@@ -135,6 +150,10 @@ type PlayerServiceServer interface {
 	// SetFlags sets the flags of responsible gambling that it names; others stay as they are. What protects more acts at once, what
 	// protects less after a delay.
 	SetFlags(context.Context, *SetFlagsRequest) (*SetFlagsResponse, error)
+	// SetKycStatus tells what the check of a player's identity, and of where their money comes from, has come to (KYC, AML). The check is made
+	// elsewhere; nothing of what it was made with is sent or kept. Where the operator asks for it (--require-kyc), a player who is not verified
+	// can neither withdraw nor pay an order from the wallet (requirements P-1).
+	SetKycStatus(context.Context, *SetKycStatusRequest) (*SetKycStatusResponse, error)
 	// GetBalances answers what a player has, now or at a past moment.
 	GetBalances(context.Context, *GetBalancesRequest) (*GetBalancesResponse, error)
 	mustEmbedUnimplementedPlayerServiceServer()
@@ -161,6 +180,9 @@ func (UnimplementedPlayerServiceServer) SetLimits(context.Context, *SetLimitsReq
 }
 func (UnimplementedPlayerServiceServer) SetFlags(context.Context, *SetFlagsRequest) (*SetFlagsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetFlags not implemented")
+}
+func (UnimplementedPlayerServiceServer) SetKycStatus(context.Context, *SetKycStatusRequest) (*SetKycStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetKycStatus not implemented")
 }
 func (UnimplementedPlayerServiceServer) GetBalances(context.Context, *GetBalancesRequest) (*GetBalancesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBalances not implemented")
@@ -276,6 +298,24 @@ func _PlayerService_SetFlags_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PlayerService_SetKycStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetKycStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlayerServiceServer).SetKycStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlayerService_SetKycStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlayerServiceServer).SetKycStatus(ctx, req.(*SetKycStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PlayerService_GetBalances_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetBalancesRequest)
 	if err := dec(in); err != nil {
@@ -320,6 +360,10 @@ var PlayerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetFlags",
 			Handler:    _PlayerService_SetFlags_Handler,
+		},
+		{
+			MethodName: "SetKycStatus",
+			Handler:    _PlayerService_SetKycStatus_Handler,
 		},
 		{
 			MethodName: "GetBalances",

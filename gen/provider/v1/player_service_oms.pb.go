@@ -212,6 +212,12 @@ func (x *Player) AppendJSON(b []byte) []byte {
 		b = append(b, `,"updated_at":`...)
 		b = codec.AppendTimestamp(b, x.UpdatedAt)
 	}
+	if x.KycStatus != nil {
+		b = append(b, `,"kyc_status":`...)
+		b = codec.AppendEnum(b, *x.KycStatus, namesKycStatus)
+	}
+	b = append(b, `,"kyc_reason":`...)
+	b = codec.AppendString(b, x.KycReason)
 	return append(b, '}')
 }
 
@@ -268,6 +274,15 @@ func (x *Player) DecodeJSON(r *codec.Reader) {
 		case "updated_at":
 			if r.Enter("updated_at", &seen, 10) {
 				x.UpdatedAt = r.Timestamp()
+			}
+		case "kyc_status":
+			if r.Enter("kyc_status", &seen, 11) {
+				value := codec.ReadEnum[KycStatus](r, namesKycStatus)
+				x.KycStatus = &value
+			}
+		case "kyc_reason":
+			if r.Enter("kyc_reason", &seen, 12) {
+				x.KycReason = r.Text()
 			}
 		default:
 			r.Unknown()
@@ -643,6 +658,73 @@ func (x *SetFlagsResponse) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *SetKycStatusRequest) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"player_id":`...)
+	b = codec.AppendString(b, x.PlayerId)
+	b = append(b, `,"status":`...)
+	b = codec.AppendEnum(b, x.Status, namesKycStatus)
+	b = append(b, `,"reason":`...)
+	b = codec.AppendString(b, x.Reason)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *SetKycStatusRequest) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "player_id":
+			if r.Enter("player_id", &seen, 0) {
+				x.PlayerId = r.Text()
+			}
+		case "status":
+			if r.Enter("status", &seen, 1) {
+				x.Status = codec.ReadEnum[KycStatus](r, namesKycStatus)
+			}
+		case "reason":
+			if r.Enter("reason", &seen, 2) {
+				x.Reason = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
+func (x *SetKycStatusResponse) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if x.Player != nil {
+		b = append(b, `"player":`...)
+		b = x.Player.AppendJSON(b)
+	}
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *SetKycStatusResponse) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "player":
+			if r.Enter("player", &seen, 0) {
+				x.Player = new(Player)
+				x.Player.DecodeJSON(r)
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *GetBalancesRequest) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -763,6 +845,8 @@ func (x *Balance) DecodeJSON(r *codec.Reader) {
 	}
 }
 
+var namesKycStatus = codec.NewShortEnum("KYC_STATUS_", KycStatus_name, KycStatus_value)
+
 var namesLimitKind = codec.NewShortEnum("LIMIT_KIND_", LimitKind_name, LimitKind_value)
 
 var namesLimitPeriod = codec.NewShortEnum("LIMIT_PERIOD_", LimitPeriod_name, LimitPeriod_value)
@@ -852,6 +936,21 @@ var MethodPlayerServiceSetFlags = &contract.Method{
 	NewResponse:   func() proto.Message { return new(SetFlagsResponse) },
 }
 
+// MethodPlayerServiceSetKycStatus are the rules of PlayerService.SetKycStatus.
+var MethodPlayerServiceSetKycStatus = &contract.Method{
+	FullName:      "/provider.v1.PlayerService/SetKycStatus",
+	Service:       "provider.v1.PlayerService",
+	Name:          "SetKycStatus",
+	Mutation:      true,
+	Streaming:     false,
+	SuccessStatus: 200,
+	Scopes:        []string{"players:kyc"},
+	Reasons:       nil,
+	Headers:       headersPlayerService,
+	NewRequest:    func() proto.Message { return new(SetKycStatusRequest) },
+	NewResponse:   func() proto.Message { return new(SetKycStatusResponse) },
+}
+
 // MethodPlayerServiceGetBalances are the rules of PlayerService.GetBalances.
 var MethodPlayerServiceGetBalances = &contract.Method{
 	FullName:      "/provider.v1.PlayerService/GetBalances",
@@ -874,6 +973,7 @@ var PlayerServiceMethods = []*contract.Method{
 	MethodPlayerServiceListPlayers,
 	MethodPlayerServiceSetLimits,
 	MethodPlayerServiceSetFlags,
+	MethodPlayerServiceSetKycStatus,
 	MethodPlayerServiceGetBalances,
 }
 
@@ -952,6 +1052,22 @@ func PlayerServiceRoutes(service PlayerServiceServer) []*contract.Route {
 			},
 			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
 				response, err := service.SetFlags(ctx, request.(*SetFlagsRequest))
+				if err != nil {
+					return nil, err
+				}
+				return response, nil
+			},
+		},
+		{
+			Method: MethodPlayerServiceSetKycStatus,
+			Verb:   "PUT", Template: "/v1/players/{player_id}/kyc_status",
+			Body:   true,
+			Decode: readPlayerServiceSetKycStatus0,
+			Encode: func(b []byte, response proto.Message) []byte {
+				return response.(*SetKycStatusResponse).GetPlayer().AppendJSON(b)
+			},
+			Call: func(ctx context.Context, request proto.Message) (proto.Message, error) {
+				response, err := service.SetKycStatus(ctx, request.(*SetKycStatusRequest))
 				if err != nil {
 					return nil, err
 				}
@@ -1042,6 +1158,17 @@ func readPlayerServiceSetLimits0(in *contract.Input) proto.Message {
 // readPlayerServiceSetFlags0 makes the request of PUT /v1/players/{player_id}/rg_flags.
 func readPlayerServiceSetFlags0(in *contract.Input) proto.Message {
 	m := new(SetFlagsRequest)
+	in.ReadBody("", m)
+	in.PathText(0, "player_id", "", &m.PlayerId)
+	for in.NextQuery() {
+		in.UnknownQuery()
+	}
+	return m
+}
+
+// readPlayerServiceSetKycStatus0 makes the request of PUT /v1/players/{player_id}/kyc_status.
+func readPlayerServiceSetKycStatus0(in *contract.Input) proto.Message {
+	m := new(SetKycStatusRequest)
 	in.ReadBody("", m)
 	in.PathText(0, "player_id", "", &m.PlayerId)
 	for in.NextQuery() {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -24,8 +25,8 @@ type money struct {
 
 // reconciliation is `oms payments reconcile`.
 type reconciliation struct {
-	From    time.Time     `env:"-" placeholder:"TIME" help:"Orders created then or later, such as 2026-01-31T00:00:00Z; by default a day ago."`
-	To      time.Time     `env:"-" placeholder:"TIME" help:"Orders created before; by default now."`
+	From    time.Time     `env:"-" placeholder:"TIME" help:"Orders and players' payments made then or later, such as 2026-01-31T00:00:00Z; by default a day ago."`
+	To      time.Time     `env:"-" placeholder:"TIME" help:"Those made before; by default now."`
 	Gateway string        `env:"-" placeholder:"NAME" help:"The gateway; by default that of new payments."`
 	Limit   int           `env:"-" default:"1000" help:"How many differences to list at most; the rest is counted."`
 	Page    int32         `env:"-" default:"500" help:"Payments a call, 1 to 1000."`
@@ -111,6 +112,7 @@ func addTotals(all, page []*omsv1.PaymentTotals) []*omsv1.PaymentTotals {
 		sum.CapturedMinor += more.GetCapturedMinor()
 		sum.VoidedMinor += more.GetVoidedMinor()
 		sum.RefundedMinor += more.GetRefundedMinor()
+		sum.PaidOutMinor += more.GetPaidOutMinor()
 	}
 	return all
 }
@@ -131,7 +133,7 @@ func (r *reconciliation) print(w io.Writer, report *omsv1.ReconcilePaymentsRespo
 		return
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	say(table, "CURRENCY\tBY\tPAYMENTS\tHELD\tCAPTURED\tVOIDED\tREFUNDED\n")
+	say(table, "CURRENCY\tBY\tPAYMENTS\tHELD\tCAPTURED\tVOIDED\tREFUNDED\tPAID OUT\n")
 	for _, side := range []struct {
 		name string
 		sums []*omsv1.PaymentTotals
@@ -146,15 +148,15 @@ func (r *reconciliation) print(w io.Writer, report *omsv1.ReconcilePaymentsRespo
 	if unlisted > 0 {
 		say(w, "\nThere are %d more; --limit shows them.\n", unlisted)
 	}
-	say(w, "\n%d differences, %d open: minor units, held/captured/voided/refunded.\n", len(report.GetDifferences()), len(report.GetOpen()))
+	say(w, "\n%d differences, %d open: minor units, held/captured/voided/refunded/paid out.\n", len(report.GetDifferences()), len(report.GetOpen()))
 }
 
 func printDifferences(table io.Writer, what string, differences []*omsv1.PaymentDifference) {
 	if len(differences) > 0 {
-		say(table, "\n%s\tORDER\tSTATUS\tBOOKS\tGATEWAY\n", strings.ToUpper(what))
+		say(table, "\n%s\tORDER OR PAYMENT\tSTATUS\tBOOKS\tGATEWAY\n", strings.ToUpper(what))
 	}
 	for _, d := range differences {
-		say(table, "%s\t%s\t%s\t%s\t%s\n", d.GetKind(), d.GetOrderId(), strings.TrimPrefix(d.GetStatus().String(), "PAYMENT_STATUS_"),
+		say(table, "%s\t%s\t%s\t%s\t%s\n", d.GetKind(), cmp.Or(d.GetOrderId(), d.GetPaymentId()), strings.TrimPrefix(d.GetStatus().String(), "PAYMENT_STATUS_"),
 			withCurrency(d.GetHere()), withCurrency(d.GetAtGateway()))
 	}
 }
@@ -166,10 +168,11 @@ func withCurrency(sum *omsv1.PaymentTotals) string {
 	return sum.GetCurrency() + " " + amounts(sum)
 }
 
-// amounts writes what was held, captured, voided and refunded.
+// amounts writes what was held, captured, voided, refunded and paid out.
 func amounts(sum *omsv1.PaymentTotals) string {
 	var texts []string
-	for _, amount := range []int64{sum.GetHeldMinor(), sum.GetCapturedMinor(), sum.GetVoidedMinor(), sum.GetRefundedMinor()} {
+	for _, amount := range []int64{sum.GetHeldMinor(), sum.GetCapturedMinor(), sum.GetVoidedMinor(), sum.GetRefundedMinor(),
+		sum.GetPaidOutMinor()} {
 		texts = append(texts, strconv.FormatInt(amount, 10))
 	}
 	return strings.Join(texts, "/")

@@ -63,6 +63,7 @@ type Request struct {
 	AmountMinor     int64 // above zero
 	Provider, Token string
 	Random          id.Random
+	Checked         bool // withdrawals are for players who are verified
 }
 
 // Refs implements domain.Command.
@@ -76,7 +77,7 @@ func (c Request) Refs() []state.Ref {
 
 // Decide implements domain.Command. It refuses with NOT_FOUND and CURRENCY_MISMATCH; a deposit of a player who may not play with RG_BLOCK,
 // and one beyond a limit with LIMIT_EXCEEDED; a withdrawal of more than is available with INSUFFICIENT_FUNDS. Players may always have their
-// own money back.
+// own money back, unless they have to be verified first and are not: KYC_REQUIRED.
 func (c Request) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	player, refusal := domain.PlayerOf(states, c.By, c.PlayerID)
 	if refusal != nil {
@@ -93,6 +94,9 @@ func (c Request) Decide(states domain.States, now time.Time) (domain.Decision, *
 	}
 	if c.Type == state.PlayerPaymentDeposit {
 		return deposit(player, p, now)
+	}
+	if refusal := domain.Verified(player, c.Checked); refusal != nil {
+		return domain.Decision{}, refusal
 	}
 	return withdraw(states, p, now)
 }

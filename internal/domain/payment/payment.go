@@ -27,6 +27,12 @@ const (
 	KindRefund  = "gateway.refund"
 )
 
+// Kinds of transfers.
+const (
+	transferCapture = "payment.capture"
+	transferRefund  = "payment.refund"
+)
+
 // Name says which order's payment a command is about.
 type Name struct{ Tenant, OrderID string }
 
@@ -62,8 +68,11 @@ func became(before, after *state.Payment, reason string) domain.Decision {
 	return domain.Decision{Changes: []domain.Change{change}, Answer: after.Ref()}
 }
 
-// call adds a call to the gateway to a decision.
+// call adds a call to the gateway to a decision. A payment from a wallet has no gateway: its own event has it carried on (FromWallet).
 func call(decision *domain.Decision, p *state.Payment, now time.Time, kind, step string, amount int64) {
+	if p.Provider == Wallet {
+		return
+	}
 	expires := time.Time{}
 	if kind == KindCapture {
 		expires = p.CaptureBefore
@@ -80,12 +89,13 @@ func Open(p *state.Payment) bool {
 	return p != nil && (p.Status == state.PaymentProcessing || p.Status == state.PaymentUnknown)
 }
 
-// Start asks the gateway to hold the money: the first attempt, or the next one after a decline.
+// Start asks the gateway, or the customer's wallet, to hold the money: the first attempt, or the next one after a decline.
 type Start struct {
 	Name
+	CustomerID  string
 	Currency    string
 	AmountMinor int64
-	Provider    string
+	Provider    string // the gateway, unless the token is Wallet
 	Token       string
 	Card        state.Card
 }
@@ -106,6 +116,9 @@ func (c Start) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 	after.Status, after.Currency, after.AmountMinor = state.PaymentProcessing, c.Currency, c.AmountMinor
 	after.Provider, after.Token, after.ExternalID, after.DeclineReason = c.Provider, c.Token, "", ""
 	after.Card, after.CaptureBefore = c.Card, time.Time{}
+	if c.Token == Wallet {
+		after.Provider, after.ExternalID = Wallet, walletOf(c.CustomerID, c.Currency)
+	}
 	after.Attempt++
 	decision := became(p, after, "")
 	call(&decision, after, now, KindHold, "hold/"+strconv.Itoa(int(after.Attempt)), after.AmountMinor)
@@ -236,14 +249,20 @@ func (c Captured) Decide(states domain.States, now time.Time) (domain.Decision, 
 	if refusal != nil || p.Status != state.PaymentAuthorized {
 		return domain.Decision{}, refusal
 	}
-	after := next(p, now)
-	after.Status, after.CapturedMinor, after.Token = state.PaymentCaptured, c.AmountMinor, ""
-	decision, refusal := book(became(p, after, ""), p, now, "payment.capture", "capture",
+	after := taken(p, now, c.AmountMinor)
+	decision, refusal := book(became(p, after, ""), p, now, transferCapture, "capture",
 		ledger.GatewayClearing, ledger.OrderRevenue, c.AmountMinor)
 	if refusal != nil {
 		return decision, refusal
 	}
 	return withdraw(decision, after, now)
+}
+
+// taken is a payment of which an amount was captured.
+func taken(p *state.Payment, now time.Time, amount int64) *state.Payment {
+	after := next(p, now)
+	after.Status, after.CapturedMinor, after.Token = state.PaymentCaptured, amount, ""
+	return after
 }
 
 // CaptureFailed tells that the held money cannot be taken, for instance since the hold has expired. Whatever is still held is

@@ -84,22 +84,31 @@ func (c RefundSettled) Decide(states domain.States, now time.Time) (domain.Decis
 	if !pending {
 		return domain.Decision{Answer: p.Ref()}, nil
 	}
+	if c.Succeeded {
+		decision := became(p, givenBack(p, now, c.Number), "")
+		return book(decision, p, now, transferRefund, "refund/"+strconv.Itoa(c.Number),
+			ledger.OrderRevenue, ledger.GatewayClearing, refund.AmountMinor)
+	}
 	after := next(p, now)
 	after.Refunds = slices.Clone(p.Refunds)
 	after.RefundPendingMinor -= refund.AmountMinor
-	if !c.Succeeded {
-		after.Refunds[c.Number-1].State = state.RefundFailed
-		return withdraw(became(p, after, c.Reason), after, now)
-	}
-	after.Refunds[c.Number-1].State = state.RefundSucceeded
+	after.Refunds[c.Number-1].State = state.RefundFailed
+	return withdraw(became(p, after, c.Reason), after, now)
+}
+
+// givenBack is a payment whose pending refund of a number has succeeded.
+func givenBack(p *state.Payment, now time.Time, number int) *state.Payment {
+	after := next(p, now)
+	after.Refunds = slices.Clone(p.Refunds)
+	refund := &after.Refunds[number-1]
+	refund.State = state.RefundSucceeded
+	after.RefundPendingMinor -= refund.AmountMinor
 	after.RefundedMinor += refund.AmountMinor
 	after.Status = state.PaymentPartiallyRefunded
 	if after.RefundedMinor == after.CapturedMinor {
 		after.Status = state.PaymentRefunded
 	}
-	decision := became(p, after, "")
-	return book(decision, p, now, "payment.refund", "refund/"+strconv.Itoa(c.Number),
-		ledger.OrderRevenue, ledger.GatewayClearing, refund.AmountMinor)
+	return after
 }
 
 // ReasonReturned is the reason of the event of a refund that came back.

@@ -16,6 +16,7 @@ const (
 	EventCreated   = "player.created"
 	EventLimitsSet = "player.limits_set"
 	EventFlagsSet  = "player.flags_set"
+	EventKYC       = "player.kyc_changed"
 )
 
 // Create makes a player.
@@ -172,6 +173,33 @@ func (c SetFlags) Decide(states domain.States, now time.Time) (domain.Decision, 
 	}
 	after.Flags = flags
 	return changed(before, after, now, EventFlagsSet), nil
+}
+
+// SetKYC tells what the check of a player has come to.
+type SetKYC struct {
+	By       state.Origin
+	PlayerID string
+	Status   state.KYCStatus
+	Reason   string // a machine's word
+}
+
+// Refs implements domain.Command.
+func (c SetKYC) Refs() []state.Ref { return []state.Ref{state.PlayerRef(c.By.Tenant, c.PlayerID)} }
+
+// Decide implements domain.Command. It refuses with NOT_FOUND. What is so already changes nothing.
+func (c SetKYC) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
+	before, refusal := domain.PlayerOf(states, c.By, c.PlayerID)
+	if refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if before.KYC == c.Status && before.KYCReason == c.Reason {
+		return domain.Decision{Answer: before.Ref()}, nil
+	}
+	after := *before
+	after.KYC, after.KYCReason = c.Status, c.Reason
+	decision := changed(before, after, now, EventKYC)
+	decision.Changes[0].Reason = c.Status.String()
+	return decision, nil
 }
 
 // cut answers the end of what was to end at one time and is asked to end at another: not before the earliest, if it was to last longer.

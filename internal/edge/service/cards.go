@@ -61,7 +61,7 @@ func (e *Environment) checked(c *omsv1.Card) (card.Card, *fault.Fault) {
 func (e *Environment) means(ctx context.Context, request *omsv1.PayOrderRequest) (token string, kept state.Card, err error) {
 	switch {
 	case request.Card == nil:
-		if refusal := e.CheckToken(request.PaymentToken); refusal != nil {
+		if refusal := e.tokenTaken(ctx, request.PaymentToken); refusal != nil {
 			return "", kept, refusal
 		}
 		return request.PaymentToken, kept, nil

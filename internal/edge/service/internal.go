@@ -143,14 +143,18 @@ func (s *Payments) find(ctx context.Context, orderID string) (*state.Payment, er
 
 // Hold implements the contract: the order takes the payment as by PayOrder, and the answer is the payment.
 func (s *Payments) Hold(ctx context.Context, request *omsv1.HoldRequest) (*omsv1.HoldResponse, error) {
-	if refusal := s.CheckToken(request.PaymentToken); refusal != nil {
+	if refusal := s.tokenTaken(ctx, request.PaymentToken); refusal != nil {
 		return nil, refusal
 	}
 	subject := subject(ctx, request.OrderId)
-	c := prepare(ctx)
-	c.Steps, c.Answer = flow.Pay(subject, order.Pay{
+	steps, err := s.pay(ctx, subject, order.Pay{
 		Name: order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID}, Token: request.PaymentToken, Reserved: true,
-	}, s.Provider), s.name(ctx, request.OrderId).Ref()
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := prepare(ctx)
+	c.Steps, c.Answer = steps, s.name(ctx, request.OrderId).Ref()
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Payment{})
 	return &omsv1.HoldResponse{Payment: answer}, err
 }

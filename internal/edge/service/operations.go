@@ -10,7 +10,6 @@ import (
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
-	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -154,28 +153,28 @@ func (s *Operations) addLetters(ctx context.Context, tenant string, response *om
 	return nil
 }
 
-// subjectOf reads what an operator's command must name: the order's stock, and the call that its payment waits for.
-func (s *Operations) subjectOf(ctx context.Context, orderID string) (flow.Subject, string, error) {
+// subjectOf reads what an operator's command must name: the order's stock, and its payment; nil for none.
+func (s *Operations) subjectOf(ctx context.Context, orderID string) (flow.Subject, *state.Payment, error) {
 	about := subject(ctx, orderID)
 	o, err := s.View.Order(ctx, about.Tenant, orderID)
 	if err != nil {
-		return about, "", read(err, "order", orderID)
+		return about, nil, read(err, "order", orderID)
 	}
 	about.SKUs = flow.SKUs(o.Lines)
 	p, err := s.View.Payment(ctx, about.Tenant, id.Derive("payment", orderID))
 	if err != nil && !isNotFound(err) {
-		return about, "", unavailable(err)
+		return about, nil, unavailable(err)
 	}
-	return about, payment.Waiting(p).Step, nil
+	return about, p, nil
 }
 
 // RetryStep implements the contract.
 func (s *Operations) RetryStep(ctx context.Context, request *omsv1.RetryStepRequest) (*omsv1.RetryStepResponse, error) {
-	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, wait string) []command.Step {
+	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, seen *state.Payment) []command.Step {
 		return flow.RetryStep(about, order.Operate{
 			Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
 			Action: order.OperatorRetry, Operator: request.Operator, Words: request.Reason,
-		}, s.Provider, wait)
+		}, s.Provider, seen)
 	})
 	return &omsv1.RetryStepResponse{Order: answer}, err
 }
@@ -183,24 +182,24 @@ func (s *Operations) RetryStep(ctx context.Context, request *omsv1.RetryStepRequ
 // ForceCompensation implements the contract.
 func (s *Operations) ForceCompensation(ctx context.Context, request *omsv1.ForceCompensationRequest,
 ) (*omsv1.ForceCompensationResponse, error) {
-	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, wait string) []command.Step {
+	answer, err := s.operate(ctx, request.OrderId, func(about flow.Subject, seen *state.Payment) []command.Step {
 		return flow.ForceCompensation(about, order.Operate{
 			Name:   order.Name{Tenant: about.Tenant, OrderID: about.OrderID},
 			Action: order.OperatorCompensation, Operator: request.Operator, Words: request.Reason,
-		}, wait)
+		}, seen)
 	})
 	return &omsv1.ForceCompensationResponse{Order: answer}, err
 }
 
 // operate carries an operator's command out.
-func (s *Operations) operate(ctx context.Context, orderID string, steps func(about flow.Subject, wait string) []command.Step,
+func (s *Operations) operate(ctx context.Context, orderID string, steps func(about flow.Subject, seen *state.Payment) []command.Step,
 ) (*omsv1.Order, error) {
 	result, err := s.submitAnew(ctx, prepare(ctx), func() ([]command.Step, error) {
-		about, wait, err := s.subjectOf(ctx, orderID)
+		about, seen, err := s.subjectOf(ctx, orderID)
 		if err != nil {
 			return nil, err
 		}
-		return steps(about, wait), nil
+		return steps(about, seen), nil
 	})
 	if err != nil {
 		return nil, err

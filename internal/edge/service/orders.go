@@ -179,10 +179,13 @@ func (s *Orders) PayOrder(ctx context.Context, request *omsv1.PayOrderRequest) (
 		return nil, err
 	}
 	subject := subject(ctx, request.OrderId)
-	c.Steps = flow.Pay(subject, order.Pay{
+	c.Steps, err = s.pay(ctx, subject, order.Pay{
 		Name:  order.Name{Tenant: subject.Tenant, OrderID: subject.OrderID},
 		Token: token, Card: kept, KeepOnDecline: request.KeepOnDecline, ExpectedVersion: request.ExpectedVersion,
-	}, s.Provider)
+	})
+	if err != nil {
+		return nil, err
+	}
 	answer, err := submit(ctx, s.Environment, c, &omsv1.Order{})
 	return &omsv1.PayOrderResponse{Order: answer}, err
 }

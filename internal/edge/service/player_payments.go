@@ -29,7 +29,7 @@ func (s *PlayerPayments) CreatePayment(ctx context.Context, r *providerv1.Create
 	c.Steps = flow.PlayerPayment(cashier.Request{
 		By: origin(ctx), PlayerID: r.PlayerId, Type: state.PlayerPaymentType(r.Type), //nolint:gosec // an enum
 		Currency: r.Amount.Currency, AmountMinor: r.Amount.AmountMinor, Provider: gateway, Token: r.PaymentToken,
-		Random: s.Random(),
+		Random: s.Random(), Checked: s.RequireKYC,
 	})
 	c.Size = paymentRows
 	answer, err := submit(ctx, s.Environment, c, &providerv1.Payment{})

@@ -115,6 +115,14 @@ func (s *Players) SetFlags(ctx context.Context, r *providerv1.SetFlagsRequest) (
 	return &providerv1.SetFlagsResponse{Player: answer}, err
 }
 
+// SetKycStatus implements the contract.
+func (s *Players) SetKycStatus(ctx context.Context, r *providerv1.SetKycStatusRequest) (*providerv1.SetKycStatusResponse, error) {
+	answer, err := do[*providerv1.Player](ctx, s.Environment, player.SetKYC{
+		By: origin(ctx), PlayerID: r.PlayerId, Status: state.KYCStatus(r.Status), Reason: r.Reason, //nolint:gosec // an enum
+	})
+	return &providerv1.SetKycStatusResponse{Player: answer}, err
+}
+
 // stored is a time as stores keep it, in microseconds.
 func stored(at *timestamppb.Timestamp) time.Time { return upwards(moment(at)) }
 

@@ -26,25 +26,15 @@ func (s *Operations) ReconcilePayments(ctx context.Context, request *omsv1.Recon
 		return nil, fault.Invalid("gateway", "GATEWAY_UNKNOWN", "%q has no payments that can be listed here; send one of: %s", name, names).
 			With("valid", names)
 	}
-	caller := edge.ScopeOf(ctx).Caller
-	from, to := "payment:", id.First("payment", s.Now().Add(time.Hour)) // clocks may differ
-	if request.CreatedFrom != nil {
-		from = id.First("payment", request.CreatedFrom.AsTime())
-	}
-	if request.CreatedTo != nil {
-		to = id.First("payment", request.CreatedTo.AsTime())
-	}
-	binding := []string{"reconcile", caller.Tenant, caller.Principal, name, from}
-	query := reconcile.Query{Tenant: caller.Tenant, After: from, Before: to, Limit: cmp.Or(int(request.PageSize), reconcilePage)}
+	caller, position := edge.ScopeOf(ctx).Caller, ""
+	binding := []string{"reconcile", caller.Tenant, caller.Principal, name, s.madeWithin(kindPayment, request).After}
 	if request.PageToken != "" {
-		position, ok := s.Sealer.Open(request.PageToken, binding...)
-		if !ok {
+		var ok bool
+		if position, ok = s.Sealer.Open(request.PageToken, binding...); !ok {
 			return nil, badToken("page_token", "PAGE_TOKEN_INVALID", "next_page_token of an answer to the same request")
 		}
-		query.After = position
 	}
-	settled := cmp.Or(time.Duration(request.SettledSeconds)*time.Second, reconcile.Settling)
-	page, err := reconcile.Compare(ctx, s.View, name, list, query, s.Now().Add(-settled))
+	page, err := s.compare(ctx, caller.Tenant, name, list, request, position)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "GATEWAY_UNAVAILABLE", "books and gateway cannot be read at the moment; try again").Because(err)
 	}
@@ -58,12 +48,62 @@ func (s *Operations) ReconcilePayments(ctx context.Context, request *omsv1.Recon
 	return response, nil
 }
 
+// Kinds of ids of payments, in the order in which they are compared.
+const (
+	kindPayment       = "payment"
+	kindPlayerPayment = "player_payment"
+)
+
+// madeWithin is the query of payments of a kind that were made within the time of a request.
+func (s *Operations) madeWithin(kind string, request *omsv1.ReconcilePaymentsRequest) reconcile.Query {
+	query := reconcile.Query{
+		After: kind + ":", Before: id.First(kind, s.Now().Add(time.Hour)), // clocks may differ
+		Limit: cmp.Or(int(request.PageSize), reconcilePage),
+	}
+	if request.CreatedFrom != nil {
+		query.After = id.First(kind, request.CreatedFrom.AsTime())
+	}
+	if request.CreatedTo != nil {
+		query.Before = id.First(kind, request.CreatedTo.AsTime())
+	}
+	return query
+}
+
+// compare compares a page of the payments behind a position: first those of orders, then those of players.
+func (s *Operations) compare(ctx context.Context, tenant, name string, list reconcile.List, request *omsv1.ReconcilePaymentsRequest,
+	position string,
+) (page reconcile.Page, err error) {
+	before := s.Now().Add(-cmp.Or(time.Duration(request.SettledSeconds)*time.Second, reconcile.Settling))
+	for _, of := range []struct {
+		kind  string
+		books reconcile.Books
+	}{{kindPayment, reconcile.Orders(s.View)}, {kindPlayerPayment, reconcile.Players(s.View)}} {
+		query := s.madeWithin(of.kind, request)
+		query.Tenant = tenant
+		switch kind, _, _ := strings.Cut(position, ":"); {
+		case kind == of.kind:
+			query.After = position
+		case position != "" && of.kind == kindPayment:
+			continue // it is behind them
+		}
+		found, err := reconcile.Compare(ctx, of.books, name, list, query, before)
+		if err != nil {
+			return page, err //nolint:wrapcheck // for the log
+		}
+		page.Merge(&found)
+		if page.Next != "" {
+			break
+		}
+	}
+	return page, nil
+}
+
 func differencesOf(all []reconcile.Difference) []*omsv1.PaymentDifference {
 	told := make([]*omsv1.PaymentDifference, len(all))
 	for i, d := range all {
 		told[i] = &omsv1.PaymentDifference{
 			PaymentId: d.Payment, OrderId: d.OrderID, Kind: d.Kind, Status: omsv1.PaymentStatus(d.Status),
-			Here: sumOf(d.Here), AtGateway: sumOf(d.There),
+			Here: sumOf(d.Here), AtGateway: sumOf(d.There), PlayerId: d.PlayerID,
 		}
 	}
 	return told
@@ -83,6 +123,6 @@ func sumOf(s *reconcile.Sums) *omsv1.PaymentTotals {
 	}
 	return &omsv1.PaymentTotals{
 		Currency: s.Currency, Payments: s.Payments, HeldMinor: s.Held, CapturedMinor: s.Captured, VoidedMinor: s.Voided,
-		RefundedMinor: s.Refunded,
+		RefundedMinor: s.Refunded, PaidOutMinor: s.PaidOut,
 	}
 }

@@ -66,6 +66,7 @@ type Environment struct {
 	UnpaidFor      time.Duration // until an unpaid order ends
 	// LimitDelay is the time until a player is protected less than before.
 	LimitDelay time.Duration
+	RequireKYC bool          // withdrawals and payments from wallets are for players who are verified
 	Heartbeat  time.Duration // of feeds
 	Followers  *Followers    // bounds the feeds that are open
 

@@ -87,6 +87,7 @@ var invariants = []invariant{
 	},
 	ledgerInvariants[0], ledgerInvariants[1], ledgerInvariants[2], ledgerInvariants[3], ledgerInvariants[4],
 	playInvariants[0], playInvariants[1], playInvariants[2], playInvariants[3],
+	walletPaymentInvariants[0], walletPaymentInvariants[1],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	sandboxInvariants[0], sandboxInvariants[1],
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],

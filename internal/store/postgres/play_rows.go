@@ -10,8 +10,8 @@ var (
 	playerFields = []field{
 		{"tenant_id", kindText}, {"player_id", kindText}, {"brand_id", kindText}, {"region", kindText},
 		{"currency", kindText}, {"locale", kindText}, {"country", kindText}, {"excluded", kindBool}, {"excluded_until", kindTime},
-		{"cool_off_until", kindTime}, {"limits", kindJSON}, {"played", kindJSON}, {"version", kindInt8}, {"created_at", kindTime},
-		{"updated_at", kindTime}, {"bonus_id", kindText},
+		{"cool_off_until", kindTime}, {"limits", kindJSON}, {"played", kindJSON}, {"kyc_status", kindInt2}, {"kyc_reason", kindText},
+		{"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime}, {"bonus_id", kindText},
 	}
 	sessionFields = []field{
 		{"tenant_id", kindText}, {"session_id", kindText}, {"brand_id", kindText}, {"region", kindText},
@@ -55,6 +55,8 @@ func encodePlayer(set *rowset, p *state.Player) error {
 	if err := encodeJSON(set, len(p.Played), p.Played); err != nil {
 		return err
 	}
+	set.int16(int16(p.KYC))
+	set.text(p.KYCReason)
 	set.int64(p.Version)
 	set.time(p.CreatedAt)
 	set.time(p.UpdatedAt)
@@ -73,6 +75,7 @@ func decodePlayer(f *fields) (*state.Player, error) {
 	if err := decodeJSON(f, &p.Played); err != nil {
 		return nil, err
 	}
+	p.KYC, p.KYCReason = state.KYCStatus(f.int16()), f.text()
 	p.Version, p.CreatedAt, p.UpdatedAt, p.Bonus = f.int64(), f.time(), f.time(), f.text()
 	return p, nil
 }

@@ -130,6 +130,7 @@ var invariants = append([]invariant{
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
 	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4],
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
+	walletPaymentInvariants[0], walletPaymentInvariants[1],
 	{
 		sentence: store.PaymentsAreBooked,
 		checked:  "SELECT count(*) FROM payments",

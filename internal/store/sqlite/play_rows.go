@@ -10,7 +10,7 @@ var (
 	playerTable = table{
 		name: "players",
 		columns: "tenant_id, player_id, brand_id, region, currency, locale, country, excluded, excluded_until_us, cool_off_until_us, " +
-			"limits, played, version, created_at_us, updated_at_us, bonus_id",
+			"limits, played, kyc_status, kyc_reason, version, created_at_us, updated_at_us, bonus_id",
 		fixed: []string{
 			"brand_id", "region", "currency", "locale", "country", "created_at_us",
 		},
@@ -67,6 +67,8 @@ func bindPlayer(r *row, value state.Row) {
 	r.moment(v.Flags.CoolOffUntil)
 	r.optional(listJSON(v.Limits))
 	r.optional(listJSON(v.Played))
+	r.integer(int64(v.KYC))
+	r.text(v.KYCReason)
 	r.integer(v.Version)
 	r.instant(v.CreatedAt)
 	r.instant(v.UpdatedAt)
@@ -78,6 +80,7 @@ func scanPlayer(c *columns) state.Row {
 	v.Tenant, v.ID, v.Brand, v.Region = c.text(), c.text(), c.text(), c.text()
 	v.Currency, v.Locale, v.Country, v.Flags.Excluded = c.text(), c.text(), c.text(), c.flag()
 	v.Flags.ExcludedUntil, v.Flags.CoolOffUntil, v.Limits, v.Played = c.moment(), c.moment(), list[[]state.Limit](c), list[[]state.Played](c)
+	v.KYC, v.KYCReason = small[state.KYCStatus](c), c.text()
 	v.Version, v.CreatedAt, v.UpdatedAt, v.Bonus = c.integer(), c.instant(), c.instant(), c.text()
 	return v
 }

@@ -216,6 +216,17 @@ func (s *Store) PaymentsBetween(ctx context.Context, tenant, after, before strin
 	}, scanPayment)
 }
 
+// PlayerPaymentsBetween implements view.Store.
+func (s *Store) PlayerPaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.PlayerPayment, error) {
+	return collect(ctx, s, "payments of players", "SELECT "+tables[state.KindPlayerPayment].columns+
+		" FROM player_payments WHERE tenant_id = ?1 AND payment_id > ?2 AND payment_id < ?3 ORDER BY payment_id LIMIT ?4", func(r *row) {
+		r.text(tenant)
+		r.text(after)
+		r.text(before)
+		r.integer(int64(limit))
+	}, scanPlayerPayment)
+}
+
 // Answer implements view.Store.
 func (s *Store) Answer(ctx context.Context, key state.Key) (*state.Answer, error) {
 	var found *state.Answer

@@ -82,7 +82,7 @@ func testSettling(s *suite) {
 }
 
 func allPlants() []plant {
-	return slices.Concat(plants, playerPlants, sandboxPlants, jackpotPlants, bonusPlants)
+	return slices.Concat(plants, playerPlants, sandboxPlants, jackpotPlants, bonusPlants, walletPlants)
 }
 
 func plantTests() []test {
@@ -116,7 +116,7 @@ func (s *suite) wantSound(populated bool) {
 
 // world is a sound database with an order in each situation.
 type world struct {
-	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed *state.Order
+	pending, stuck, reserved, confirmed, canceled, compensated, refunded, disputed, setAside, fromWallet *state.Order
 	payments
 	playground
 }
@@ -162,7 +162,8 @@ func (s *suite) makeWorld() *world {
 	addReservation(changes, w.disputed, state.ReservationSold)
 	addPayment(changes, w.disputed, worldReturned)
 	addDisputes(changes, w.disputed)
-	item.Reserved, item.Sold = worldQuantity, 3*worldQuantity
+	s.addFromWallet(changes, w)
+	item.Reserved, item.Sold = 2*worldQuantity, 4*worldQuantity
 	s.addPlayer(changes)
 	s.addBets(changes)
 	w.payments = s.addPlayerPayments(changes)

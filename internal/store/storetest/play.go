@@ -31,6 +31,7 @@ func samplePlayer(playerID string) *state.Player {
 			Period: state.Week, From: at, WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
 		}},
 		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second), Bonus: "bonus:bonus 1:~.x",
+		KYC: state.KYCRejected, KYCReason: "document_expired",
 	}
 }
 

@@ -397,4 +397,18 @@ func testPaymentsBetween(s *suite) {
 	s.same("those between two", between(tenant, payments[0].ID, payments[3].ID, 10), payments[1:3])
 	s.same("the first two", between(tenant, "payment:", "payment;", 2), payments[:2])
 	s.same("another tenant's", len(between("other", "payment:", "payment;", 10)), 0)
+	one, other := samplePlayerPayment("ann"), samplePlayerPayment("bob")
+	other.Brand, other.Region = "another", "US"
+	s.put(insert(newBatch(), one, other))
+	theirs := []*state.PlayerPayment{one, other}
+	slices.SortFunc(theirs, func(a, b *state.PlayerPayment) int { return strings.Compare(a.ID, b.ID) })
+	players := func(of, after, before string, limit int) []*state.PlayerPayment {
+		found, err := s.store.PlayerPaymentsBetween(s.context(), of, after, before, limit)
+		s.must(err)
+		return found
+	}
+	s.same("those of players", players(tenant, "player_payment:", "player_payment;", 10), theirs)
+	s.same("those of players behind one", players(tenant, theirs[0].ID, "player_payment;", 10), theirs[1:])
+	s.same("the first of players", players(tenant, "player_payment:", theirs[1].ID, 1), theirs[:1])
+	s.same("those of another tenant's players", len(players("other", "player_payment:", "player_payment;", 10)), 0)
 }
