@@ -34,7 +34,7 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "KYC_REQUIRED", Code: FailedPrecondition, Stage: Condition, Final: true,
-		Cause: "The operator asks that players be verified before they withdraw or pay from the wallet, and this one is not; `kyc_status` says what is.",
+		Cause: "The operator has players verified before they withdraw or pay from the wallet, and this one is not; see `kyc_status`.",
 		Cure:  "Have the player checked, and tell by SetKycStatus.",
 	},
 	{

@@ -25,7 +25,7 @@ type money struct {
 
 // reconciliation is `oms payments reconcile`.
 type reconciliation struct {
-	From    time.Time     `env:"-" placeholder:"TIME" help:"Orders and players' payments made then or later, such as 2026-01-31T00:00:00Z; by default a day ago."`
+	From    time.Time     `env:"-" placeholder:"TIME" help:"What was made then or later, such as 2026-01-31T00:00:00Z; by default a day ago."`
 	To      time.Time     `env:"-" placeholder:"TIME" help:"Those made before; by default now."`
 	Gateway string        `env:"-" placeholder:"NAME" help:"The gateway; by default that of new payments."`
 	Limit   int           `env:"-" default:"1000" help:"How many differences to list at most; the rest is counted."`
@@ -156,7 +156,8 @@ func printDifferences(table io.Writer, what string, differences []*omsv1.Payment
 		say(table, "\n%s\tORDER OR PAYMENT\tSTATUS\tBOOKS\tGATEWAY\n", strings.ToUpper(what))
 	}
 	for _, d := range differences {
-		say(table, "%s\t%s\t%s\t%s\t%s\n", d.GetKind(), cmp.Or(d.GetOrderId(), d.GetPaymentId()), strings.TrimPrefix(d.GetStatus().String(), "PAYMENT_STATUS_"),
+		say(table, "%s\t%s\t%s\t%s\t%s\n", d.GetKind(), cmp.Or(d.GetOrderId(), d.GetPaymentId()),
+			strings.TrimPrefix(d.GetStatus().String(), "PAYMENT_STATUS_"),
 			withCurrency(d.GetHere()), withCurrency(d.GetAtGateway()))
 	}
 }

@@ -88,7 +88,8 @@ var jackpotInvariants = [...]invariant{
 				coalesce(w.tenant_id, f.tenant_id), coalesce(w.game, f.game), w.terms, f.terms)
 			FROM (
 				SELECT j.tenant_id, j.jackpot_id,
-					('jackpot_feed:' || j.provider_id || '/' || j.brand_id || '/' || j.region || '/' || g.game) COLLATE "C" AS game, format('%s %s %s', j.currency, j.rate_ppm, j.max_minor) AS terms
+					('jackpot_feed:' || j.provider_id || '/' || j.brand_id || '/' || j.region || '/' || g.game) COLLATE "C" AS game,
+					format('%s %s %s', j.currency, j.rate_ppm, j.max_minor) AS terms
 				FROM jackpots j CROSS JOIN LATERAL jsonb_array_elements_text(j.games) AS g(game) WHERE j.status = 1
 			) w FULL JOIN (
 				SELECT f.tenant_id, x.jackpot COLLATE "C" AS jackpot_id, f.game, format('%s %s %s', x.currency, x.rate_ppm, x.max_minor) AS terms

@@ -12,7 +12,8 @@ var walletPaymentInvariants = [...]invariant{
 				moved, calls) FROM (
 				SELECT p.*, o.customer_id, h.status AS hold, h.amount_minor AS held, h.account_id AS holder,
 					coalesce(m.moved, 0) AS moved, (SELECT count(*) FROM effects e WHERE e.tenant_id = p.tenant_id AND e.provider = 'wallet'
-						AND e.effect_id > 'effect' || substr(p.payment_id, 8) || '/' AND e.effect_id < 'effect' || substr(p.payment_id, 8) || '0') AS calls
+						AND e.effect_id > 'effect' || substr(p.payment_id, 8) || '/'
+						AND e.effect_id < 'effect' || substr(p.payment_id, 8) || '0') AS calls
 				FROM payments p LEFT JOIN orders o ON o.tenant_id = p.tenant_id AND o.order_id = p.order_id
 					LEFT JOIN account_holds h ON h.tenant_id = p.tenant_id AND h.hold_id = 'hold' || substr(p.payment_id, 8)
 					LEFT JOIN (

@@ -193,14 +193,16 @@ func (s *Store) Payment(ctx context.Context, tenant, name string) (*state.Paymen
 // PaymentsBetween implements view.Store.
 func (s *Store) PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error) {
 	return read(ctx, s, "payments", decodePayment,
-		selectPayments+"WHERE tenant_id = $1 AND payment_id > $2 AND payment_id < $3 ORDER BY payment_id LIMIT $4", tenant, after, before, limit)
+		selectPayments+"WHERE tenant_id = $1 AND payment_id > $2 AND payment_id < $3 ORDER BY payment_id LIMIT $4",
+		tenant, after, before, limit)
 }
 
 // PlayerPaymentsBetween implements view.Store.
 func (s *Store) PlayerPaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.PlayerPayment, error) {
 	decode := func(f *fields) (*state.PlayerPayment, error) { return decodePlayerPayment(f), nil }
 	return read(ctx, s, "payments of players", decode, "SELECT "+list("", playerPaymentFields)+
-		" FROM player_payments WHERE tenant_id = $1 AND payment_id > $2 AND payment_id < $3 ORDER BY payment_id LIMIT $4", tenant, after, before, limit)
+		" FROM player_payments WHERE tenant_id = $1 AND payment_id > $2 AND payment_id < $3 ORDER BY payment_id LIMIT $4",
+		tenant, after, before, limit)
 }
 
 // Reservation implements view.Store.

@@ -12,10 +12,12 @@ var walletPaymentInvariants = [...]invariant{
 				moved, calls) FROM (
 				SELECT p.*, o.customer_id, h.status AS hold, h.amount_minor AS held, h.account_id AS holder,
 					(SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entries e
-						WHERE e.transfer_id > 'transfer' || substr(p.payment_id, 8) || '/' AND e.transfer_id < 'transfer' || substr(p.payment_id, 8) || '0'
+						WHERE e.transfer_id > 'transfer' || substr(p.payment_id, 8) || '/'
+							AND e.transfer_id < 'transfer' || substr(p.payment_id, 8) || '0'
 							AND e.tenant_id = p.tenant_id AND e.account = p.external_id) AS moved,
 					(SELECT count(*) FROM effects e WHERE e.tenant_id = p.tenant_id AND e.provider = 'wallet'
-						AND e.effect_id > 'effect' || substr(p.payment_id, 8) || '/' AND e.effect_id < 'effect' || substr(p.payment_id, 8) || '0') AS calls
+						AND e.effect_id > 'effect' || substr(p.payment_id, 8) || '/'
+						AND e.effect_id < 'effect' || substr(p.payment_id, 8) || '0') AS calls
 				FROM payments p LEFT JOIN orders o ON o.order_id = p.order_id AND o.tenant_id = p.tenant_id
 					LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(p.payment_id, 8) AND h.tenant_id = p.tenant_id
 				WHERE p.provider = 'wallet')

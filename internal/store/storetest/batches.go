@@ -168,12 +168,6 @@ func renamed(row, as state.Row) state.Row {
 		renamed := *row
 		renamed.ID = as.Ref().ID
 		return &renamed
-	case *state.PlayerPayment:
-		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // as above
-	case *state.Jackpot, *state.JackpotFeed, *state.JackpotTrigger:
-		return renamedJackpot(row, as)
-	case *state.Bonus:
-		return renamedBonus(row, as.(*state.Bonus)) //nolint:errcheck,forcetypeassert // as above
 	}
 	return renamedPlay(row, as)
 }

@@ -103,12 +103,18 @@ func barePlayRows() []state.Row {
 // renamedPlay is renamed for the rows of the dialect of providers.
 func renamedPlay(row, as state.Row) state.Row {
 	switch row := row.(type) {
+	case *state.PlayerPayment:
+		return renamedPlayerPayment(row, as.(*state.PlayerPayment)) //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
+	case *state.Jackpot, *state.JackpotFeed, *state.JackpotTrigger:
+		return renamedJackpot(row, as)
+	case *state.Bonus:
+		return renamedBonus(row, as.(*state.Bonus)) //nolint:errcheck,forcetypeassert // as above
 	case *state.Sandbox:
 		renamed := *row
 		renamed.ID = as.Ref().ID
 		return &renamed
 	case *state.Player:
-		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // rows come in pairs of a kind
+		renamed, as := *as.(*state.Player), row //nolint:errcheck,forcetypeassert // as above
 		renamed.Flags, renamed.Limits, renamed.Played = as.Flags, as.Limits, as.Played
 		renamed.Version, renamed.UpdatedAt, renamed.Bonus = as.Version, as.UpdatedAt, as.Bonus
 		return &renamed

@@ -33,12 +33,16 @@ func (s *suite) addSandbox(changes *state.Changes) playground {
 
 // sandboxPlants are violations of the invariants of sandboxes.
 var sandboxPlants = []plant{
-	{name: "a payment in a sandbox that a real gateway has", breaks: store.SandboxPaysPlay, about: func(w *world) string { return w.declined.Ref().ID },
-		sql: `UPDATE player_payments SET provider = 'stripe' WHERE payment_id = '$id'`},
-	{name: "a player in a sandbox that was never reset so often", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
-		sql: `DELETE FROM sandboxes`},
-	{name: "a player in a generation that has not begun", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
-		sql: `UPDATE sandboxes SET generation = 9`},
-	{name: "a player in the sandbox of a provider who has reset another", breaks: store.SandboxHasBegun, about: func(w *world) string { return w.played.Ref().Tenant },
-		sql: `UPDATE sandboxes SET sandbox_id = 'sandbox:else'`},
+	{name: "a payment in a sandbox that a real gateway has", breaks: store.SandboxPaysPlay,
+		about: func(w *world) string { return w.declined.Ref().ID },
+		sql:   `UPDATE player_payments SET provider = 'stripe' WHERE payment_id = '$id'`},
+	{name: "a player in a sandbox that was never reset so often", breaks: store.SandboxHasBegun,
+		about: func(w *world) string { return w.played.Ref().Tenant },
+		sql:   `DELETE FROM sandboxes`},
+	{name: "a player in a generation that has not begun", breaks: store.SandboxHasBegun,
+		about: func(w *world) string { return w.played.Ref().Tenant },
+		sql:   `UPDATE sandboxes SET generation = 9`},
+	{name: "a player in the sandbox of a provider who has reset another", breaks: store.SandboxHasBegun,
+		about: func(w *world) string { return w.played.Ref().Tenant },
+		sql:   `UPDATE sandboxes SET sandbox_id = 'sandbox:else'`},
 }
