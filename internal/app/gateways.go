@@ -90,6 +90,9 @@ func (a *App) openRemote(g config.Gateway) (*remote.Gateway, error) {
 
 // callback takes an outcome from a gateway.
 func (a *App) callback(ctx context.Context, tenant, key string, answer gateway.Answer) error {
+	if a.effects == nil { // not yet
+		return errNoEffects
+	}
 	return a.effects.Callback(ctx, tenant, key, answer)
 }
 

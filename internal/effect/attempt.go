@@ -164,13 +164,14 @@ func (w *Workers) putOff(ctx context.Context, e *state.Effect, step string, afte
 }
 
 // settle brings an outcome into the books, however long that takes while the process lives. A wrong one goes to the dead letters.
-// Each try after the first reads the effect again: it may have been given up while its answer was on the way. False says that the process
-// is ending and nothing may be stored.
+// Each try after the first reads the effect again: it may have been given up while its answer was on the way. False says that the outcome
+// may not be stored: the process is ending, or it is refused. A callback has to bring it again then: what is given up is settled by the
+// next word of the gateway, which may be an older one.
 func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.Answer, did state.EffectAttempt) bool {
 	if problem := mismatch(e, answer); problem != "" {
 		did.Result, did.Reason = state.ResultUnusable, problem
 		w.abandon(ctx, e, did)
-		return true
+		return false
 	}
 	outcome := Outcome{
 		Succeeded: answer.Status == gateway.Succeeded, ExternalID: clean(answer.ExternalID), By: did.By, Asked: did.Asked,
@@ -206,10 +207,14 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 		}
 	case errors.Is(refused, context.Canceled):
 		return false
+	case current.State == state.EffectDone: // a refund came back: there is no call to give up
+		w.log(e).Error("a refund came back, and that is refused; the gateway has to tell it again", "cause", refused)
+		return false
 	default:
 		did.Result = state.ResultUnusable
 		did.Reason = clean(fmt.Sprintf("the gateway answered %s, which is refused: %v", answer.Status, refused))
 		w.abandon(ctx, e, did)
+		return false
 	}
 	return true
 }

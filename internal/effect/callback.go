@@ -16,7 +16,7 @@ import (
 //
 // A refusal is stored before the answer, for it may be about a refund that had succeeded, of which the gateway would not be asked again.
 //
-// An error says that the outcome was not taken: it is none, or the workers have stopped.
+// An error says that the outcome was not taken: it is none, or a refusal that is refused itself, or the workers have stopped.
 func (w *Workers) Callback(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 	if !answer.Final() {
 		return fmt.Errorf("effect: a callback brings an outcome, %q is none", answer.Status)
@@ -47,7 +47,7 @@ func (w *Workers) Callback(ctx context.Context, tenant, key string, answer gatew
 // errNotStored says that an outcome has to be told again.
 var errNotStored = errors.New("effect: the outcome could not be stored")
 
-// take settles an effect by a callback. The error says that the process is ending.
+// take settles an effect by a callback. The error says that the process is ending, or that the outcome is refused.
 func (w *Workers) take(ctx context.Context, tenant, key string, answer gateway.Answer) error {
 	e, found := w.open.get(tenant, key)
 	for try := int32(1); !found; try++ {

@@ -44,6 +44,7 @@ type refusal uint8
 const (
 	refuseBefore refusal = iota
 	refuseAfter
+	refuseForGood // before the commit, as a defect
 )
 
 func newWorld(clock func() time.Time) *world {
@@ -73,7 +74,10 @@ func (w *world) submitAs(owner string, wake func([]*state.Effect)) func(context.
 // lease is the claim of new effects.
 const lease = 30 * time.Second
 
-var errAway = fault.New(fault.Unavailable, "UNAVAILABLE", "the store is away")
+var (
+	errAway   = fault.New(fault.Unavailable, "UNAVAILABLE", "the store is away")
+	errDefect = fault.New(fault.Internal, "INTERNAL", "a defect")
+)
 
 func (w *world) submit(c command.Command, owner string) (command.Result, []*state.Effect) {
 	w.mu.Lock()
@@ -82,8 +86,12 @@ func (w *world) submit(c command.Command, owner string) (command.Result, []*stat
 	if len(w.refuse) > 0 {
 		kind := w.refuse[0]
 		w.refuse = w.refuse[1:]
-		if kind == refuseBefore {
+		switch kind {
+		case refuseBefore:
 			return command.Result{Fault: errAway}, nil
+		case refuseForGood:
+			return command.Result{Fault: errDefect}, nil
+		default:
 		}
 		answer = func(command.Result) command.Result { return command.Result{Fault: errAway} }
 	}

@@ -101,7 +101,10 @@ func TestKinds(t *testing.T) {
 		"less captured there":   {there: func(r *reconcile.Total) { r.Captured = 499 }, want: reconcile.AmountDiffers},
 		"another currency":      {there: func(r *reconcile.Total) { r.Currency = "USD" }, want: reconcile.AmountDiffers},
 		"refunded there":        {there: func(r *reconcile.Total) { r.Refunded = 1 }, want: reconcile.AmountDiffers},
-		"more held there":       {there: func(r *reconcile.Total) { r.Held, r.Voided = 501, 1 }, want: reconcile.AmountDiffers},
+		"came back there, refunded here": {
+			here: func(p *state.Payment) { p.Status, p.RefundedMinor = state.PaymentPartiallyRefunded, 300 }, want: reconcile.AmountDiffers,
+		},
+		"more held there": {there: func(r *reconcile.Total) { r.Held, r.Voided = 501, 1 }, want: reconcile.AmountDiffers},
 		"held there, voided here": {
 			here:  func(p *state.Payment) { p.Status, p.CapturedMinor = state.PaymentVoided, 0 },
 			there: func(r *reconcile.Total) { r.Captured = 0 }, want: reconcile.StatusDiffers,

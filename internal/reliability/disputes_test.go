@@ -30,7 +30,7 @@ func TestDisputesThroughKills(t *testing.T) {
 
 func (w *world) throughDisputes(t *testing.T, g *gatewayProgram) {
 	w.stock("mug", 1000)
-	tokens := []string{gateway.TokenDispute, gateway.TokenDisputeWon} // not yet refunds that come back: one was lost on PostgreSQL
+	tokens := []string{gateway.TokenDispute, gateway.TokenDisputeWon, gateway.TokenRefundReturned}
 	byToken := map[string][]string{}
 	for _, token := range tokens {
 		for range disputedOrders {

@@ -176,7 +176,7 @@ func (s *Simulator) tell(ctx context.Context, r record) {
 
 func (s *Simulator) tellOnce(ctx context.Context, r record) error {
 	if r.Result == resultReturned {
-		return s.options.Callback(ctx, r.Tenant, r.Key, Answer{
+		return s.options.Returned(ctx, r.Tenant, r.Key, Answer{
 			Status: Declined, Reason: r.Reason, ExternalID: r.Hold, Currency: r.Currency, AmountMinor: r.Amount,
 		})
 	}

@@ -20,6 +20,7 @@ const SimulatorName = "sim"
 type SimulatorOptions struct {
 	Journal  string       // path of the file in which it remembers; several processes on one machine may share one
 	Callback Callback     // takes the outcomes
+	Returned Callback     // takes refunds that come back, and answers when that is stored, for nobody asks; Callback when nil
 	Dispute  DisputeTaker // takes what becomes of disputes
 	// Exclusive keeps the journal locked for as long as the simulator is open, which saves a lock and a read of what others
 	// have appended with each call. Other simulators wait for it to be closed.
@@ -49,6 +50,9 @@ var errNoTaker = errors.New("gateway simulator: nobody takes disputes")
 func (o *SimulatorOptions) setDefaults() error {
 	if o.Journal == "" || o.Callback == nil {
 		return errors.New("gateway simulator: it needs a journal and a callback")
+	}
+	if o.Returned == nil {
+		o.Returned = o.Callback
 	}
 	if o.Dispute == nil {
 		o.Dispute = func(context.Context, Dispute) error { return errNoTaker }
@@ -80,7 +84,7 @@ func setDefault[V int | int64 | time.Duration](value *V, otherwise V) {
 // key, captures only what is held and only once, refunds no more than was captured, voids only what was not captured.
 //
 // What it did is in its journal before it answers, so it survives kill -9 of the process like a gateway elsewhere would. A
-// callback does not survive: whoever waits for one has to ask in the end.
+// callback does not survive: whoever waits for one has to ask in the end. What nobody asks about is told until it is taken.
 type Simulator struct {
 	options SimulatorOptions
 	post    *post // nil when tests schedule

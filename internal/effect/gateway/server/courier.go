@@ -33,7 +33,7 @@ const (
 	retryFirst      = 100 * time.Millisecond
 	retryLongest    = 30 * time.Second
 	retryJitter     = 0.3
-	retryFor        = time.Hour // then a callback is lost, and the caller asks
+	retryFor        = time.Hour // then an outcome is lost, and the caller asks
 	mostWaiting     = 10_000    // callbacks that are not taken yet
 )
 
@@ -83,19 +83,15 @@ func (c *courier) close() {
 }
 
 // send implements gateway.Callback: a callback is on its way. It is one message however often it is sent, so a duplicate has the
-// same webhook-id.
+// same webhook-id. Should it be lost, the caller asks.
 func (c *courier) send(_ context.Context, tenant, key string, told gateway.Answer) error {
 	if err := c.working.Err(); err != nil {
 		return err
 	}
-	data := remote.Tell(told)
-	data.Tenant, data.Key = tenant, key
-	event := remote.Event{Type: remote.EventSettled, Timestamp: time.Now().UTC().Format(time.RFC3339Nano), Data: data}
-	body, err := json.Marshal(event)
+	messageID, body, err := settled(tenant, key, told)
 	if err != nil {
 		return err
 	}
-	messageID := named(tenant, key, data.Status) // a refund that comes back is another message
 	if !c.waiting.TryAcquire(1) {
 		c.log.Warn("a callback is lost", "message", messageID, "cause", errFull)
 		return errFull
@@ -108,6 +104,28 @@ func (c *courier) send(_ context.Context, tenant, key string, told gateway.Answe
 		}
 	})
 	return nil
+}
+
+// settled is the message of an outcome. A refund that comes back is another one than its success.
+func settled(tenant, key string, told gateway.Answer) (messageID string, body []byte, err error) {
+	data := remote.Tell(told)
+	data.Tenant, data.Key = tenant, key
+	event := remote.Event{Type: remote.EventSettled, Timestamp: time.Now().UTC().Format(time.RFC3339Nano), Data: data}
+	body, err = json.Marshal(event)
+	return named(tenant, key, data.Status), body, err
+}
+
+// returned implements gateway.Callback for refunds that come back: it is taken when it was answered with 2xx. Nobody asks about them.
+func (c *courier) returned(ctx context.Context, tenant, key string, told gateway.Answer) error {
+	messageID, body, err := settled(tenant, key, told)
+	if err != nil {
+		return err
+	}
+	if err := c.deliver(messageID, body); err != nil {
+		c.log.Debug("that a refund came back was not taken, and is told again", "message", messageID, "cause", err)
+		return err
+	}
+	return ctx.Err()
 }
 
 // dispute implements gateway.DisputeTaker: it is taken when it was answered with 2xx.

@@ -3,7 +3,7 @@
 //
 // The protocol is that of package remote. A call is accepted with 202 and its outcome told by a callback, signed as Standard
 // Webhooks 1.0.0 says and sent again until it is answered with 2xx. Callbacks that wait are lost with the process; what was done is
-// not: its callers ask.
+// not: its callers ask. Nobody asks about disputes and refunds that come back, so the journal knows which of them were taken.
 package server
 
 import (
@@ -70,8 +70,8 @@ func Open(options Options) (*Server, error) {
 		mux: http.NewServeMux(),
 	}
 	s.simulator, err = gateway.OpenSimulator(gateway.SimulatorOptions{
-		Journal: s.journal, Callback: courier.send, Dispute: courier.dispute, DisputeAfter: options.Dispute, Latency: options.Delay,
-		LateAfter: options.Late, ShortHold: options.ShortHold,
+		Journal: s.journal, Callback: courier.send, Returned: courier.returned, Dispute: courier.dispute, DisputeAfter: options.Dispute,
+		Latency: options.Delay, LateAfter: options.Late, ShortHold: options.ShortHold,
 	})
 	if err != nil {
 		courier.close()
@@ -92,7 +92,7 @@ func Open(options Options) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close ends the gateway. Callbacks that wait are lost.
+// Close ends the gateway. Callbacks that wait are lost, but for disputes and refunds that come back.
 func (s *Server) Close() error {
 	err := s.simulator.Close()
 	s.courier.close()

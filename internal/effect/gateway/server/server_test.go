@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -57,5 +59,88 @@ func TestHoldsAndListsOverTheWire(t *testing.T) {
 	}
 	if _, err := g.List(t.Context(), gateway.Listing{Tenant: "t", Before: "payment;", Limit: 100_000}); err == nil {
 		t.Error("a page without a limit is answered")
+	}
+}
+
+// A refund that comes back is told until it is answered with 2xx, by the next process too: nobody asks about it.
+func TestReturnIsToldUntilItIsTaken(t *testing.T) {
+	t.Parallel()
+	refusing, refused := shop(t, http.StatusServiceUnavailable)
+	options := server.Options{DataDir: t.TempDir(), CallbackURL: refusing, Secret: secret, Delay: -1, Dispute: time.Millisecond}
+	first, err := server.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving := httptest.NewServer(first)
+	t.Cleanup(serving.Close)
+	g, err := remote.New(remote.Options{URL: serving.URL, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := gateway.Request{Tenant: "t", Payment: "payment:1", OrderID: "order:1", Token: gateway.TokenRefundReturned, Currency: "EUR", AmountMinor: 5}
+	for _, kind := range []string{gateway.KindHold, gateway.KindCapture, gateway.KindRefund} {
+		request.Key = kind
+		if _, err := gateway.Call(t.Context(), g, kind, request); err != nil {
+			t.Fatal(err)
+		}
+		done, err := g.Lookup(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.ExternalID = done.ExternalID
+	}
+	for range 2 { // again, since it was not taken
+		awaitReturn(t, refused)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var taken <-chan gateway.Outcome
+	options.CallbackURL, taken = shop(t, http.StatusNoContent)
+	second, err := server.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitReturn(t, taken)
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shop answers callbacks with a status, and tells of them.
+func shop(t *testing.T, status int) (url string, called <-chan gateway.Outcome) {
+	t.Helper()
+	receiver, err := remote.New(remote.Options{URL: "http://127.0.0.1:1", Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := make(chan gateway.Outcome, 1000)
+	serving := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		told, err := receiver.Receive(r.Header, body, time.Now())
+		if err != nil || len(told) != 1 {
+			t.Errorf("told %v, %v", told, err)
+			return
+		}
+		w.WriteHeader(status)
+		outcomes <- told[0]
+	}))
+	t.Cleanup(serving.Close)
+	return serving.URL, outcomes
+}
+
+// awaitReturn waits until it is told that a refund came back; other outcomes are told meanwhile.
+func awaitReturn(t *testing.T, called <-chan gateway.Outcome) {
+	t.Helper()
+	patience := time.After(time.Minute)
+	for {
+		select {
+		case told := <-called:
+			if told.Key == gateway.KindRefund && told.Answer.Status == gateway.Declined && told.Answer.Reason == "returned_by_bank" {
+				return
+			}
+		case <-patience:
+			t.Fatal("waited in vain until a refund is told that came back")
+		}
 	}
 }
