@@ -313,6 +313,11 @@ func (c *chain) key(call *Call, scope *Scope) *fault.Fault {
 	if origin := scope.Origin; origin != (Origin{}) { // the same words of another provider are another command
 		before = fmt.Appendf(before, "%q %q %q", origin.Brand, origin.Region, origin.Provider)
 	}
+	if call.Unreadable != nil { // what of a refused part could not be read is not in the request that was
+		for _, violation := range call.Unreadable.Violations {
+			before = fmt.Appendf(before, "%q %q ", violation.Field, violation.Reason)
+		}
+	}
 	canonical, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(before, request)
 	if err != nil {
 		return fault.Invalid("", "INVALID_UTF8", "the request holds text that is not UTF-8")

@@ -70,6 +70,9 @@ type Scope struct {
 	TraceID string   // 32 hex digits
 	DryRun  bool     // decide only (requirement X-6)
 
+	// Refused are the parts of a request that are refused by themselves, by their places, while the others are carried out.
+	Refused map[int]*fault.Fault
+
 	// Origin is what the headers of a provider's call say (requirement P-7); empty where the contract asks for none.
 	Origin Origin
 

@@ -37,6 +37,8 @@ func (c *chain) examine(call *Call, scope *Scope) error {
 		violations = join(violations, found)
 	}
 	switch {
+	case len(violations) > 0 && scope.refuseParts(unread, violations):
+		return nil
 	case len(violations) > 0:
 		return contract.Invalid(violations)
 	case unread != nil:

@@ -299,8 +299,10 @@ type BatchOrder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's name for it, unique in the batch; answered with what became of it. Optional.
 	ChangeId string `protobuf:"bytes,1,opt,name=change_id,json=changeId,proto3" json:"change_id,omitempty"`
-	// The order, as for CreateOrder; dry_run stands at the batch. One that breaks a rule of the contract's own, such as a line without a
-	// sku, refuses the whole batch, atomic or not, with everything that is wrong; what is found beyond that concerns the order alone.
+	// The order, as for CreateOrder; dry_run stands at the batch. What is wrong within it, such as a line without a sku or a field that is
+	// unknown, concerns the order alone: its result is refused with VALIDATION_FAILED, the fields named from the order on, and the others are
+	// carried out. With atomic it refuses the batch, as does whatever is wrong outside of the orders, and more than 50 values that cannot be
+	// read; then everything that is wrong is told at once, with fields such as "items[1].order.currency".
 	Order         *CreateOrderRequest `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -33,7 +33,9 @@ func (s *Orders) BatchCreateOrders(ctx context.Context, request *omsv1.BatchCrea
 	creates := make([]order.Create, len(request.Items))
 	refusals := make([]*fault.Fault, len(request.Items))
 	for i, item := range request.Items {
-		creates[i], refusals[i] = s.draft(ctx, item.Order)
+		if refusals[i] = edge.ScopeOf(ctx).Refused[i]; refusals[i] == nil {
+			creates[i], refusals[i] = s.draft(ctx, item.Order)
+		}
 	}
 	response := &omsv1.BatchCreateOrdersResponse{Results: make([]*omsv1.ChangeResult, len(request.Items))}
 	var err error
@@ -59,7 +61,7 @@ func checkBatch(request *omsv1.BatchCreateOrdersRequest) *fault.Fault {
 	var violations []fault.Violation
 	first := map[string]int{}
 	for i, item := range request.Items {
-		if item.Order.DryRun {
+		if item.Order.GetDryRun() {
 			violations = append(violations, fault.Violation{
 				Field: fmt.Sprintf("items[%d].order.dry_run", i), Reason: codec.UnknownField, Description: "stands at the batch, for all its orders",
 			})
