@@ -128,7 +128,7 @@ func authorizePlay(t *rapid.T, c *casino) step {
 		Currency: rapid.SampledFrom([]string{"EUR", "EUR", "EUR", "EUR", "EUR", "EUR", "EUR", "USD"}).Draw(t, "currency"),
 	}
 	if s := c.sessions[a.SessionID]; s != nil {
-		a.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR"}
+		a.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR", GameID: s.game}
 	}
 	return step{command: a, model: func(now time.Time) string { return c.authorize(a, now) }}
 }
@@ -189,7 +189,7 @@ func (c *casino) authorize(a wager.Authorize, now time.Time) string {
 // walletOf is whose money a bet is about.
 func (c *casino) walletOf(betID string) wager.Wallet {
 	if b := c.bets[betID]; b != nil && b.amount > 0 {
-		return wager.Wallet{PlayerID: b.player, Currency: "EUR"}
+		return wager.Wallet{PlayerID: b.player, Currency: "EUR", GameID: c.sessions[b.session].game}
 	}
 	return wager.Wallet{}
 }
@@ -321,7 +321,7 @@ func closePlay(t *rapid.T, c *casino) step {
 	closing := wager.CloseSession{By: modelOrigin, SessionID: c.draw(t, "s", 5)}
 	s := c.sessions[closing.SessionID]
 	if s != nil {
-		closing.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR"}
+		closing.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR", GameID: s.game}
 	}
 	return step{command: closing, model: func(now time.Time) string {
 		if s == nil {
