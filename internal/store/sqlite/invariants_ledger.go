@@ -11,7 +11,7 @@ import (
 var isGuarded = "(instr(e.account, '" + strings.Join(ledger.GuardedPrefixes(), "') = 1 OR instr(e.account, '") + "') = 1)"
 
 // ledgerInvariants are those of accounts and holds (requirement P-3). An entry is looked up by its transfer: one account may have most of
-// all entries, and a look at all of them for each hold takes hours.
+// all entries, and a look at all of them for each hold takes minutes of a player with many bets.
 var ledgerInvariants = [...]invariant{
 	{
 		sentence: store.EntriesAreNumbered,
