@@ -49,7 +49,7 @@ const (
 // so while the command was under way, and a change that is committed later comes after the command. Whoever changes one proves the
 // version that it changes, as for every row (docs/decisions/0013).
 func (k Kind) Shared() bool {
-	return k == KindCatalogue || k == KindPrice || k == KindRound || k == KindJackpotFeed
+	return k == KindCatalogue || k == KindPrice || k == KindSession || k == KindRound || k == KindJackpotFeed
 }
 
 // Prefix is the kind's part of an identifier such as "order:<uuid>"; items are named by their SKU and have none.
