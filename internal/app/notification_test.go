@@ -359,6 +359,11 @@ func TestAddressesOfOtherLetters(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+	// Everything that is wrong is told at once.
+	_, err := client.PutContact(keyed(t, "all wrong"), &omsv1.PutContactRequest{UserId: "anna", Email: "nope", Phone: "0123", Locale: "x!"})
+	if fields := fmt.Sprint(violated(err)); reason(err) != "LOCALE_INVALID" || fields != "[locale LOCALE_INVALID email ADDRESS_INVALID phone ADDRESS_INVALID]" {
+		t.Errorf("all wrong: %v over %s", err, fields)
+	}
 }
 
 // Opt-outs, forgotten contacts, channels without a transport and the pace of a user.

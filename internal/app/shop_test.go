@@ -385,7 +385,11 @@ func TestShopSignatures(t *testing.T) {
 	}
 	// The other paths need the token, and no signature; one that is there must be right.
 	lock := `{"orderId":"order:0198c0de-0000-7000-8000-000000000000","items":[{"productId":"P001","quantity":1}]}`
-	refused(t, "no token", server.post(t, lockPath, lock), 401, "AUTH_FAILED")
+	got := server.post(t, lockPath, lock)
+	refused(t, "no token", got, 401, "AUTH_FAILED")
+	if !strings.Contains(got, "or as token in a body of Content-Type application/json") { // which is asked for before the Content-Type is
+		t.Errorf("no token: %s", got)
+	}
 	refused(t, "unsigned", server.post(t, lockPath, lock, "Authorization", "Bearer web-token"), 404, "NOT_FOUND")
 	wrong := strings.Replace(lock, "{", `{"signature":"AAAA",`, 1)
 	refused(t, "a wrong one", server.post(t, lockPath, wrong, "Authorization", "Bearer web-token"), 401, "SIGNATURE_INVALID")

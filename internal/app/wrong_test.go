@@ -240,6 +240,10 @@ func TestShopSlipsCanBeMended(t *testing.T) {
 		notifyPath: {
 			`{"userId":"u","notificationType":"email","subject":"s","message":"` + strings.Repeat("m", 501) + `"}`: `"message":"message: must be at most 500 characters"`,
 			`{"userId":"","notificationType":"email","subject":"s","message":"m"}`:                                 `"field":"userId"`,
+			// Beside what the reader refuses, too; and what it has refused is not told again by the contract.
+			`{"userId":"","type":"email","subject":"s","message":"m"}`: `"errors":[{"field":"type","reason":"UNKNOWN_FIELD","description":` +
+				`"is not a field of this request"},{"field":"notificationType","reason":"REQUIRED","description":"is required"},{"field":"userId",`,
+			`{"type":"email","userId":"u","subject":"s","message":"m"}`: `"message":"type: is not a field of this request (and 1 more)"`,
 		},
 	} {
 		for body, says := range cases {

@@ -10,7 +10,7 @@ import (
 )
 
 // inOrder matches the field of an order in a batch: its place, and the field in the order, empty for the order itself.
-var inOrder = regexp.MustCompile(`^items\[([0-9]+)\]\.order(?:\.(.+))?$`)
+var inOrder = regexp.MustCompile(`^items\[(\d+)\]\.order(?:\.(.+))?$`)
 
 // refuseParts takes violations for refusals of the orders that they stand in, where the batch accepts each order by itself (requirement
 // C-4); Scope.Refused has them then. It is false when anything else is wrong: then they refuse the batch, and tell of everything at once.
@@ -22,7 +22,7 @@ func (s *Scope) refuseParts(unread *fault.Fault, violations []fault.Violation) b
 	parts := map[int][]fault.Violation{}
 	for _, violation := range violations {
 		found := inOrder.FindStringSubmatch(violation.Field)
-		if found == nil || found[2] == "dry_run" { // who asks an order for a dry run means the batch
+		if len(found) == 0 || found[2] == "dry_run" { // who asks an order for a dry run means the batch
 			return false
 		}
 		if violation.Field = found[2]; violation.Field == "" {

@@ -106,7 +106,7 @@ func (r *report) add(line int, sku, currency, price string) {
 		r.seen[sku] = line
 	}
 	if _, known := money.Exponent(currency); !known {
-		r.bad(line, "currency", "CURRENCY_UNKNOWN", "is %q; must be an ISO 4217 code of three capital letters", excerpt(currency))
+		r.bad(line, "currency", "CURRENCY_UNKNOWN", "is %q; must be the code of a currency of ISO 4217, such as EUR", excerpt(currency))
 		return
 	}
 	amount, err := money.Parse(price, currency)

@@ -32,14 +32,8 @@ var e164 = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
 // PutContact implements the contract.
 func (s *Notifications) PutContact(ctx context.Context, request *omsv1.PutContactRequest) (*omsv1.PutContactResponse, error) {
 	locale, refusal := canonical("locale", request.Locale)
-	if refusal != nil {
+	if refusal := together(refusal, checkEmail("email", request.Email), checkPhone("phone", request.Phone)); refusal != nil {
 		return nil, refusal
-	}
-	if refusal := checkEmail("email", request.Email); refusal != nil {
-		return nil, refusal
-	}
-	if request.Phone != "" && !e164.MatchString(request.Phone) {
-		return nil, fault.Invalid("phone", "ADDRESS_INVALID", "must be a number of E.164 such as +4915112345678")
 	}
 	put := notification.PutContact{
 		Tenant: edge.ScopeOf(ctx).Caller.Tenant, UserID: request.UserId, Email: request.Email, Phone: request.Phone, Locale: locale,
@@ -61,6 +55,29 @@ func checkEmail(field, email string) *fault.Fault {
 		return fault.Invalid(field, "ADDRESS_INVALID", "%s", err)
 	}
 	return nil
+}
+
+// checkPhone refuses what is no number; "" is none.
+func checkPhone(field, phone string) *fault.Fault {
+	if phone == "" || e164.MatchString(phone) {
+		return nil
+	}
+	return fault.Invalid(field, "ADDRESS_INVALID", "must be a number of E.164 such as +4915112345678")
+}
+
+// together is the first of some refusals, which tells what all of them say of fields; nil when there is none.
+func together(refusals ...*fault.Fault) *fault.Fault {
+	var whole *fault.Fault
+	for _, refusal := range refusals {
+		switch {
+		case refusal == nil:
+		case whole == nil:
+			whole = refusal
+		default:
+			whole.Violations = append(whole.Violations, refusal.Violations...)
+		}
+	}
+	return whole
 }
 
 // canonical checks a locale and writes it as BCP 47 does; "" stays.

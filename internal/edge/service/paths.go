@@ -115,12 +115,9 @@ func checkDelivery(details *omsv1.DeliveryDetails) *fault.Fault {
 
 // checkClient looks at what the contract's rules cannot say, and writes the locale as BCP 47 does.
 func checkClient(details *omsv1.ClientDetails) *fault.Fault {
-	refusal := checkEmail(clientDetails+".email", details.Email)
-	if refusal != nil {
-		return refusal
-	}
+	var refusal *fault.Fault
 	details.Locale, refusal = canonical(clientDetails+".locale", details.Locale)
-	return refusal
+	return together(refusal, checkEmail(clientDetails+".email", details.Email))
 }
 
 // readItem reads a line that is added.

@@ -95,23 +95,44 @@ func fieldName(field string) string {
 	return field
 }
 
-// translated tells what the contract refuses in the dialect's names. What the client itself typed is never renamed: that is told by the
-// reader, before the contract is asked.
-func translated(err error) error {
+// translated tells what the contract refuses in the dialect's names. What the reader has refused before, in the names that the client
+// itself typed, stands first: it is not renamed, and the contract has nothing to add to it.
+func translated(err error, read *fault.Fault) error {
 	if err == nil {
 		return nil
 	}
 	f := *fault.From(err)
-	f.Violations = slices.Clone(f.Violations)
-	for i := range f.Violations {
-		violation := &f.Violations[i]
+	known := 0
+	if read != nil {
+		known = min(len(read.Violations), len(f.Violations))
+	}
+	all := f.Violations
+	f.Violations = slices.Clone(all[:known])
+	for i, violation := range all[known:] {
 		name := fieldName(violation.Field)
-		if rest, first := strings.CutPrefix(f.Message, violation.Field+": "); i == 0 && first {
+		if rest, first := strings.CutPrefix(f.Message, violation.Field+": "); i+known == 0 && first {
 			f.Message = name + ": " + rest
 		}
-		violation.Field = name
+		if !slices.ContainsFunc(all[:known], func(v fault.Violation) bool { return v.Field == name }) {
+			violation.Field = name
+			f.Violations = append(f.Violations, violation)
+		}
+	}
+	if len(f.Violations) < len(all) {
+		f.Message = contract.Invalid(f.Violations).Message
 	}
 	return &f
+}
+
+// placed tells a caller without a token where it may stand here; the other dialects know the header only.
+func (in *incoming) placed(err error) error {
+	f := fault.From(err)
+	if f == nil || f.Reason != "AUTH_FAILED" || in.from.token != "" || in.Header.Get("Authorization") != "" {
+		return err
+	}
+	told := *f
+	told.Message = `send the token in one header "Authorization: Bearer <token>", or as token in a body of Content-Type application/json`
+	return &told
 }
 
 // write writes an envelope within the time that a client has to take it.

@@ -157,7 +157,7 @@ func (h *Handler) carry(ctx context.Context, in *incoming, method, key string, r
 	}
 	ctx, err := h.Chain.Admit(ctx, in.call)
 	if err != nil {
-		return err //nolint:wrapcheck // a fault
+		return in.placed(err)
 	}
 	caller, _ := edge.AdmittedCaller(ctx)
 	if refused := h.Keys.verify(caller, in.body, &in.from); refused != nil {
@@ -167,10 +167,7 @@ func (h *Handler) carry(ctx context.Context, in *incoming, method, key string, r
 		in.traceID = edge.ScopeOf(ctx).TraceID
 		return handle(ctx)
 	})
-	if in.call.Unreadable != nil {
-		return err //nolint:wrapcheck // a fault
-	}
-	return translated(err)
+	return translated(err, in.call.Unreadable)
 }
 
 // authorize shows the chain the token of the body as a header's, and a derived key where the client brought none.
@@ -206,7 +203,7 @@ func freshKey() string { return "api/" + rand.Text() }
 
 // refuse answers a request that came to no call.
 func (h *Handler) refuse(in *incoming, status int, refused *fault.Fault) {
-	given := h.failed(h.Chain.Refuse(in.Context(), in.call, refused))
+	given := h.failed(in.placed(h.Chain.Refuse(in.Context(), in.call, refused)))
 	if given.reason == refused.Reason && status != 0 {
 		given.status = status
 	}
