@@ -246,6 +246,11 @@ func (r *running) playersByREST(t *testing.T) {
 	balances("test_rich", `"available":{"amount":1000000.00,"currency":"EUR"}`)
 	r.wants(t, true, "POST", "/sandbox/v1/players", "p", `{"player_id":"test_rich_jpy","currency":"JPY","locale":"ja-JP","country":"JP"}`, 201, `"locale":"ja-JP"`)
 	balances("test_rich_jpy", `"available":{"amount":1000000,"currency":"JPY"}`)
+	// Reading and trying make no players.
+	r.wants(t, true, "GET", "/sandbox/v1/players/test_rich_unheard", "", "", 404, "NOT_FOUND")
+	r.wants(t, true, "POST", "/sandbox/v1/payments", "try", `{"dry_run":true,"player_id":"test_rich_unheard","type":"deposit",`+
+		`"amount":{"amount":1.00,"currency":"EUR"},"payment_token":"sim:ok"}`, 404, "NOT_FOUND")
+	r.wants(t, true, "GET", "/sandbox/v1/players/test_rich_unheard", "", "", 404, "NOT_FOUND")
 	open("poor", "test_poor", "1", 201, "poor")
 	bet("poor", "b1", "2", 400, `"available":"0.00"`)
 	open("out", "test_excluded", "3", 400, "RG_BLOCK")

@@ -149,8 +149,8 @@ type Place struct {
 	ID string
 }
 
-// PlayQuery selects a page of players, sessions, rounds, bets, settlements, payments, jackpots or triggers. Filters that are empty, or that
-// the rows have no column for, do not count.
+// PlayQuery selects a page of players, sessions, rounds, bets, settlements, payments, bonuses, jackpots or triggers. Filters that are empty,
+// or that the rows have no column for, do not count.
 type PlayQuery struct {
 	Origin
 	PlayerID, SessionID, RoundID, GameID string

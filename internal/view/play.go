@@ -8,9 +8,9 @@ import (
 
 // Play is what reads of the dialect of providers need of a database. Absent rows are state.ErrNotFound.
 type Play interface {
-	// PlayRow answers a player, session, round, bet, payment, jackpot or trigger.
+	// PlayRow answers a player, session, round, bet, payment, bonus, jackpot, trigger or sandbox.
 	PlayRow(ctx context.Context, ref state.Ref) (state.Row, error)
-	// PlayRows answers a page of players, sessions, rounds, bets, settlements, payments, jackpots or triggers.
+	// PlayRows answers a page of players, sessions, rounds, bets, settlements, payments, bonuses, jackpots or triggers.
 	PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) ([]state.Row, error)
 	// Settlement answers the settlement of an id of its own.
 	Settlement(ctx context.Context, tenant, settlementID string) (*state.Settlement, error)

@@ -28,7 +28,7 @@ const (
 //
 // SandboxService keeps the sandbox, where a provider tries everything out with play money and test players.
 //
-// It is there in the sandbox only, and so are its players, sessions, bets and payments: nothing in it ever meets real money.
+// It is there in the sandbox only, and so is all that it has: nothing in it ever meets real money.
 type SandboxServiceClient interface {
 	// ResetSandbox begins the provider's sandbox anew, for all brands and regions: nothing that was made in it is there any more, no key of an
 	// earlier call is known, and the test players are as they were at first. The key of a reset itself stays known: repeating it resets nothing.
@@ -59,7 +59,7 @@ func (c *sandboxServiceClient) ResetSandbox(ctx context.Context, in *ResetSandbo
 //
 // SandboxService keeps the sandbox, where a provider tries everything out with play money and test players.
 //
-// It is there in the sandbox only, and so are its players, sessions, bets and payments: nothing in it ever meets real money.
+// It is there in the sandbox only, and so is all that it has: nothing in it ever meets real money.
 type SandboxServiceServer interface {
 	// ResetSandbox begins the provider's sandbox anew, for all brands and regions: nothing that was made in it is there any more, no key of an
 	// earlier call is known, and the test players are as they were at first. The key of a reset itself stays known: repeating it resets nothing.
