@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +64,7 @@ func TestJackpots(t *testing.T) {
 		server.plays(t, "GET", "/v1/jackpots/mega", "", 200, `"amount":{"amount":8.51,"currency":"EUR"},"held":{"amount":0.00,`)
 		server.plays(t, "PUT", "/v1/jackpots/mega", `{"version":7,`+terms, 409, `"VERSION_CONFLICT"`)
 		server.plays(t, "PUT", "/v1/jackpots/mega", `{"version":1,`+strings.Replace(terms, `"wheel"`, `"poker"`, 1), 200,
-			`"game_ids":["poker","slot"],"status":"open","amount":{"amount":8.51,`)
+			`"game_ids":["poker","slot"],"status":"open","amount":{"amount":5.00,`)
 		const trigger = `{"jackpot_id":"mega","trigger_id":"t1","player_id":"ann","bet_id":"one"}`
 		server.plays(t, "POST", "/v1/jackpots/trigger", strings.TrimSuffix(trigger, "}")+`,"dry_run":true}`, 200, `"amount":8.51`)
 		server.plays(t, "POST", "/v1/jackpots/close", `{"jackpot_id":"mega","dry_run":true}`, 200, `"status":"closed"`)
@@ -81,7 +82,7 @@ func TestJackpots(t *testing.T) {
 		server.plays(t, "POST", "/v1/jackpots/void", claim, 400, `"INVALID_STATE"`)
 		server.plays(t, "POST", "/v1/jackpots/trigger", strings.Replace(trigger, "t1", "t2", 1), 200, `"amount":5.00`)
 		server.plays(t, "POST", "/v1/jackpots/void", `{"jackpot_id":"mega","trigger_id":"t2","reason":"a mistake"}`, 200,
-			`"status":"voided","hold_id":"hold:studio/mega/t2","reason":"a mistake"`)
+			`"status":"voided","hold_id":"hold:studio/mega/t2/jackpot","reason":"a mistake"`)
 		server.plays(t, "POST", "/v1/jackpots/payout", `{"jackpot_id":"mega","trigger_id":"none"}`, 404, `"NOT_FOUND"`)
 		server.plays(t, "GET", "/v1/jackpots/mega/triggers?player_id=ann&status=voided&status=paid&order=desc&limit=1", "", 200, `"trigger_id":"t2"`)
 		server.plays(t, "GET", "/v1/jackpots/none/triggers", "", 404, `"NOT_FOUND"`)
@@ -123,6 +124,55 @@ func (r *running) crowdsAGame(t *testing.T) {
 		r.plays(t, "POST", "/v1/jackpots", fmt.Sprintf(`{"jackpot_id":"j%d","name":"Mini","seed":{"amount":0,"currency":"JPY"},`+
 			`"contribution_ppm":1,"game_ids":["crowded"]}`, i), code, want)
 	}
+}
+
+// A repeat of a change is the first answer, whatever bets have given meanwhile (requirement R-6); what the pool has now is asked for.
+func TestRepeatsOfJackpots(t *testing.T) {
+	server := start(t)
+	server.opens(t)
+	const terms = `"name":"Mega","seed":{"amount":5.00,"currency":"EUR"},"contribution_ppm":1000000,"game_ids":["slot"]}`
+	bets := 0
+	for i, change := range []struct{ verb, path, body, amount, now string }{
+		{"POST", "/v1/jackpots", `{"jackpot_id":"mega",` + terms, "5.00", "6.00"},
+		{"PUT", "/v1/jackpots/mega", `{"version":1,` + strings.Replace(terms, "Mega", "Mini", 1), "5.00", "7.00"},
+		{"POST", "/v1/jackpots/close", `{"jackpot_id":"mega"}`, "0.00", "0.00"},
+	} {
+		headers := append(slices.Clone(fromStudio[:4]), "Content-Type: application/json", fmt.Sprint("X-Idempotency-Key: change ", i))
+		first, text := server.http(t, change.verb, change.path, change.body, headers...)
+		if first/100 != 2 || !strings.Contains(text, `"amount":{"amount":`+change.amount+`,`) {
+			t.Errorf("%s %s: %d %s", change.verb, change.path, first, text)
+		}
+		bets++
+		server.bets(t, fmt.Sprint(bets), "1.00", 200, "")
+		server.wins(t, fmt.Sprint(bets), "0", 200, "")
+		server.plays(t, "GET", "/v1/jackpots/mega", "", 200, `"amount":{"amount":`+change.now+`,`)
+		server.plays(t, "GET", "/v1/jackpots", "", 200, `"amount":{"amount":`+change.now+`,`)
+		if again, repeated := server.http(t, change.verb, change.path, change.body, headers...); again != first || repeated != text {
+			t.Errorf("%s %s: %d %s, and again %d %s", change.verb, change.path, first, text, again, repeated)
+		}
+	}
+	server.plays(t, "GET", "/v1/jackpots?limit=51", "", 400, `"VALIDATION_FAILED"`)
+}
+
+// A trigger whose names are those of a bet's bonus part has a hold of its own.
+func TestTriggersNamedLikeBets(t *testing.T) {
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		var storage config.Storage
+		server := start(t, store, func(c *config.Config) { storage = c.Storage })
+		server.opens(t)
+		server.plays(t, "POST", "/v1/bonuses", gift("b", `"wagering_multiplier":2,"ttl_seconds":3600`), 201, "")
+		server.plays(t, "POST", "/v1/bonuses/activate", `{"bonus_id":"b"}`, 200, "")
+		server.plays(t, "POST", "/v1/jackpots", `{"jackpot_id":"x","name":"X","seed":{"amount":5.00,"currency":"EUR"},"contribution_ppm":1,`+
+			`"game_ids":["slot"]}`, 201, "")
+		server.bets(t, "x", "2.00", 200, `"hold_id":"hold:studio/x/bonus"`)
+		server.plays(t, "POST", "/v1/jackpots/trigger", `{"jackpot_id":"x","trigger_id":"bonus","player_id":"ann","bet_id":"x"}`, 200,
+			`"hold_id":"hold:studio/x/bonus/jackpot"`)
+		verified(t, storage)
+		server.plays(t, "POST", "/v1/jackpots/payout", `{"jackpot_id":"x","trigger_id":"bonus"}`, 200, `"status":"paid"`)
+		server.wins(t, "x", "0", 200, "")
+		server.moneys(t, "10.00", "0.00", "8.00", "0.00")
+		verified(t, storage)
+	})
 }
 
 // What a provider says wrong of jackpots is told by its field, in both dialects alike.

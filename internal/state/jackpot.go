@@ -155,9 +155,10 @@ func JackpotTriggerRef(by Origin, jackpotID, triggerID string) Ref {
 // HoldID names the hold of the trigger's amount.
 func (t *JackpotTrigger) HoldID() string { return TriggerHold(t.Ref()) }
 
-// TriggerHold names the hold of a trigger by the trigger's row.
+// TriggerHold names the hold of a trigger by the trigger's row: "hold:<provider>/<jackpot_id>/<trigger_id>/jackpot". No hold of a bet has so
+// many parts.
 func TriggerHold(trigger Ref) string {
-	return KindHold.Prefix() + trigger.ID[len(KindJackpotTrigger.Prefix()):]
+	return KindHold.Prefix() + trigger.ID[len(KindJackpotTrigger.Prefix()):] + "/jackpot"
 }
 
 // Ref implements Row.

@@ -229,7 +229,8 @@ type AuthorizeBetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// authorized.
 	Status BetStatus `protobuf:"varint,1,opt,name=status,proto3,enum=provider.v1.BetStatus" json:"status,omitempty"`
-	// The hold of the amount.
+	// The hold of the player's own part. The bonus's part has a hold of its own, named with "/bonus" behind it; of a bet that is all of a bonus,
+	// it is this one.
 	HoldId        string `protobuf:"bytes,2,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -583,7 +584,8 @@ type Bet struct {
 	Win *Money `protobuf:"bytes,7,opt,name=win,proto3" json:"win,omitempty"`
 	// Where it stands.
 	Status BetStatus `protobuf:"varint,8,opt,name=status,proto3,enum=provider.v1.BetStatus" json:"status,omitempty"`
-	// The hold of its amount; empty when there never was one.
+	// The hold of the player's own part; empty when there never was one. The bonus's part has a hold of its own, named with "/bonus" behind it; of
+	// a bet that is all of a bonus, it is this one.
 	HoldId string `protobuf:"bytes,9,opt,name=hold_id,json=holdId,proto3" json:"hold_id,omitempty"`
 	// Its results, the oldest first.
 	Settlements []*Settlement `protobuf:"bytes,10,rep,name=settlements,proto3" json:"settlements,omitempty"`

@@ -154,8 +154,8 @@ type Jackpot struct {
 	GameIds []string `protobuf:"bytes,7,rep,name=game_ids,json=gameIds,proto3" json:"game_ids,omitempty"`
 	// Where it stands.
 	Status JackpotStatus `protobuf:"varint,8,opt,name=status,proto3,enum=provider.v1.JackpotStatus" json:"status,omitempty"`
-	// What a trigger would set aside: all that is in the pool, with the latest bets, and without what triggers have set aside. In events it is
-	// without the bets since the latest trigger.
+	// What a trigger would set aside: all that is in the pool, with the latest bets, and without what triggers have set aside. In events, and in
+	// answers of changes, it is without the bets since the latest trigger.
 	Amount *Money `protobuf:"bytes,9,opt,name=amount,proto3" json:"amount,omitempty"`
 	// What triggers that are neither paid nor void have set aside.
 	Held *Money `protobuf:"bytes,10,opt,name=held,proto3" json:"held,omitempty"`
@@ -603,7 +603,7 @@ func (x *CreateJackpotRequest) GetDryRun() bool {
 // CreateJackpotResponse carries the jackpot.
 type CreateJackpotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it is now.
+	// As it is now, its amount without the bets since the latest trigger.
 	Jackpot       *Jackpot `protobuf:"bytes,1,opt,name=jackpot,proto3" json:"jackpot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -750,7 +750,7 @@ func (x *UpdateJackpotRequest) GetGameIds() []string {
 // UpdateJackpotResponse carries the jackpot.
 type UpdateJackpotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it is now.
+	// As it is now, its amount without the bets since the latest trigger.
 	Jackpot       *Jackpot `protobuf:"bytes,1,opt,name=jackpot,proto3" json:"jackpot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -852,7 +852,7 @@ func (x *CloseJackpotRequest) GetDryRun() bool {
 // CloseJackpotResponse carries the jackpot.
 type CloseJackpotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it is now.
+	// As it is now, its amount without the bets since the latest trigger.
 	Jackpot       *Jackpot `protobuf:"bytes,1,opt,name=jackpot,proto3" json:"jackpot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -992,7 +992,7 @@ type ListJackpotsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the page begins: next_cursor of the page before, with the same filters.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// How many to answer at most; 0 is 50.
+	// How many to answer, 50 at most; 0 is 50.
 	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	// By the time at which they came to be; asc, the oldest first, where absent.
 	Order SortOrder `protobuf:"varint,3,opt,name=order,proto3,enum=provider.v1.SortOrder" json:"order,omitempty"`
@@ -1772,12 +1772,11 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\"D\n" +
 	"\x12GetJackpotResponse\x12.\n" +
-	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xd9\x02\n" +
+	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xd8\x02\n" +
 	"\x13ListJackpotsRequest\x12,\n" +
 	"\x06cursor\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80\b2\n" +
-	"^[^\\x00]*$R\x06cursor\x12 \n" +
-	"\x05limit\x18\x02 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\x05limit\x12,\n" +
+	"^[^\\x00]*$R\x06cursor\x12\x1f\n" +
+	"\x05limit\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\x05limit\x12,\n" +
 	"\x05order\x18\x03 \x01(\x0e2\x16.provider.v1.SortOrderR\x05order\x12D\n" +
 	"\x10occurred_at_from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0eoccurredAtFrom\x12@\n" +
 	"\x0eoccurred_at_to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\foccurredAtTo\x12<\n" +

@@ -49,14 +49,16 @@ type JackpotServiceClient interface {
 	CloseJackpot(ctx context.Context, in *CloseJackpotRequest, opts ...grpc.CallOption) (*CloseJackpotResponse, error)
 	// GetJackpot answers one jackpot with what is in its pool.
 	GetJackpot(ctx context.Context, in *GetJackpotRequest, opts ...grpc.CallOption) (*GetJackpotResponse, error)
-	// ListJackpots answers jackpots, a page at a time.
+	// ListJackpots answers jackpots, a page at a time. What is in their pools is read one after the other: the amount of one that is triggered in
+	// that moment may lack what bets gave to it.
 	ListJackpots(ctx context.Context, in *ListJackpotsRequest, opts ...grpc.CallOption) (*ListJackpotsResponse, error)
 	// TriggerJackpot sets aside for a winner what is in the pool, and has the house seed the pool anew. Of two triggers the later one gets what is
 	// there then.
 	TriggerJackpot(ctx context.Context, in *TriggerJackpotRequest, opts ...grpc.CallOption) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(ctx context.Context, in *PayJackpotRequest, opts ...grpc.CallOption) (*PayJackpotResponse, error)
-	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house.
+	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house, as
+	// far as later triggers have left it there.
 	VoidJackpot(ctx context.Context, in *VoidJackpotRequest, opts ...grpc.CallOption) (*VoidJackpotResponse, error)
 	// ListJackpotTriggers answers the triggers of a jackpot, a page at a time.
 	ListJackpotTriggers(ctx context.Context, in *ListJackpotTriggersRequest, opts ...grpc.CallOption) (*ListJackpotTriggersResponse, error)
@@ -179,14 +181,16 @@ type JackpotServiceServer interface {
 	CloseJackpot(context.Context, *CloseJackpotRequest) (*CloseJackpotResponse, error)
 	// GetJackpot answers one jackpot with what is in its pool.
 	GetJackpot(context.Context, *GetJackpotRequest) (*GetJackpotResponse, error)
-	// ListJackpots answers jackpots, a page at a time.
+	// ListJackpots answers jackpots, a page at a time. What is in their pools is read one after the other: the amount of one that is triggered in
+	// that moment may lack what bets gave to it.
 	ListJackpots(context.Context, *ListJackpotsRequest) (*ListJackpotsResponse, error)
 	// TriggerJackpot sets aside for a winner what is in the pool, and has the house seed the pool anew. Of two triggers the later one gets what is
 	// there then.
 	TriggerJackpot(context.Context, *TriggerJackpotRequest) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(context.Context, *PayJackpotRequest) (*PayJackpotResponse, error)
-	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house.
+	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house, as
+	// far as later triggers have left it there.
 	VoidJackpot(context.Context, *VoidJackpotRequest) (*VoidJackpotResponse, error)
 	// ListJackpotTriggers answers the triggers of a jackpot, a page at a time.
 	ListJackpotTriggers(context.Context, *ListJackpotTriggersRequest) (*ListJackpotTriggersResponse, error)

@@ -287,13 +287,52 @@ func TestCollectAfterClose(t *testing.T) {
 	}
 }
 
-// model is a jackpot as a child would keep it: one heap of money, and what is set aside of it.
+// A void takes the seed back whole, also one that is greater than what was won, and as far as another trigger has left it there.
+func TestVoidGivesTheSeedBack(t *testing.T) {
+	w := newWorld()
+	update := func(seed int64) string {
+		return w.does(jackpot.Update{
+			By: by, JackpotID: "j", Currency: "EUR", ExpectedVersion: w.jackpot("j").Version, Terms: terms(seed, 10_000, state.NoLimit, "g"),
+			Seen: w.seen("j"),
+		})
+	}
+	trigger := func(name string) string {
+		return w.does(jackpot.Trigger{By: by, JackpotID: "j", TriggerID: name, PlayerID: "ann", RoundID: "r", Seen: w.seen("j")})
+	}
+	void := func(name string) string { return w.does(jackpot.Void{Claim: w.claim("j", name)}) }
+	w.does(jackpot.Create{By: by, JackpotID: "j", Currency: "EUR", Terms: terms(0, 10_000, state.NoLimit, "g")})
+	w.does(bet{"b", "g", "EUR", 50_000})
+	for i, step := range []struct {
+		do               func() string
+		free, fed, house int64
+	}{
+		{func() string { return update(50_000) }, 0, 500, -500},
+		{func() string { return trigger("1") }, 50_000, 0, -50_500},
+		{func() string { return void("1") }, 500, 0, -500},
+		{func() string { return trigger("2") }, 50_000, 0, -50_500},
+		{func() string { return update(100) }, 50_000, 0, -50_500},
+		{func() string { return trigger("3") }, 100, 0, -50_600}, // of the seed of the one before
+		{func() string { return w.does(bet{"c", "g", "EUR", 10_000}) }, 100, 100, -50_700},
+		{func() string { return w.does(jackpot.Pay{Claim: w.claim("j", "3")}) }, 100, 100, -50_700},
+		{func() string { return void("2") }, 0, 100, -50_100},
+	} {
+		refused, j := step.do(), w.jackpot("j")
+		house := w.balances[ledger.ID("", ledger.House, "EUR")]
+		if refused != "" || j.FreeMinor() != step.free || w.balances[j.Fed()] != step.fed || house != step.house {
+			t.Fatalf("step %d: %q, free %d, fed %d, house %d; want %d, %d, %d", i, refused, j.FreeMinor(), w.balances[j.Fed()], house,
+				step.free, step.fed, step.house)
+		}
+	}
+}
+
+// model is a jackpot as a child would keep it: a heap of money, beside it what bets gave since the latest trigger, and what is set aside.
+// The house takes its seeds back from the heap only.
 type model struct {
-	heap, house, players int64
-	seed, rate, most     int64
-	games                []string
-	closed               bool
-	aside                map[string]*share
+	heap, given, house, players int64
+	seed, rate, most            int64
+	games                       []string
+	closed                      bool
+	aside                       map[string]*share
 }
 
 type share struct{ amount, reseed int64 }
@@ -306,18 +345,18 @@ func (m *model) bet(game string, amount int64) {
 	if m.most >= 0 && given > m.most {
 		given = m.most
 	}
-	m.heap, m.house = m.heap+given, m.house-given
+	m.given, m.house = m.given+given, m.house-given
 }
 
 func (m *model) trigger(name string) string {
 	switch {
 	case m.aside[name] != nil:
 		return ""
-	case m.closed, m.heap == 0:
+	case m.closed, m.heap+m.given == 0:
 		return "INVALID_STATE"
 	}
-	m.aside[name] = &share{m.heap, m.seed}
-	m.heap, m.house = m.seed, m.house-m.seed
+	m.aside[name] = &share{m.heap + m.given, m.seed}
+	m.heap, m.given, m.house = m.seed, 0, m.house-m.seed
 	return ""
 }
 
@@ -339,15 +378,17 @@ func (m *model) end(name string, ended map[string]string, how string) string {
 	case m.closed:
 		m.house += s.amount
 	default:
-		back := min(s.amount, s.reseed)
-		m.heap, m.house = m.heap+s.amount-back, m.house+back
+		m.heap += s.amount
+		for left := s.reseed; left > 0 && m.heap > 0; left-- {
+			m.heap, m.house = m.heap-1, m.house+1
+		}
 	}
 	return ""
 }
 
 func (m *model) close() {
 	if !m.closed {
-		m.house, m.heap, m.closed = m.house+m.heap, 0, true
+		m.house, m.heap, m.given, m.closed = m.house+m.heap+m.given, 0, 0, true
 	}
 }
 
@@ -429,9 +470,9 @@ func (w *world) agrees(t *rapid.T, models map[string]*model) {
 		if account == nil {
 			account = &state.Account{}
 		}
-		if got := j.FreeMinor() + w.balances[j.Fed()]; got != m.heap || account.AvailableMinor() != j.FreeMinor() || account.HeldMinor != j.HeldMinor ||
+		if got := j.FreeMinor() + w.balances[j.Fed()]; got != m.heap+m.given || account.AvailableMinor() != j.FreeMinor() || account.HeldMinor != j.HeldMinor ||
 			account.BalanceMinor != w.balances[j.Pool()] {
-			t.Fatalf("%s: %d, the model says %d; %+v; %+v", name, got, m.heap, account, j)
+			t.Fatalf("%s: %d, the model says %d; %+v; %+v", name, got, m.heap+m.given, account, j)
 		}
 	}
 	if got := w.balances[ledger.ID("", ledger.House, "EUR")]; got != house || w.balances[ledger.ID("ann", ledger.PlayerCash, "EUR")] != players {

@@ -199,7 +199,7 @@ type Void struct {
 
 // Decide implements domain.Command. A trigger that was given up is the answer. It refuses with NOT_FOUND, and with INVALID_STATE when the
 // trigger is paid. The pool is then as if it had not been triggered: what was set aside is back, and the seed that took its place has gone
-// back to the house. That of a closed jackpot goes to the house as a whole.
+// back to the house, as far as later triggers have left it there. That of a closed jackpot goes to the house as a whole.
 func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, trigger, refusal := c.find(states)
 	switch {
@@ -215,7 +215,7 @@ func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 		return domain.Decision{}, refusal
 	}
 	voided.after.HeldMinor -= trigger.AmountMinor
-	back := min(trigger.ReseedMinor, trigger.AmountMinor)
+	back := min(trigger.ReseedMinor, voided.after.FreeMinor())
 	if jackpot.Status == state.JackpotClosed {
 		back = voided.after.FreeMinor()
 	}

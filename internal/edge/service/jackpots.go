@@ -3,12 +3,12 @@ package service
 import (
 	"context"
 	"slices"
+	"time"
 
 	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
-	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/wire"
@@ -67,9 +67,6 @@ func (s *Jackpots) CreateJackpot(ctx context.Context, r *providerv1.CreateJackpo
 	answer, err := do[*providerv1.Jackpot](ctx, s.Environment, jackpot.Create{
 		By: origin(ctx), JackpotID: r.JackpotId, Currency: r.Seed.Currency, Terms: terms(r),
 	})
-	if err == nil {
-		err = s.fill(ctx, answer)
-	}
 	return &providerv1.CreateJackpotResponse{Jackpot: answer}, err
 }
 
@@ -80,9 +77,6 @@ func (s *Jackpots) UpdateJackpot(ctx context.Context, r *providerv1.UpdateJackpo
 			By: origin(ctx), JackpotID: r.JackpotId, Currency: r.Seed.Currency, ExpectedVersion: r.Version, Terms: terms(r), Seen: seen,
 		}, nil
 	})
-	if err == nil {
-		err = s.fill(ctx, answer)
-	}
 	return &providerv1.UpdateJackpotResponse{Jackpot: answer}, err
 }
 
@@ -91,22 +85,7 @@ func (s *Jackpots) CloseJackpot(ctx context.Context, r *providerv1.CloseJackpotR
 	answer, err := aboutJackpot[*providerv1.Jackpot](ctx, s.Environment, r.JackpotId, func(seen jackpot.Seen) (domain.Command, error) {
 		return jackpot.Close{By: origin(ctx), JackpotID: r.JackpotId, Seen: seen}, nil
 	})
-	if err == nil {
-		err = s.fill(ctx, answer)
-	}
 	return &providerv1.CloseJackpotResponse{Jackpot: answer}, err
-}
-
-// fill writes into an answer what is in the pool now: what bets have given stands in no row. After a dry run there may be none.
-func (s *Jackpots) fill(ctx context.Context, answer *providerv1.Jackpot) error {
-	if edge.ScopeOf(ctx).DryRun {
-		return nil
-	}
-	found, err := s.jackpot(ctx, answer.JackpotId)
-	if err == nil {
-		answer.Amount = found.Amount
-	}
-	return err
 }
 
 // jackpotReads is how often a jackpot is read that changes while its bets are summed up.
@@ -139,7 +118,8 @@ func (s *Jackpots) GetJackpot(ctx context.Context, r *providerv1.GetJackpotReque
 	return &providerv1.GetJackpotResponse{Jackpot: found}, err
 }
 
-// ListJackpots implements the contract. Each is read at a moment of its own.
+// ListJackpots implements the contract. What bets have given is summed up for each row of the page after it was read: when it is collected
+// in between, the sum counts that too little, and never anything too much.
 func (s *Jackpots) ListJackpots(ctx context.Context, r *providerv1.ListJackpotsRequest) (*providerv1.ListJackpotsResponse, error) {
 	page, err := list[*state.Jackpot](ctx, s.Environment, r, state.PlayQuery{Statuses: numbers(r.Status)})
 	if err != nil {
@@ -147,11 +127,11 @@ func (s *Jackpots) ListJackpots(ctx context.Context, r *providerv1.ListJackpotsR
 	}
 	response := &providerv1.ListJackpotsResponse{NextCursor: page.next, HasMore: page.next != ""}
 	for _, row := range page.rows {
-		written, err := s.jackpot(ctx, row.JackpotID())
+		uncollected, err := s.View.Balance(ctx, row.Tenant, row.Fed(), time.Time{})
 		if err != nil {
-			return nil, err
+			return nil, unavailable(err)
 		}
-		response.Jackpots = append(response.Jackpots, written)
+		response.Jackpots = append(response.Jackpots, wire.Jackpot(row, uncollected))
 	}
 	return response, nil
 }

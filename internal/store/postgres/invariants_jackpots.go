@@ -67,7 +67,7 @@ var jackpotInvariants = [...]invariant{
 					FROM ledger_entries e WHERE e.transfer_id = ('transfer' || substr(g.trigger_row, 16) || '/payout') COLLATE "C"
 					AND e.tenant_id = g.tenant_id AND e.account = ('account:player_cash:' || g.currency || ':' || g.player_id) COLLATE "C"), 0)
 					AS paid
-				FROM jackpot_triggers g LEFT JOIN account_holds h ON h.hold_id = ('hold' || substr(g.trigger_row, 16)) COLLATE "C"
+				FROM jackpot_triggers g LEFT JOIN account_holds h ON h.hold_id = ('hold' || substr(g.trigger_row, 16) || '/jackpot') COLLATE "C"
 					AND h.tenant_id = g.tenant_id) AS triggers
 			WHERE set_aside IS DISTINCT FROM amount_minor OR hold_status IS DISTINCT FROM status
 				OR paid <> CASE status WHEN 2 THEN amount_minor ELSE 0 END
@@ -75,7 +75,8 @@ var jackpotInvariants = [...]invariant{
 			UNION ALL
 			SELECT format('%s of %s: a hold on a pool without a trigger', h.hold_id, h.tenant_id) FROM account_holds h
 			WHERE starts_with(h.account_id, 'account:jackpot_pool:') AND NOT EXISTS (SELECT FROM jackpot_triggers g
-				WHERE g.trigger_row = ('jackpot_trigger' || substr(h.hold_id, 5)) COLLATE "C" AND g.tenant_id = h.tenant_id)
+				WHERE g.trigger_row = ('jackpot_trigger' || substr(h.hold_id, 5, greatest(length(h.hold_id) - 12, 0))) COLLATE "C"
+				AND g.tenant_id = h.tenant_id AND h.hold_id = 'hold' || substr(g.trigger_row, 16) || '/jackpot')
 			UNION ALL
 			SELECT format('%s of %s: a payout of no trigger', t.transfer_id, t.tenant_id) FROM ledger_transfers t
 			WHERE t.kind = 'jackpot.payout' AND NOT EXISTS (SELECT FROM jackpot_triggers g WHERE g.tenant_id = t.tenant_id AND g.status = 2

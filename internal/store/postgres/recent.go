@@ -74,7 +74,9 @@ func (v version) weight() int {
 	case *state.Notification:
 		bytes = textOf(row.Parameters)
 	case *state.Bonus:
-		bytes = 64 * len(row.Weights)
+		bytes = 160 * len(row.Weights)
+	case *state.Jackpot:
+		bytes = 160 * len(row.Games)
 	}
 	return 1 + bytes>>10
 }

@@ -248,6 +248,14 @@ func TestRecentIsBounded(t *testing.T) {
 	if weight := (version{row: large}).weight(); weight != 15 {
 		t.Errorf("an order with 14 KiB of text and lines weighs %d", weight)
 	}
+	for _, row := range []state.Row{
+		&state.Bonus{BonusTerms: state.BonusTerms{Weights: make([]state.GameWeight, 50)}},
+		&state.Jackpot{Terms: state.Terms{Games: make([]string, 50)}},
+	} {
+		if weight := (version{row: row}).weight(); weight != 8 {
+			t.Errorf("%T with 50 games weighs %d", row, weight)
+		}
+	}
 	assumed := map[state.Ref]version{}
 	rest := r.recall([]state.Ref{itemRef("0"), itemRef("9999"), itemRef("9998"), itemRef("1")}, false, assumed)
 	if len(assumed) != 2 || fmt.Sprint(rest) != fmt.Sprint([]state.Ref{itemRef("0"), itemRef("1")}) {

@@ -67,13 +67,15 @@ var jackpotInvariants = [...]invariant{
 				SELECT g.*, h.amount_minor AS set_aside, h.status AS hold_status, h.account_id AS of, coalesce((SELECT sum(e.amount_minor)
 					FROM ledger_entries e WHERE e.transfer_id = 'transfer' || substr(g.trigger_row, 16) || '/payout' AND e.tenant_id = g.tenant_id
 					AND e.account = 'account:player_cash:' || g.currency || ':' || g.player_id), 0) AS paid
-				FROM jackpot_triggers g LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(g.trigger_row, 16) AND h.tenant_id = g.tenant_id)
+				FROM jackpot_triggers g LEFT JOIN account_holds h ON h.hold_id = 'hold' || substr(g.trigger_row, 16) || '/jackpot'
+					AND h.tenant_id = g.tenant_id)
 			WHERE set_aside IS NOT amount_minor OR hold_status IS NOT status OR paid <> iif(status = 2, amount_minor, 0)
 				OR of IS NOT 'account:jackpot_pool:' || currency || ':' || provider_id || '/' || jackpot_id
 			UNION ALL
 			SELECT format('%s %s: a hold on a pool without a trigger', h.tenant_id, h.hold_id) FROM account_holds h
 			WHERE instr(h.account_id, 'account:jackpot_pool:') = 1 AND NOT EXISTS (SELECT 1 FROM jackpot_triggers g
-				WHERE g.trigger_row = 'jackpot_trigger' || substr(h.hold_id, 5) AND g.tenant_id = h.tenant_id)
+				WHERE g.trigger_row = 'jackpot_trigger' || substr(h.hold_id, 5, length(h.hold_id) - 12) AND g.tenant_id = h.tenant_id
+				AND h.hold_id = 'hold' || substr(g.trigger_row, 16) || '/jackpot')
 			UNION ALL
 			SELECT format('%s %s: a payout of no trigger', t.tenant_id, t.transfer_id) FROM ledger_transfers t
 			WHERE t.kind = 'jackpot.payout' AND NOT EXISTS (SELECT 1 FROM jackpot_triggers g WHERE g.tenant_id = t.tenant_id AND g.status = 2

@@ -68,7 +68,7 @@ CREATE TABLE jackpot_triggers (
     updated_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, trigger_row)
 );
-COMMENT ON TABLE jackpot_triggers IS 'Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>.';
+COMMENT ON TABLE jackpot_triggers IS 'Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>/jackpot.';
 COMMENT ON COLUMN jackpot_triggers.trigger_row IS 'jackpot_trigger:<provider>/<jackpot_id>/<trigger_id>';
 COMMENT ON COLUMN jackpot_triggers.jackpot_id IS 'the provider''s own, as all names but trigger_row';
 COMMENT ON COLUMN jackpot_triggers.reseed_minor IS 'what the house put into the pool in its place';
