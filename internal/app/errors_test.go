@@ -165,7 +165,7 @@ func TestErrorsComeInOrder(t *testing.T) {
 				if fault.Find(reason).Stage >= fault.Replay || reason == "CURRENCY_MISMATCH" {
 					a.key = fmt.Sprint(order.Method, len(told)) // a final refusal is kept under its key
 				}
-				studio := append(fromStudio[:4:4], "Authorization: Bearer writer")
+				studio := slices.Concat(fromStudio[:4], []string{"Authorization: Bearer writer"})
 				switch reason {
 				case "PLAYER_UNKNOWN":
 					server.plays(t, http.MethodPost, "/v1/players", `{"player_id":"c","currency":"EUR","locale":"de-DE"}`, 201, "c", studio...)

@@ -272,6 +272,9 @@ func TestTransientFaults(t *testing.T) {
 		low, _ := s.lowWater(context.Background())
 		return low == 9
 	})
+	if looks.Load() != 20 {
+		t.Errorf("order 9 was looked for %d times", looks.Load())
+	}
 }
 
 // The database goes away: the terms end, and begin again when it is back.
