@@ -109,7 +109,10 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openAuth(); err != nil {
 		return err
 	}
-	a.table = &table{store: a.store, provider: a.config.GatewayName(), skus: newSKUCache(a.store), wallets: newWalletCache(a.store)}
+	a.table = &table{
+		store: a.store, provider: a.config.GatewayName(), kyc: a.config.RequireKYC,
+		skus: newSKUCache(a.store), wallets: newWalletCache(a.store),
+	}
 	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
 	if err := a.makeTemplates(); err != nil {
 		return err

@@ -29,6 +29,7 @@ func readerAndWriter(t *testing.T) func(*config.Config) {
 		digest := sha256.Sum256([]byte(token))
 		credentials = append(credentials, map[string]any{
 			"name": token, "tenant": "north", "token_sha256": hex.EncodeToString(digest[:]), "scopes": []string{scope},
+			"providers": []string{"*"}, "brands": []string{"*"}, "regions": []string{"*"},
 		})
 	}
 	text, err := json.Marshal(credentials)
@@ -82,7 +83,7 @@ const oneOfA = `{"customer_id":"c","currency":"EUR","items":[{"sku":"A","qty":1,
 // A request that is wrong in every way is told of one after the other in the order of docs/errors.md: it is cured of what it was
 // told and sent again, until it is carried out (requirement C-5).
 func TestErrorsComeInOrder(t *testing.T) {
-	server := start(t, readerAndWriter(t))
+	server := start(t, readerAndWriter(t), func(c *config.Config) { c.RequireKYC = true })
 	server.does(t, http.MethodPut, "/v1/inventory/items/A", `{"on_hand":100}`, "used")
 	made := 0
 	placed := func(token string) string {
@@ -125,7 +126,6 @@ func TestErrorsComeInOrder(t *testing.T) {
 			"CARD_EXPIRED":            `{"expected_version":99,` + card(good, "12", "2050", "1") + `}`,
 			"CARD_CVV_INVALID":        `{"expected_version":99,` + card(good, "12", "2050", "123") + `}`,
 			"NOT_FOUND":               `{"expected_version":99,"payment_token":"wallet"}`,
-			"PLAYER_UNKNOWN":          `{"expected_version":99,` + card(good, "12", "2050", "123") + `}`,
 			"VERSION_CONFLICT":        `{"expected_version":2}`,
 		},
 		"CancelOrder": {
@@ -165,7 +165,12 @@ func TestErrorsComeInOrder(t *testing.T) {
 				if fault.Find(reason).Stage >= fault.Replay || reason == "CURRENCY_MISMATCH" {
 					a.key = fmt.Sprint(order.Method, len(told)) // a final refusal is kept under its key
 				}
+				studio := slices.Concat(fromStudio[:4], []string{"Authorization: Bearer writer"})
 				switch reason {
+				case "PLAYER_UNKNOWN":
+					server.plays(t, http.MethodPost, "/v1/players", `{"player_id":"c","currency":"EUR","locale":"de-DE"}`, 201, "c", studio...)
+				case "KYC_REQUIRED":
+					server.plays(t, http.MethodPut, "/v1/players/c/kyc_status", `{"status":"verified"}`, 200, "verified", studio...)
 				case "AUTH_FAILED":
 					a.token = "reader"
 				case "SCOPE_MISSING":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -24,6 +23,7 @@ import (
 type table struct {
 	store    store
 	provider string
+	kyc      bool // payments from wallets are for players who are verified
 	skus     *skuCache
 	wallets  *walletCache
 	notices  *noticeTable
@@ -61,12 +61,7 @@ func (t *table) carryOn(e state.Event) ([]command.Command, error) {
 	if message.Status != omsv1.OrderStatus_ORDER_STATUS_PAID || message.Amount.AmountMinor != 0 {
 		return nil, nil
 	}
-	skus, err := t.skus.fresh(e.Tenant, message.Id)
-	if err != nil {
-		return nil, err
-	}
-	subject := flow.Subject{Tenant: e.Tenant, OrderID: message.Id, SKUs: skus}
-	return one(e, "confirm-free", flow.ConfirmFree(subject), 4+len(skus)), nil
+	return t.later(e, "confirm-free", message.Id, 4, flow.ConfirmFree), nil
 }
 
 // fromWallet answers the command by which a payment from a wallet goes on after an event of it.
@@ -75,12 +70,7 @@ func (t *table) fromWallet(e state.Event) ([]command.Command, error) {
 	if err != nil || orderID == "" {
 		return nil, err
 	}
-	skus, err := t.skus.fresh(e.Tenant, orderID)
-	if err != nil {
-		return nil, err
-	}
-	subject := flow.Subject{Tenant: e.Tenant, OrderID: orderID, SKUs: skus}
-	return one(e, "wallet", flow.FromWallet(subject, account), 8+len(skus)), nil
+	return t.later(e, "wallet", orderID, 8, func(s flow.Subject) []command.Step { return flow.FromWallet(s, account) }), nil
 }
 
 // leadsOn tells by the least of an event whether anything may follow from it: that an order is PENDING or PAID, or that lines were changed.
@@ -109,6 +99,20 @@ func one(e state.Event, name string, steps []command.Step, size int) []command.C
 	return []command.Command{{
 		Tenant: e.Tenant, Principal: "flow", Method: "flow/" + name, TraceID: e.TraceID, Cause: e.ID, Steps: steps, Size: size,
 	}}
+}
+
+// later makes the single command of an event whose steps name the SKUs of an order. They are read when it is carried out; size is its rows
+// besides.
+func (t *table) later(e state.Event, name, orderID string, size int, steps func(flow.Subject) []command.Step) []command.Command {
+	commands := one(e, name, nil, 0)
+	commands[0].Look = func(ctx context.Context) ([]command.Step, int, *fault.Fault) {
+		skus, err := t.skus.fresh(ctx, e.Tenant, orderID)
+		if err != nil {
+			return nil, 0, unreadable(err)
+		}
+		return steps(flow.Subject{Tenant: e.Tenant, OrderID: orderID, SKUs: skus, Checked: t.kyc}), size + len(skus), nil
+	}
+	return commands
 }
 
 // expire answers the command of an order's timer.
@@ -165,7 +169,7 @@ func park(e state.Event, cause error, attempts int) command.Command {
 	}
 }
 
-// unreadable is the refusal of a replay whose order cannot be read.
+// unreadable is the refusal of a command whose order cannot be read.
 func unreadable(err error) *fault.Fault {
 	return fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the order cannot be read at the moment; try again").Because(err)
 }
@@ -202,7 +206,11 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	}
 	steps := []command.Step{end}
 	for _, c := range commands {
-		steps = append(steps, c.Steps...)
+		ready, refused := c.Ready(ctx)
+		if refused != nil {
+			return nil, refused
+		}
+		steps = append(steps, ready.Steps...)
 	}
 	return steps, nil
 }
@@ -261,23 +269,10 @@ func (c *skuCache) committed(rows []state.Written) {
 	}
 }
 
-// Pauses of fresh between its reads: from the first on they double, and add up to ten seconds.
-const (
-	freshFirst = 10 * time.Millisecond
-	freshLast  = 5 * time.Second
-)
-
-// fresh is find for an order that has a payment: its lines may have been changed by another process before, and cannot be any more. What
-// follows from an event must not be given up because the store fails for a moment, so it is read again for a while.
-func (c *skuCache) fresh(tenant, orderID string) ([]string, error) {
-	for pause := freshFirst; ; pause *= 2 {
-		c.forget(tenant, orderID)
-		skus, err := c.find(context.Background(), tenant, orderID)
-		if err == nil || pause > freshLast {
-			return skus, err
-		}
-		time.Sleep(pause)
-	}
+// fresh is find for an order that has a payment: its lines may have been changed by another process before, and cannot be any more.
+func (c *skuCache) fresh(ctx context.Context, tenant, orderID string) ([]string, error) {
+	c.forget(tenant, orderID)
+	return c.find(ctx, tenant, orderID)
 }
 
 // find answers the SKUs that an order's reservation holds or will hold; nothing for an order that does not exist.

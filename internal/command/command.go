@@ -2,6 +2,7 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -23,6 +24,9 @@ type Command struct {
 	Cause     id.UUID  // of the event that it follows from; zero for none
 	Deadline  time.Time
 	Steps     []Step
+	// Look makes the steps of a command that must read first what they name, and their size; nil for most. Whoever submits such a command
+	// has it Ready before, anew at each try. It refuses with UNAVAILABLE.
+	Look func(context.Context) (steps []Step, size int, refused *fault.Fault)
 	// Answer names the row whose final state is the answer; the zero value stands for the first that a step answers with.
 	Answer state.Ref
 	Size   int // rows that the command may write, for the batch's limit; 0 counts as one a reference
@@ -33,6 +37,17 @@ type Command struct {
 	// told, and its key is neither looked up nor used (requirement X-6).
 	DryRun bool
 	Bytes  int // of the request as protobuf, for the batch's limit; 0, of internal commands, counts by rows
+}
+
+// Ready answers the command with the steps that it has to look for.
+func (c Command) Ready(ctx context.Context) (Command, *fault.Fault) {
+	if c.Look == nil {
+		return c, nil
+	}
+	var refused *fault.Fault
+	c.Steps, c.Size, refused = c.Look(ctx)
+	c.Look = nil
+	return c, refused
 }
 
 // Step is one decision of a command.

@@ -29,6 +29,7 @@ import (
 type Subject struct {
 	Tenant, OrderID string
 	SKUs            []string
+	Checked         bool // who pays from a wallet must be verified when the money is set aside
 }
 
 func (s Subject) order() order.Name     { return order.Name{Tenant: s.Tenant, OrderID: s.OrderID} }

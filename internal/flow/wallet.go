@@ -10,16 +10,28 @@ import (
 )
 
 // PayFromWallet is Pay with the customer's own money here. Its customer and currency are the order's, which never change, so whoever
-// submits it has read them: rows are named before anything is read.
+// submits it has read them: rows are named before anything is read. Whether the player is verified is asked after what no check of a player
+// cures, and before what passes (requirement C-5).
 func PayFromWallet(s Subject, pay order.Pay, payer payment.Payer) []command.Step {
-	return []command.Step{command.Do(payer), command.Do(pay), s.startPayment(payment.Wallet)}
+	known := payer
+	known.Checked = false
+	return []command.Step{
+		command.Do(known),
+		s.step(func(v view) domain.Command {
+			if pay.Illegal(v.order) != nil {
+				return nil // the next step refuses
+			}
+			return payer
+		}, payer.Refs()),
+		command.Do(pay), s.startPayment(payment.Wallet),
+	}
 }
 
 // FromWallet follows every event of a payment from a wallet that waits for a step (payment.Waiting): the money is moved here, so what a
 // call to a gateway and its outcome would be is one group. It ends as theirs do. Account is what pays; the subject names the SKUs.
 func FromWallet(s Subject, account string) []command.Step {
 	return []command.Step{
-		command.Do(payment.FromWallet{Name: s.payment(), Account: account}),
+		command.Do(payment.FromWallet{Name: s.payment(), Account: account, Checked: s.Checked}),
 		s.step(func(v view) domain.Command {
 			if !captured(v) || v.order.CancelRequested || v.payment.Provider != payment.Wallet {
 				return nil

@@ -221,7 +221,7 @@ func TestPoisonParksItsRootOnly(t *testing.T) {
 
 func TestTransientFaults(t *testing.T) {
 	s, b, d := newStore(), embedded(t), newDeeds()
-	var tries atomic.Int32
+	var tries, looks atomic.Int32
 	d.refuse = func(c command.Command) command.Result {
 		n := tries.Add(1)
 		switch {
@@ -247,13 +247,22 @@ func TestTransientFaults(t *testing.T) {
 			case order(7):
 				return nil, nil
 			}
-			return react(e)
+			commands, err := react(e)
+			if e.AggregateID == order(9) {
+				commands[0].Look = func(context.Context) ([]command.Step, int, *fault.Fault) {
+					if looks.Add(1) < 20 {
+						return nil, 0, fault.New(fault.Unavailable, "DOWN", "the database is away")
+					}
+					return nil, 0, nil
+				}
+			}
+			return commands, err
 		}
 	}).Run)
-	for i := 1; i <= 8; i++ {
+	for i := 1; i <= 9; i++ {
 		s.commit(order(i))
 	}
-	eventually(t, "orders 1, 3 and 8 done", func() bool { return d.count() == 3 })
+	eventually(t, "orders 1, 3, 8 and 9 done", func() bool { return d.count() == 4 })
 	eventually(t, "orders 2, 4, 5 and 6 parked", func() bool {
 		got := d.parkings()
 		slices.Sort(got)
@@ -261,8 +270,11 @@ func TestTransientFaults(t *testing.T) {
 	})
 	eventually(t, "the cursor at the end", func() bool {
 		low, _ := s.lowWater(context.Background())
-		return low == 8
+		return low == 9
 	})
+	if looks.Load() < 20 {
+		t.Errorf("order 9 was looked for %d times", looks.Load())
+	}
 }
 
 // The database goes away: the terms end, and begin again when it is back.

@@ -86,13 +86,16 @@ func everybodys(f *fault.Fault) bool {
 	}
 }
 
-// try submits once; a panic is the command's own failure.
+// try makes the command ready and submits it, once; a panic is the command's own failure.
 func (d *dispatcher) try(c command.Command) (refused *fault.Fault) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			refused = fault.From(fmt.Errorf("submitting %s panicked: %v", c.Method, recovered))
 		}
 	}()
+	if c, refused = c.Ready(d.ctx); refused != nil {
+		return refused
+	}
 	return d.Submit(d.ctx, c).Fault
 }
 

@@ -44,7 +44,7 @@ type Options struct {
 	Store      Store
 	Subscriber bus.Subscriber
 	// React answers the commands that follow from an event, none for most. It is pure and is called once an event arrives,
-	// before earlier events of the same root have taken effect. An error parks the event.
+	// before earlier events of the same root have taken effect. What a command must read is its Look's. An error parks the event.
 	React func(state.Event) ([]command.Command, error)
 	// Submit hands a command to the pipeline and answers after its commit.
 	Submit func(context.Context, command.Command) command.Result

@@ -2843,7 +2843,7 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x19CHANGE_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CHANGE_STATUS_APPLIED\x10\x01\x12\x19\n" +
 	"\x15CHANGE_STATUS_REFUSED\x10\x02\x12\x1d\n" +
-	"\x19CHANGE_STATUS_NOT_APPLIED\x10\x032\xab\x1b\n" +
+	"\x19CHANGE_STATUS_NOT_APPLIED\x10\x032\xb9\x1b\n" +
 	"\fOrderService\x12\xbf\x01\n" +
 	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\xd6\x01\n" +
@@ -2851,8 +2851,8 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\x9e\x01\n" +
 	"\n" +
 	"ListOrders\x12\x19.oms.v1.ListOrdersRequest\x1a\x1a.oms.v1.ListOrdersResponse\"Y\xaa\xd4\x18!\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02.Z \x12\x1e/v1/users/{customer_id}/orders\x12\n" +
-	"/v1/orders\x12\xf6\x02\n" +
-	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\xb6\x02\xaa\xd4\x18\x86\x02\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID\"\x0ePLAYER_UNKNOWN\"\x11CURRENCY_MISMATCH\"\x17PAYMENT_MEANS_AMBIGUOUS\"\x13CARD_NUMBER_INVALID\"\x13CARD_EXPIRY_INVALID\"\fCARD_EXPIRED\"\x10CARD_CVV_INVALID\"\fCARD_REFUSED*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
+	"/v1/orders\x12\x84\x03\n" +
+	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\xc4\x02\xaa\xd4\x18\x94\x02\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID\"\x0ePLAYER_UNKNOWN\"\x11CURRENCY_MISMATCH\"\fKYC_REQUIRED\"\x17PAYMENT_MEANS_AMBIGUOUS\"\x13CARD_NUMBER_INVALID\"\x13CARD_EXPIRY_INVALID\"\fCARD_EXPIRED\"\x10CARD_CVV_INVALID\"\fCARD_REFUSED*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
 	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\xed\x01\n" +
 	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xf1\x01\n" +
 	"\x12PutDeliveryDetails\x12!.oms.v1.PutDeliveryDetailsRequest\x1a\".oms.v1.PutDeliveryDetailsResponse\"\x93\x01\xaa\xd4\x18W\x10\x01\x1a\forders:write\"\x0fCOUNTRY_INVALID\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x022:\x01*b\x05order\x1a&/v1/orders/{order_id}/delivery-details\x12\xf9\x01\n" +

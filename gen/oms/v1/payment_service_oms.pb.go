@@ -644,7 +644,7 @@ var MethodPaymentServiceHold = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
-	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "PLAYER_UNKNOWN", "CURRENCY_MISMATCH"},
+	Reasons:       []string{"PAYMENT_IN_PROGRESS", "ILLEGAL_TRANSITION", "PLAYER_UNKNOWN", "CURRENCY_MISMATCH", "KYC_REQUIRED"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

@@ -760,9 +760,9 @@ const file_provider_v1_payment_service_proto_rawDesc = "" +
 	"\x17PAYMENT_STATUS_IN_DOUBT\x10\x02\x12\x1d\n" +
 	"\x19PAYMENT_STATUS_AUTHORIZED\x10\x03\x12\x1c\n" +
 	"\x18PAYMENT_STATUS_SUCCEEDED\x10\x04\x12\x1b\n" +
-	"\x17PAYMENT_STATUS_DECLINED\x10\x05\x1a\x06\xba\xd4\x18\x02\b\x012\xf1\x04\n" +
-	"\x0ePaymentService\x12\xea\x01\n" +
-	"\rCreatePayment\x12!.provider.v1.CreatePaymentRequest\x1a\".provider.v1.CreatePaymentResponse\"\x91\x01\xaa\xd4\x18m\b\xc9\x01\x10\x01\x1a\x0epayments:write\"\x11CURRENCY_MISMATCH\"\x12INSUFFICIENT_FUNDS\"\x0eLIMIT_EXCEEDED\"\x15PAYMENT_TOKEN_INVALID\"\bRG_BLOCK\x82\xd3\xe4\x93\x02\x1a:\x01*b\apayment\"\f/v1/payments\x12\xa7\x01\n" +
+	"\x17PAYMENT_STATUS_DECLINED\x10\x05\x1a\x06\xba\xd4\x18\x02\b\x012\xff\x04\n" +
+	"\x0ePaymentService\x12\xf8\x01\n" +
+	"\rCreatePayment\x12!.provider.v1.CreatePaymentRequest\x1a\".provider.v1.CreatePaymentResponse\"\x9f\x01\xaa\xd4\x18{\b\xc9\x01\x10\x01\x1a\x0epayments:write\"\x11CURRENCY_MISMATCH\"\x12INSUFFICIENT_FUNDS\"\fKYC_REQUIRED\"\x0eLIMIT_EXCEEDED\"\x15PAYMENT_TOKEN_INVALID\"\bRG_BLOCK\x82\xd3\xe4\x93\x02\x1a:\x01*b\apayment\"\f/v1/payments\x12\xa7\x01\n" +
 	"\n" +
 	"GetPayment\x12\x1e.provider.v1.GetPaymentRequest\x1a\x1f.provider.v1.GetPaymentResponse\"X\xaa\xd4\x18*\x1a\rpayments:read*\x19payment_id=player_payment\x82\xd3\xe4\x93\x02$b\apayment\x12\x19/v1/payments/{payment_id}\x12\x90\x01\n" +
 	"\fListPayments\x12 .provider.v1.ListPaymentsRequest\x1a!.provider.v1.ListPaymentsResponse\";\xaa\xd4\x18#\x1a\rpayments:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/payments\x1a5\xc2\xd4\x181\n" +

@@ -404,7 +404,7 @@ var MethodPaymentServiceCreatePayment = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 201,
 	Scopes:        []string{"payments:write"},
-	Reasons:       []string{"CURRENCY_MISMATCH", "INSUFFICIENT_FUNDS", "LIMIT_EXCEEDED", "PAYMENT_TOKEN_INVALID", "RG_BLOCK"},
+	Reasons:       []string{"CURRENCY_MISMATCH", "INSUFFICIENT_FUNDS", "KYC_REQUIRED", "LIMIT_EXCEEDED", "PAYMENT_TOKEN_INVALID", "RG_BLOCK"},
 	Headers:       headersPaymentService,
 	NewRequest:    func() proto.Message { return new(CreatePaymentRequest) },
 	NewResponse:   func() proto.Message { return new(CreatePaymentResponse) },

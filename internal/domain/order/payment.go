@@ -47,13 +47,21 @@ func (c Pay) Decide(states domain.States, now time.Time) (domain.Decision, *faul
 	return decision, nil
 }
 
-// admissible tells why an order cannot be paid now.
-func (c Pay) admissible(o *state.Order) *fault.Fault {
+// Illegal refuses with ILLEGAL_TRANSITION when the order's status does not allow the payment.
+func (c Pay) Illegal(o *state.Order) *fault.Fault {
 	if o.Status != state.OrderPending && o.Status != state.OrderReserved {
 		return illegal(o, "paid", "PENDING or RESERVED")
 	}
 	if c.Reserved && o.Status != state.OrderReserved {
 		return illegal(o, "paid", "RESERVED")
+	}
+	return nil
+}
+
+// admissible tells why an order cannot be paid now.
+func (c Pay) admissible(o *state.Order) *fault.Fault {
+	if refusal := c.Illegal(o); refusal != nil {
+		return refusal
 	}
 	if o.PaymentStatus != state.PaymentNone && o.PaymentStatus != state.PaymentDeclined {
 		return inProgress(o)

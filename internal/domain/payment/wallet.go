@@ -20,6 +20,7 @@ const Wallet = "wallet"
 const (
 	reasonInsufficient = "insufficient_funds" // as gateways say it
 	reasonOrderEnded   = "order_ended"        // before anything was set aside
+	reasonUnverified   = "kyc_required"       // the player is not verified, or not any more
 )
 
 // walletOf is the account that a customer pays from.
@@ -32,7 +33,7 @@ func walletOf(customerID, currency string) string {
 // of a player are not looked at, since an order has none; and being excluded from playing keeps nobody from buying.
 type Payer struct {
 	Tenant, CustomerID, Currency string
-	Checked                      bool // the player must be verified, else KYC_REQUIRED
+	Checked                      bool // the player must be verified, else KYC_REQUIRED; FromWallet looks again
 }
 
 // Refs implements domain.Command.
@@ -58,14 +59,34 @@ func (c Payer) Decide(states domain.States, _ time.Time) (domain.Decision, *faul
 type FromWallet struct {
 	Name
 	Account string // that pays, as the payment's events tell it
+	Checked bool   // money is set aside only of a player who is verified
 }
 
 // holdRef is what is set aside.
 func (c FromWallet) holdRef() state.Ref { return state.HoldRef(c.Tenant, id.Derive("hold", c.OrderID)) }
 
-// Refs implements domain.Command.
+// playerRef is whose the account is.
+func (c FromWallet) playerRef() state.Ref {
+	account, _ := ledger.Parse(c.Account)
+	return state.PlayerRef(c.Tenant, account.Owner)
+}
+
+// Refs implements domain.Command. The player is named only where it is looked at.
 func (c FromWallet) Refs() []state.Ref {
-	return append(c.Name.Refs(), append(domain.AccountRefs(c.Tenant, c.Account), c.holdRef())...)
+	refs := append(c.Name.Refs(), append(domain.AccountRefs(c.Tenant, c.Account), c.holdRef())...)
+	if c.Checked {
+		refs = append(refs, c.playerRef())
+	}
+	return refs
+}
+
+// unverified tells whether the player must be verified and is not.
+func (c FromWallet) unverified(states domain.States) bool {
+	if !c.Checked {
+		return false
+	}
+	player := domain.Find[state.Player](states, c.playerRef())
+	return player == nil || domain.Verified(player, true) != nil
 }
 
 // Decide implements domain.Command. It refuses with AMOUNT_OVERFLOW when the player's balance has no room for a refund.
@@ -108,10 +129,14 @@ func (c FromWallet) step(states domain.States, p *state.Payment, books domain.Bo
 	}
 }
 
-// hold sets the amount aside, unless the order has ended meanwhile or there is less.
+// hold sets the amount aside, unless the order has ended meanwhile, the player is not verified (any more), or there is less.
 func (c FromWallet) hold(states domain.States, p *state.Payment, books domain.Books, now time.Time) (domain.Decision, *fault.Fault) {
 	declined := Declined{Name: c.Name, Attempt: p.Attempt, Reason: reasonOrderEnded}
 	if p.CancelRequested {
+		return declined.Decide(states, now)
+	}
+	if c.unverified(states) {
+		declined.Reason = reasonUnverified
 		return declined.Decide(states, now)
 	}
 	_, refusal := books.Place(ledger.Hold{ID: c.holdRef().ID, Account: c.Account, AmountMinor: p.AmountMinor})

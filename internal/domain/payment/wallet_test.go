@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,32 @@ func TestFromWalletWithoutMoney(t *testing.T) {
 	none.steps(t, startThere, "PROCESSING", fromWallet, "DECLINED")
 	if p := none[name.Ref()].(*state.Payment); p.DeclineReason != "insufficient_funds" {
 		t.Errorf("without an account: %+v", p)
+	}
+}
+
+// Money is set aside of a verified player only, where that is asked for; what was set aside is taken, whatever becomes of the check.
+func TestVerifiedWhenHeld(t *testing.T) {
+	t.Parallel()
+	checked := fromWallet
+	checked.Checked = true
+	r := purseOf(1000)
+	declined := func(who string) {
+		t.Helper()
+		r.steps(t, startThere, "PROCESSING", checked, "DECLINED")
+		if p := r[name.Ref()].(*state.Payment); p.DeclineReason != "kyc_required" {
+			t.Errorf("%s: %+v", who, p)
+		}
+	}
+	declined("nobody")
+	ann := &state.Player{Tenant: "t", ID: "player:ann", Currency: "EUR", KYC: state.KYCRejected}
+	r[ann.Ref()] = ann
+	declined("rejected")
+	ann.KYC = state.KYCVerified
+	r.steps(t, startThere, "PROCESSING", checked, "AUTHORIZED")
+	ann.KYC = state.KYCRejected
+	r.steps(t, checked, "CAPTURED, book capture 1000")
+	if !slices.Contains(checked.Refs(), ann.Ref()) || slices.Contains(fromWallet.Refs(), ann.Ref()) {
+		t.Error("the player is named where it is looked at, and only there")
 	}
 }
 
