@@ -399,6 +399,12 @@ func (a *App) submit(ctx context.Context, c command.Command) command.Result {
 	return result
 }
 
+// request submits what a client asks for. It is refused rather than carried out late, unlike what follows from commands that were accepted.
+func (a *App) request(ctx context.Context, c command.Command) command.Result {
+	c.Patience = a.config.MaxQueueTime
+	return a.submit(ctx, c)
+}
+
 // step submits what follows from an event, in a span below the event's.
 func (a *App) step(ctx context.Context, c command.Command) command.Result {
 	ctx, span := a.tracer.Step(ctx, c.Method, c.TraceID, c.Cause)

@@ -2,7 +2,9 @@
 //
 // There is no artificial delay. A batch is whatever has come in while the lane was busy with the batch before, up to a limit in
 // commands, in rows and in bytes, since a thousand-line order is not a one-line order. The backlog has a limit too: a full queue
-// refuses at once rather than answering late.
+// refuses at once rather than answering late. And when more than a batch waits, entries that have waited too long are dropped: what comes
+// faster than it can be done would else wait in a queue that never gets shorter, so that all of it is late and nobody waits for it any more
+// (B. Maurer, Fail at Scale, ACM Queue 13(8), 2015, which applies CoDel, RFC 8289, to servers). A lone entry behind a slow commit is not dropped.
 //
 // Lanes are batches in flight side by side. Three invariants hold for every row reference and every idempotency key, both
 // called claims here:
@@ -39,6 +41,8 @@ type Waiting interface {
 	Command() *command.Command
 	// Stale tells that the entry need not be done any more. Once true it stays true.
 	Stale(now time.Time) bool
+	// Overdue tells that the entry has waited as long as it should. It is done all the same unless the queue is backed up.
+	Overdue(now time.Time) bool
 }
 
 // Limits bound a queue. All are above zero.
@@ -198,10 +202,10 @@ func (q *Queue[T]) form(batch *Batch[T]) bool {
 	clear(q.blockedRefs)
 	clear(q.blockedKeys)
 	at, end := q.head, min(len(q.waiting), q.head+q.window)
-	full := false
+	full, backedUp := false, q.length() > q.limits.Commands
 	for ; at < end && !full; at++ {
 		entry := q.waiting[at]
-		if entry.Stale(now) {
+		if entry.Stale(now) || backedUp && entry.Overdue(now) {
 			batch.Stale = append(batch.Stale, entry)
 			continue
 		}

@@ -20,10 +20,12 @@ type entry struct {
 	number  int
 	command command.Command
 	stale   bool
+	overdue bool
 }
 
 func (e *entry) Command() *command.Command { return &e.command }
 func (e *entry) Stale(time.Time) bool      { return e.stale }
+func (e *entry) Overdue(time.Time) bool    { return e.overdue }
 
 // want makes an entry that claims rows, and a key unless it is empty.
 func want(number int, key string, rows ...string) *entry {
@@ -110,6 +112,26 @@ func TestQueueRefuses(t *testing.T) {
 	var batch Batch[*entry]
 	if !q.Next(&batch) || len(batch.Members) != 2 || q.Next(&batch) {
 		t.Error("a closed queue is to be emptied")
+	}
+}
+
+func TestOverdueEntriesAreDroppedFromABacklog(t *testing.T) {
+	entries := make([]*entry, 9)
+	for i := range entries {
+		entries[i] = want(i+1, "", "a")
+		entries[i].overdue = i < 3 || i > 6
+	}
+	q := queue(t, small, entries...)
+	var batch Batch[*entry]
+	for _, expected := range []struct{ members, stale string }{
+		{"4 5 6 7 ", "1 2 3 "}, // nine wait, where a batch takes four
+		{"8 9 ", ""},           // two wait: late as they are, doing them ends the backlog
+	} {
+		if !q.Next(&batch) {
+			t.Fatal("closed")
+		}
+		expect(t, "batch", batch.Members, expected.members)
+		expect(t, "dropped", batch.Stale, expected.stale)
 	}
 }
 

@@ -23,6 +23,7 @@ type Command struct {
 	TraceID   string   // 32 hex digits
 	Cause     id.UUID  // of the event that it follows from; zero for none
 	Deadline  time.Time
+	Patience  time.Duration // how long it may wait in a queue that is backed up before it is refused; 0 is until its deadline
 	Steps     []Step
 	// Look makes the steps of a command that must read first what they name, and their size; nil for most. Whoever submits such a command
 	// has it Ready before, anew at each try. It refuses with UNAVAILABLE.

@@ -197,6 +197,7 @@ func TestValidate(t *testing.T) {
 		"body time":          {func(c *Config) { c.BodyTimeout = -1 }, "--body-timeout"},
 		"write time":         {func(c *Config) { c.WriteTimeout = 0 }, "--write-timeout"},
 		"idle time":          {func(c *Config) { c.IdleTimeout = 0 }, "--idle-timeout"},
+		"queue time":         {func(c *Config) { c.MaxQueueTime = 0 }, "--max-queue-time"},
 		"queue":              {func(c *Config) { c.MaxQueue = 0 }, "--max-queue"},
 		"batch":              {func(c *Config) { c.MaxBatch = 1 << 17 }, "--max-batch"},
 		"batch bytes":        {func(c *Config) { c.MaxBatchBytes = 10 }, "--max-batch-bytes=10 is out of range"},

@@ -48,6 +48,11 @@ func (c *call) Stale(now time.Time) bool {
 	return c.stage.Load() == stageAbandoned || now.After(c.deadline)
 }
 
+// Overdue implements batch.Waiting.
+func (c *call) Overdue(now time.Time) bool {
+	return c.command.Patience > 0 && now.Sub(c.arrived) > c.command.Patience
+}
+
 // start claims the call for a lane; false when its caller has gone.
 func (c *call) start() bool { return c.stage.CompareAndSwap(stageWaiting, stageStarted) }
 

@@ -78,7 +78,7 @@ func (l *lane) run() {
 	for l.p.queue.Next(&l.batch) {
 		for _, stale := range l.batch.Stale {
 			if stale.start() {
-				l.expire(stale)
+				l.drop(stale)
 			}
 		}
 		l.members = l.members[:0]
@@ -312,6 +312,16 @@ func (l *lane) unexpired(members []*call) []*call {
 		}
 	}
 	return left
+}
+
+// drop answers a call that the queue has given up.
+func (l *lane) drop(stale *call) {
+	if time.Now().After(stale.deadline) {
+		l.expire(stale)
+		return
+	}
+	stale.result = refusal(&stale.command, l.p.full())
+	l.give(stale)
 }
 
 func (l *lane) expire(member *call) {

@@ -56,7 +56,7 @@ type Observe struct {
 	Replay   func()                     // a key was answered again
 	Mismatch func()                     // a key was used for another command
 	Panic    func()                     // a decision or an encoding panicked or broke a rule
-	Full     func()                     // the queue refused a command
+	Full     func()                     // the queue refused a command, or dropped one that had waited too long
 	Expired  func()                     // a command's time was over before its batch started
 }
 
@@ -220,12 +220,17 @@ func (p *Pipeline) deadline(own, now time.Time) time.Time {
 
 func (p *Pipeline) notQueued(err error) *fault.Fault {
 	if errors.Is(err, batch.ErrFull) {
-		observe(p.options.Environment.Observe.Full)
-		return fault.New(fault.ResourceExhausted, "QUEUE_FULL",
-			"the server has as much work waiting as it takes; nothing was done, repeat the request later").After(retryWhenFull)
+		return p.full()
 	}
 	return fault.New(fault.Unavailable, "SHUTTING_DOWN",
 		"the server is shutting down; nothing was done, repeat the request").After(retryWhenDown)
+}
+
+// full refuses a command that waits among too many, or has waited too long among many.
+func (p *Pipeline) full() *fault.Fault {
+	observe(p.options.Environment.Observe.Full)
+	return fault.New(fault.ResourceExhausted, "QUEUE_FULL",
+		"the server has as much work waiting as it takes; nothing was done, repeat the request later").After(retryWhenFull)
 }
 
 // Run works until ctx ends or Drain is called, and returns when everything that was accepted has been answered. It runs once.

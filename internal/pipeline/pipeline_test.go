@@ -120,6 +120,29 @@ func TestStaleCommandsTakeNoRoom(t *testing.T) {
 	}
 }
 
+// TestOverdueCommandsAreRefusedFromABacklog: a client's command that has waited too long among many is refused, and nothing of it is done; what
+// follows from accepted commands has no such limit, and neither has what a batch can take at once.
+func TestOverdueCommandsAreRefusedFromABacklog(t *testing.T) {
+	for most, want := range map[int][]string{
+		2: {"8:QUEUE_FULL", "8:QUEUE_FULL", "8:QUEUE_FULL", "8:QUEUE_FULL", "a=1@1", "a=2@2"},
+		6: {"a=1@1", "a=2@2", "a=3@3", "a=4@4", "a=5@5", "a=6@6"},
+	} {
+		w := newWorld(t)
+		w.options.MaxCommands = most
+		commands := make([]command.Command, 0, 6)
+		for i := range 6 {
+			commands = append(commands, count(fmt.Sprint(i), "a", "x"))
+			if i < 4 {
+				commands[i].Patience = time.Nanosecond
+			}
+		}
+		w.expect(w.batch(commands...), want...)
+		if full := int64(w.observed("full")); full != 6-w.total("a") {
+			t.Errorf("%d were counted as refused", full)
+		}
+	}
+}
+
 func TestQueueIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.options.MaxQueue = 3
