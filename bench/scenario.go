@@ -267,7 +267,7 @@ func (m *measurement) run(ctx context.Context, s scenario, clients int, servers 
 	m.failed.Store(0)
 
 	own, theirs, database := self(), cpuOf(servers), tree(m.clusterPID())
-	profile := m.startProfile(ctx, servers[0], r)
+	profile := m.startProfile(ctx, servers[0], phases, r)
 	begun := time.Now()
 	m.work(ctx, s, clients, phases...)
 	m.settle(ctx, s)
@@ -386,13 +386,17 @@ func (b *bench) verified(ctx context.Context, s scenario, place [2]string) strin
 }
 
 // startProfile takes a CPU profile of the server while it is measured.
-func (m *measurement) startProfile(ctx context.Context, s *server, r *result) *sync.WaitGroup {
+func (m *measurement) startProfile(ctx context.Context, s *server, phases []*phase, r *result) *sync.WaitGroup {
 	var group sync.WaitGroup
 	if m.profile == "" {
 		return &group
 	}
+	var length time.Duration
+	for _, p := range phases {
+		length += p.length
+	}
 	name := strings.Join([]string{r.Store, r.Scenario, strconv.Itoa(r.Clients)}, "-") + ".pprof"
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.ops, max(int(m.duration.Seconds())-1, 1))
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.ops, max(int(length.Seconds())-1, 1))
 	group.Go(func() {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {

@@ -152,7 +152,8 @@ func (c *Config) checkNumbers(p *Problems) {
 		{"unpaid-for", c.UnpaidFor}, {"limit-delay", c.LimitDelay}, {"payment-wait", c.PaymentWait},
 		{"request-deadline", c.RequestDeadline}, {"max-request-deadline", c.MaxRequestDeadline},
 		{"shutdown-grace", c.ShutdownGrace}, {"header-timeout", c.HeaderTimeout}, {"body-timeout", c.BodyTimeout},
-		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout}, {"max-queue-time", c.MaxQueueTime}, {"webhook-tolerance", c.WebhookTolerance},
+		{"write-timeout", c.WriteTimeout}, {"idle-timeout", c.IdleTimeout}, {"max-queue-time", c.MaxQueueTime},
+		{"webhook-tolerance", c.WebhookTolerance},
 	} {
 		if d.value <= 0 || d.value > longestTimeout {
 			p.add("--%s=%v is out of range: write a time above zero, such as 15m.", d.flag, d.value)

@@ -115,6 +115,9 @@ func (c *chain) Admit(ctx context.Context, call *Call) (context.Context, error) 
 			return refusal
 		}
 		caller = found
+		if !call.Method.Streaming && c.inFlight.Load() >= c.MaxInFlight { // Unary would refuse it too, with the message read
+			return c.tooMany()
+		}
 		return nil
 	})
 	if refusal != nil {
@@ -278,9 +281,13 @@ func (c Caller) speaksFor(call *Call) *fault.Fault {
 func (c *chain) enter() *fault.Fault {
 	if c.inFlight.Add(1) > c.MaxInFlight {
 		c.inFlight.Add(-1)
-		return fault.New(fault.ResourceExhausted, "TOO_MANY_REQUESTS", "%d calls are under way; try again", c.MaxInFlight).After(time.Second)
+		return c.tooMany()
 	}
 	return nil
+}
+
+func (c *chain) tooMany() *fault.Fault {
+	return fault.New(fault.ResourceExhausted, "TOO_MANY_REQUESTS", "%d calls are under way; try again", c.MaxInFlight).After(time.Second)
 }
 
 // limitTime bounds a call's time.

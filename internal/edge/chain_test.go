@@ -117,9 +117,12 @@ func TestUnreadableIsNotHandled(t *testing.T) {
 func TestInFlightIsLimited(t *testing.T) {
 	d := newDoor(t)
 	_, err := d.Unary(t.Context(), readOrder(), func(ctx context.Context) (proto.Message, error) {
-		_, err := d.Unary(t.Context(), readOrder(), done) // while this one is under way
-		if f := fault.From(err); f == nil || f.Reason != "TOO_MANY_REQUESTS" || edge.RetryDelay(f) == 0 {
-			t.Errorf("a second call beside one: %v", err)
+		_, unary := d.Unary(t.Context(), readOrder(), done) // while this one is under way
+		_, admitted := d.Admit(t.Context(), readOrder())    // before its message is read
+		for _, err := range []error{unary, admitted} {
+			if f := fault.From(err); f == nil || f.Reason != "TOO_MANY_REQUESTS" || edge.RetryDelay(f) == 0 {
+				t.Errorf("a second call beside one: %v", err)
+			}
 		}
 		return done(ctx)
 	})

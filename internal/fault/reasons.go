@@ -24,7 +24,10 @@ var passing = []Entry{
 		Cure: "Repeat the request with the same idempotency key: it answers what became of the first. GetOperation tells too.",
 	},
 	{Reason: "CONTENTION", Code: Unavailable, Cause: "Too many others change the same rows. Nothing was done.", Cure: again},
-	{Reason: "QUEUE_FULL", Code: ResourceExhausted, Cause: "More commands wait than the server takes, or this one has waited too long among many. Nothing was done.", Cure: again},
+	{
+		Reason: "QUEUE_FULL", Code: ResourceExhausted, Cure: again,
+		Cause: "More commands wait than the server takes, or this one has waited too long among many. Nothing was done.",
+	},
 	{Reason: "SHUTTING_DOWN", Code: Unavailable, Cause: "The server is being stopped. Nothing was done.", Cure: again},
 	{Reason: "TOO_MANY_REQUESTS", Code: ResourceExhausted, Cause: "More calls are under way than the server takes.", Cure: again},
 	{
