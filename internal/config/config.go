@@ -100,7 +100,7 @@ type Config struct {
 	WriteTimeout       time.Duration `default:"10s" group:"Limits" help:"Time for a client to take an answer or an event."`
 	IdleTimeout        time.Duration `default:"2m" group:"Limits" help:"Time for which a connection without requests is kept."`
 	MaxQueue           int           `default:"8192" group:"Limits" help:"Commands that may wait for a batch; more are refused at once."`
-	MaxQueueTime       time.Duration `default:"1s" group:"Limits" help:"Time that a request may wait while more than a batch waits; then it is refused."`
+	MaxQueueTime       time.Duration `default:"1s" group:"Limits" help:"Time a request may wait while more than a batch waits; or it is refused."`
 	MaxBatch           int           `default:"256" group:"Limits" help:"Commands in one transaction."`
 	MaxBatchRows       int           `default:"4096" group:"Limits" help:"Rows in one transaction."`
 	MaxBatchBytes      int           `default:"4194304" group:"Limits" help:"Bytes of requests in one transaction."`
