@@ -27,7 +27,7 @@ func (l *lane) changes(batch id.UUID) *state.Changes {
 	for i := range c.Events {
 		c.Events[i].ID = batch.Member(i)
 	}
-	c.Rows = l.written()
+	c.Rows, c.Unseen = l.written()
 	c.SetTimers, c.ClearTimers = mergeTimers(o.timers)
 	if len(o.events) > 0 {
 		o.givenAway = min(len(o.events), keptCells)
@@ -36,25 +36,32 @@ func (l *lane) changes(batch id.UUID) *state.Changes {
 	return c
 }
 
-// written answers the rows that differ from what was loaded, in order of their references.
-func (l *lane) written() []state.Written {
-	o, count := l.overlay, 0
+// written answers the rows that differ from what was loaded, and those that were named and no decision has looked at, nor changed; both in
+// order of their references.
+func (l *lane) written() (rows []state.Written, unseen []state.Ref) {
+	o, count, ignored := l.overlay, 0, 0
 	for i := range o.cells {
-		if o.cells[i].current != o.cells[i].loaded {
+		switch cell := &o.cells[i]; {
+		case cell.current != cell.loaded:
 			count++
+		case !cell.seen:
+			ignored++
 		}
 	}
-	if count == 0 {
-		return nil
+	if count+ignored == 0 {
+		return nil, nil
 	}
-	rows := make([]state.Written, 0, count)
+	rows, unseen = make([]state.Written, 0, count), make([]state.Ref, 0, ignored)
 	for _, ref := range o.need.Refs {
-		if cell := &o.cells[o.index[ref]]; cell.current != cell.loaded {
+		switch cell := &o.cells[o.index[ref]]; {
+		case cell.current != cell.loaded:
 			rows = append(rows, l.write(cell))
+		case !cell.seen:
+			unseen = append(unseen, ref)
 		}
 	}
 	if len(rows) == count {
-		return rows
+		return rows, unseen
 	}
 	for i := len(o.need.Refs); i < len(o.cells); i++ { // rows that no step named
 		if cell := &o.cells[i]; cell.current != nil {
@@ -62,7 +69,7 @@ func (l *lane) written() []state.Written {
 		}
 	}
 	slices.SortFunc(rows, func(a, b state.Written) int { return a.Row.Ref().Compare(b.Row.Ref()) })
-	return rows
+	return rows, unseen
 }
 
 func (l *lane) write(c *cell) state.Written {

@@ -126,6 +126,7 @@ func (l *lane) encode(member *call, answer state.Ref) (command.Result, error) {
 	if !found || l.overlay.cells[at].current == nil {
 		return command.Result{}, fmt.Errorf("the answer is %v, which does not exist", answer)
 	}
+	l.overlay.cells[at].seen = true
 	result := command.Result{Row: l.overlay.cells[at].current}
 	if member.command.Key != "" {
 		result.Body = l.environment.EncodeAnswer(result.Row)
@@ -141,6 +142,7 @@ func (l *lane) encodeEvery(member *call, answers []state.Ref) (command.Result, e
 		if !found || l.overlay.cells[at].current == nil {
 			return command.Result{}, fmt.Errorf("the answer of step %d is %v, which does not exist", i, answer)
 		}
+		l.overlay.cells[at].seen = true
 		result.Rows[i] = l.overlay.cells[at].current
 	}
 	if member.command.Key != "" {

@@ -137,6 +137,28 @@ func TestAnswersRestOnWhatIsProved(t *testing.T) {
 	}
 }
 
+// TestNothingRestsOnWhatNobodyLooksAt: another process may change a row that a command names and its decision leaves alone.
+func TestNothingRestsOnWhatNobodyLooksAt(t *testing.T) {
+	w := newWorld(t)
+	w.store.remembers = true
+	one, other := w.running(), w.running()
+	blind := adding("b", 1, "blind")
+	blind.refs = append(blind.refs, counter("a"))
+	for _, step := range []struct {
+		in *pipeline.Pipeline
+		do command.Command
+	}{
+		{one, do("", "x", adding("a", 1, "x"), blind)}, {other, count("", "a", "z")}, {one, do("", "y", blind)},
+	} {
+		if result := step.in.Submit(context.Background(), step.do); result.Fault != nil {
+			t.Error(result.Fault)
+		}
+	}
+	if w.observed("conflict") != 0 || len(w.store.commits[2].Unseen) != 1 || w.total("a") != 2 || w.total("b") != 2 {
+		t.Errorf("%d conflicts; unseen were %v", w.observed("conflict"), w.store.commits[2].Unseen)
+	}
+}
+
 // TestDefectsAreIsolated has one broken command between two good ones.
 func TestDefectsAreIsolated(t *testing.T) {
 	type decision = func(states domain.States, now time.Time) (domain.Decision, *fault.Fault)

@@ -260,9 +260,12 @@ func (t *fakeTransaction) remember(changes *state.Changes) {
 	}
 }
 
-// prove answers whether everything assumed is so. Rows that another transaction has locked may be about to change.
-func (t *fakeTransaction) prove() bool {
+// prove answers whether everything assumed is so, but for what no decision has looked at. Rows that another transaction has locked may be about to change.
+func (t *fakeTransaction) prove(unseen []state.Ref) bool {
 	for ref, row := range t.assumed {
+		if slices.Contains(unseen, ref) {
+			continue
+		}
 		if owner := t.process.locks[ref]; t.process.rows[ref] != row || (owner != nil && owner != t) {
 			return false
 		}
@@ -282,7 +285,7 @@ func (t *fakeTransaction) commitLate(changes state.Changes) {
 // store makes the changes, all or none.
 func (t *fakeTransaction) store(changes *state.Changes) error {
 	p := t.process
-	if _, found := p.batches[changes.Batch]; found || !t.prove() {
+	if _, found := p.batches[changes.Batch]; found || !t.prove(changes.Unseen) {
 		return state.ErrConflict
 	}
 	for _, answer := range changes.Answers {

@@ -43,6 +43,7 @@ type cell struct {
 	loaded  state.Row
 	current state.Row
 	step    int64 // the last step with many references that named it
+	seen    bool  // a decision has looked at it
 }
 
 // keyed is an idempotency key of the batch. Once it has an answer, that is what commands with the key are answered.
@@ -207,6 +208,7 @@ func (v *view) Get(ref state.Ref) state.Row {
 	if found == nil {
 		panic(fmt.Sprintf("the decision reads %v, which its step does not name", ref))
 	}
+	found.seen = true
 	return found.current
 }
 

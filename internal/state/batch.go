@@ -121,6 +121,8 @@ type Changes struct {
 	SetTimers   []Timer       // sorted, one a key
 	ClearTimers []TimerKey    // sorted, none of them in SetTimers
 	Transfers   []ledger.Transfer
+	// Unseen are references of the batch's Need that no decision has looked at, sorted: what was assumed of them need not be proved.
+	Unseen []Ref
 }
 
 // Empty tells whether there is nothing to store.

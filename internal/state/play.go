@@ -135,12 +135,12 @@ func (l Limit) At(now time.Time) Limit {
 
 // Played is what a player has done in a period.
 type Played struct {
-	Period         Period    `json:"period"`
-	From           time.Time `json:"from"` // when the period began; what is told of an earlier one is over
-	WageredMinor   int64     `json:"wagered_minor,omitempty"`
-	WonMinor       int64     `json:"won_minor,omitempty"`
-	DepositedMinor int64     `json:"deposited_minor,omitempty"`
-	SessionSeconds int64     `json:"session_seconds,omitempty"` // granted to sessions that began in it, and not given back
+	Period         Period
+	From           time.Time // when the period began; what is told of an earlier one is over
+	WageredMinor   int64
+	WonMinor       int64
+	DepositedMinor int64
+	SessionSeconds int64 // granted to sessions that began in it, and not given back
 }
 
 // Place is where a row stands in a list: by the time at which it came to be, then by id.

@@ -123,6 +123,10 @@ func (c Settle) book(states domain.States, bet *state.Bet, result *state.Settlem
 	decision := domain.Decision{Answer: result.Ref(), Changes: []domain.Change{
 		{Before: bet, After: &after, Event: EventSettled, Beside: result}, {After: result},
 	}}
+	if c.WinMinor == 0 && bet.Bonus == nil { // the player is neither changed nor asked, and so need not be proved either
+		books.Into(&decision)
+		return decision, nil
+	}
 	if player := domain.Find[state.Player](states, state.PlayerRef(c.By.Tenant, bet.PlayerID)); player != nil {
 		playing := domain.Play(player, now)
 		playing.Count(now, func(done *state.Played) { done.WonMinor += c.WinMinor })

@@ -107,7 +107,7 @@ func (b *buffers) encode(t *transaction, changes *state.Changes) error {
 			made[changes.Rows[i].Row.Ref()] = true
 		}
 	}
-	b.encodeProofs(t, made)
+	b.encodeProofs(t, made, changes.Unseen)
 	for i := range changes.Answers {
 		encodeAnswer(b.answers, &changes.Answers[i])
 	}
@@ -144,30 +144,34 @@ func (b *buffers) encodeTimers(changes *state.Changes) {
 	}
 }
 
-// encodeProofs writes which rows that the batch has not written must be as it has assumed them.
+// encodeProofs writes which rows that the batch has looked at and not written must be as it has assumed them.
 //
 // An update proves what it writes. Where rows of its kind are only looked at too, it finds all of them locked, in one order:
 // otherwise two batches, of which each looks at what the other writes, would wait for each other.
-func (b *buffers) encodeProofs(t *transaction, written map[state.Ref]bool) {
+func (b *buffers) encodeProofs(t *transaction, written map[state.Ref]bool, unseen []state.Ref) {
 	if len(t.assumed) == 0 {
 		return
 	}
+	rests := make([]bool, len(t.refs)) // on it, and it is not written
 	lookedAt := [lastKind + 1]bool{}
-	for ref, v := range t.assumed {
-		if v.row != nil && !written[ref] {
-			lookedAt[ref.Kind] = true
+	for i, ref := range t.refs { // as sorted as the unseen are
+		if len(unseen) > 0 && unseen[0] == ref {
+			unseen = unseen[1:]
+			continue
 		}
+		v, assumed := t.assumed[ref]
+		rests[i] = assumed && !written[ref]
+		lookedAt[ref.Kind] = lookedAt[ref.Kind] || rests[i] && v.row != nil
 	}
-	for i := range t.refs {
-		ref := &t.refs[i]
-		v, assumed := t.assumed[*ref]
+	for i, ref := range t.refs {
+		v, assumed := t.assumed[ref]
 		switch {
 		case !assumed: // it is locked
-		case v.row == nil && !written[*ref]:
+		case v.row == nil && rests[i]:
 			set := b.keys[ref.Kind].row()
 			set.text(ref.Tenant)
 			set.text(ref.ID)
-		case v.row != nil && lookedAt[ref.Kind]:
+		case v.row != nil && lookedAt[ref.Kind] && (rests[i] || written[ref]):
 			set := b.proofs[ref.Kind].row()
 			set.text(ref.Tenant)
 			set.text(ref.ID)

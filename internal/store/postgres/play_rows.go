@@ -10,7 +10,7 @@ var (
 	playerFields = []field{
 		{"tenant_id", kindText}, {"player_id", kindText}, {"brand_id", kindText}, {"region", kindText},
 		{"currency", kindText}, {"locale", kindText}, {"country", kindText}, {"excluded", kindBool}, {"excluded_until", kindTime},
-		{"cool_off_until", kindTime}, {"limits", kindJSON}, {"played", kindJSON}, {"kyc_status", kindInt2}, {"kyc_reason", kindText},
+		{"cool_off_until", kindTime}, {"limits", kindJSON}, {"played", kindText}, {"kyc_status", kindInt2}, {"kyc_reason", kindText},
 		{"version", kindInt8}, {"created_at", kindTime}, {"updated_at", kindTime}, {"bonus_id", kindText},
 	}
 	sessionFields = []field{
@@ -52,9 +52,7 @@ func encodePlayer(set *rowset, p *state.Player) error {
 	if err := encodeJSON(set, len(p.Limits), p.Limits); err != nil {
 		return err
 	}
-	if err := encodeJSON(set, len(p.Played), p.Played); err != nil {
-		return err
-	}
+	set.text(state.EncodePlayed(p.Played))
 	set.int16(int16(p.KYC))
 	set.text(p.KYCReason)
 	set.int64(p.Version)
@@ -72,8 +70,9 @@ func decodePlayer(f *fields) (*state.Player, error) {
 	if err := decodeJSON(f, &p.Limits); err != nil {
 		return nil, err
 	}
-	if err := decodeJSON(f, &p.Played); err != nil {
-		return nil, err
+	var err error
+	if p.Played, err = state.DecodePlayed(f.text()); err != nil {
+		return nil, err //nolint:wrapcheck // it says what it is about
 	}
 	p.KYC, p.KYCReason = state.KYCStatus(f.int16()), f.text()
 	p.Version, p.CreatedAt, p.UpdatedAt, p.Bonus = f.int64(), f.time(), f.time(), f.text()

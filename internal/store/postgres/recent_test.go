@@ -114,6 +114,36 @@ func TestWhatAnotherProcessChangedIsNoticed(t *testing.T) {
 	}
 }
 
+// Of rows that a batch names and does not look at, nothing is proved; of the others of their kind all is.
+func TestWhatIsNotLookedAtIsNotProved(t *testing.T) {
+	one, other := twoProcesses(t)
+	for _, sku := range []string{"A", "B", "C"} {
+		if _, err := sell(one, []string{sku}, stock(sku, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sell(other, []string{"A"}, stock("A", 2)); err != nil {
+		t.Fatal(err)
+	}
+	for _, unseen := range [][]state.Ref{{itemRef("A")}, {itemRef("A"), itemRef("C")}, {itemRef("C")}} {
+		transaction, err := one.Begin(context.Background(), state.Need{Refs: []state.Ref{itemRef("A"), itemRef("B"), itemRef("C")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded := transaction.Loaded()
+		batch := id.V7(loaded.Now, id.Random{byte(rand.Uint32()), byte(rand.Uint32()), byte(rand.Uint32())})
+		batch[14], batch[15] = 0, 0
+		item := *loaded.Rows[itemRef("B")].(*state.Item)
+		item.Version++
+		err = transaction.Commit(context.Background(), &state.Changes{
+			Batch: batch, Now: loaded.Now, Rows: []state.Written{{Row: &item}}, Unseen: unseen,
+		})
+		if wrong := unseen[0] != itemRef("A"); !loaded.Assumed || errors.Is(err, state.ErrConflict) != wrong || !wrong && err != nil {
+			t.Errorf("unseen %v: assumed %v, %v", unseen, loaded.Assumed, err)
+		}
+	}
+}
+
 // TestProcessesTakeTurns lets two processes change the same rows as they like. Nothing is lost, though both remember.
 func TestProcessesTakeTurns(t *testing.T) {
 	one, other := twoProcesses(t)

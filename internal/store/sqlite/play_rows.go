@@ -66,7 +66,7 @@ func bindPlayer(r *row, value state.Row) {
 	r.moment(v.Flags.ExcludedUntil)
 	r.moment(v.Flags.CoolOffUntil)
 	r.optional(listJSON(v.Limits))
-	r.optional(listJSON(v.Played))
+	r.text(state.EncodePlayed(v.Played))
 	r.integer(int64(v.KYC))
 	r.text(v.KYCReason)
 	r.integer(v.Version)
@@ -79,10 +79,19 @@ func scanPlayer(c *columns) state.Row {
 	v := &state.Player{}
 	v.Tenant, v.ID, v.Brand, v.Region = c.text(), c.text(), c.text(), c.text()
 	v.Currency, v.Locale, v.Country, v.Flags.Excluded = c.text(), c.text(), c.text(), c.flag()
-	v.Flags.ExcludedUntil, v.Flags.CoolOffUntil, v.Limits, v.Played = c.moment(), c.moment(), list[[]state.Limit](c), list[[]state.Played](c)
+	v.Flags.ExcludedUntil, v.Flags.CoolOffUntil, v.Limits, v.Played = c.moment(), c.moment(), list[[]state.Limit](c), played(c)
 	v.KYC, v.KYCReason = small[state.KYCStatus](c), c.text()
 	v.Version, v.CreatedAt, v.UpdatedAt, v.Bonus = c.integer(), c.instant(), c.instant(), c.text()
 	return v
+}
+
+// played reads what a player has done.
+func played(c *columns) []state.Played {
+	all, err := state.DecodePlayed(c.text())
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return all
 }
 
 func bindSession(r *row, value state.Row) {

@@ -28,7 +28,7 @@ func samplePlayer(playerID string) *state.Player {
 			{Kind: state.LimitSession, Period: state.Month, Max: 60},
 		},
 		Played: []state.Played{{
-			Period: state.Week, From: at, WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
+			Period: state.Week, From: state.Week.Begin(at), WageredMinor: 1, WonMinor: 2, DepositedMinor: 3, SessionSeconds: 4,
 		}},
 		Version: 3, CreatedAt: at, UpdatedAt: at.Add(time.Second), Bonus: "bonus:bonus 1:~.x",
 		KYC: state.KYCRejected, KYCReason: "document_expired",
