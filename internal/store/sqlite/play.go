@@ -60,12 +60,16 @@ func (s *Store) PlayRows(ctx context.Context, kind state.Kind, query state.PlayQ
 	return page, err
 }
 
-// bindValues binds texts and times.
+// bindValues binds texts, numbers, bytes and times.
 func bindValues(r *row, values []any) {
 	for _, value := range values {
 		switch value := value.(type) {
 		case string:
 			r.text(value)
+		case int64:
+			r.integer(value)
+		case []byte:
+			r.blob(value)
 		case time.Time:
 			r.instant(value)
 		}
