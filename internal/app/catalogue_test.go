@@ -1,11 +1,13 @@
 package app_test
 
 import (
+	"strconv"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
@@ -63,6 +65,7 @@ func pricesAreChecked(t *testing.T, server *running) {
 	want("the price before", "4", 600, "PRICE_CHANGED", "700")
 	want("a repeat of what was accepted", "3", 600, "", "")
 	want("a repeat of what was refused", "2", 5, "PRICE_CHANGED", "600")
+	batchesKeepTheirAnswers(t, server, put)
 	if got, err := prices.DeletePrice(keyed(t, "d"), &omsv1.DeletePriceRequest{Sku: "P"}); err != nil || !got.Item.Withdrawn {
 		t.Fatalf("delete %v %v", got, err)
 	}
@@ -79,4 +82,28 @@ func pricesAreChecked(t *testing.T, server *running) {
 		t.Errorf("import: %v", err)
 	}
 	want("nothing of a list with a mistake is taken", "6", 5, "", "")
+}
+
+// batchesKeepTheirAnswers: an order of a batch that was refused for its price stays refused under the batch's key, also when the price has
+// become the catalogue's meanwhile (requirement C-4). P costs 700 before, and afterwards.
+func batchesKeepTheirAnswers(t *testing.T, server *running, put func(key string, amount, version int64) (*omsv1.PutPriceResponse, error)) {
+	t.Helper()
+	batch := &omsv1.BatchCreateOrdersRequest{}
+	for _, price := range []int64{700, 800} {
+		batch.Items = append(batch.Items, &omsv1.BatchOrder{Order: &omsv1.CreateOrderRequest{
+			CustomerId: "c", Currency: "EUR", Items: []*omsv1.OrderItem{{Sku: "P", Qty: 1, Price: euro(price)}},
+		}})
+	}
+	first, err := server.orders.BatchCreateOrders(keyed(t, "batch"), batch)
+	if err != nil || first.Results[0].Order == nil || first.Results[1].GetError().GetCode() != "PRICE_CHANGED" {
+		t.Fatalf("%v %v", first, err)
+	}
+	for i, price := range []int64{800, 700} {
+		if got, err := put("batch "+strconv.Itoa(i), price, int64(2+i)); err != nil {
+			t.Fatalf("put %v %v", got, err)
+		}
+		if again, err := server.orders.BatchCreateOrders(keyed(t, "batch"), batch); err != nil || !proto.Equal(again, first) {
+			t.Errorf("at %d the repeat is answered %v %v, want %v", price, again, err, first)
+		}
+	}
 }

@@ -121,7 +121,9 @@ func (a *App) effectMetrics() effect.Observe {
 
 // timerMetrics counts timers and what is purged.
 func (a *App) timerMetrics() timer.Observe {
-	return timer.Observe{Fired: a.metrics.TimerFired, Purged: a.metrics.KeysPurged, PurgedBatches: a.metrics.BatchesPurged}
+	return timer.Observe{
+		Fired: a.metrics.TimerFired, Purged: a.metrics.KeysPurged, PurgedBatches: a.metrics.BatchesPurged, PurgedSandboxes: a.metrics.SandboxesPurged,
+	}
 }
 
 // observeRows measures whole orders: from their creation to CONFIRMED.

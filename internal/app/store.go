@@ -122,14 +122,18 @@ func Verify(ctx context.Context, c config.Storage) ([]state.Finding, error) {
 	return findings, errors.Join(err, opened.Close())
 }
 
-// Stuck finds the orders of a database that wait for too long, beside a live server if need be; most bounds those that are named.
-func Stuck(ctx context.Context, c config.Storage, limits config.StuckLimits, most int) (state.StuckOrders, error) {
+// Stuck finds the orders, and the payments of players, of a database that wait for too long, beside a live server if need be; most bounds
+// those of each that are named.
+func Stuck(ctx context.Context, c config.Storage, limits config.StuckLimits, most int,
+) (orders state.StuckOrders, payments state.StuckPayments, err error) {
 	opened, err := openReading(ctx, c)
 	if err != nil {
-		return state.StuckOrders{}, err
+		return orders, payments, err
 	}
-	found, err := opened.Stuck(ctx, stepLimits(limits), most)
-	return found, errors.Join(err, opened.Close())
+	if orders, err = opened.Stuck(ctx, stepLimits(limits), most); err == nil {
+		payments, err = opened.StuckPayments(ctx, "", stepLimits(limits), most)
+	}
+	return orders, payments, errors.Join(err, opened.Close())
 }
 
 func stepLimits(l config.StuckLimits) state.StepLimits {

@@ -263,10 +263,23 @@ func TestStuckByTheClockOfTheStore(t *testing.T) {
 	server.await(t, order, omsv1.OrderStatus_ORDER_STATUS_RESERVED)
 	server.does(t, http.MethodPost, "/v1/orders/"+order+":pay", `{"payment_token":"sim:stall"}`, "pay")
 	operations := omsv1.NewOperationsServiceClient(dial(t, internal))
+	const ann = `{"player_id":"p_19f3","currency":"EUR","locale":"de-DE"}`
+	if code, text := server.cashierCall(t, http.MethodPost, "/v1/players", "ann", ann); code != http.StatusCreated {
+		t.Fatalf("%d %s", code, text)
+	}
+	deposit := server.asked(t, "in", payment("deposit", "100.00", "sim:stall"))
 	stuck := func() int {
 		answer, err := operations.ListStuckOrders(keyed(t, ""), &omsv1.ListStuckOrdersRequest{OlderThanSeconds: 3600})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(answer.Payments) != len(answer.Orders) {
+			t.Errorf("%d payments of players are stuck, and %d orders", len(answer.Payments), len(answer.Orders))
+		}
+		for _, p := range answer.Payments {
+			if p.PaymentId != deposit.PaymentID || p.Step != "PAYMENT" || p.Type != "DEPOSIT" || p.PlayerId != "p_19f3" || p.Advice == "" {
+				t.Errorf("%v is stuck, want %+v", p, deposit)
+			}
 		}
 		return len(answer.Orders)
 	}

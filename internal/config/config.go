@@ -78,7 +78,7 @@ type Config struct {
 	UnpaidFor            time.Duration `default:"15m" group:"Orders" help:"Time for which an unpaid order keeps its stock."`
 	PaymentWait          time.Duration `default:"5s" group:"Orders" help:"Time for which /api/payment/process waits for the outcome."`
 	IdempotencyRetention time.Duration `default:"48h" group:"Orders" help:"Time for which answers are kept under their keys: 24h to 72h."`
-	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time for which ids of transactions are kept: 1h or more."`
+	BatchRetention       time.Duration `default:"24h" group:"Storage" help:"Time that ids of transactions and reset sandboxes are kept: 1h or more."`
 	Gateway              string        `group:"Orders" placeholder:"sim" help:"For new payments: sim (no money moves), stripe, or one of the file."`
 	GatewaysFile         string        `group:"Orders" placeholder:"FILE" help:"Payment gateways: a YAML list of name, kind, url, secret, api_key."`
 	WebhookTolerance     time.Duration `group:"Orders" default:"5m" help:"Between a gateway's clock and ours, for the age of its callbacks."`

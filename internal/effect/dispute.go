@@ -21,8 +21,8 @@ func (w *Workers) Dispute(ctx context.Context, d gateway.Dispute) error {
 	if err := w.hard.Err(); err != nil {
 		return fmt.Errorf("effect: the workers have stopped: %w", err)
 	}
-	d.ID, d.Reason = clean(d.ID), clean(d.Reason)
-	log := w.o.Logger.With("provider", d.Provider, "dispute", d.ID, "external_id", clean(d.ExternalID))
+	d.ID, d.Reason, d.ExternalID = clean(d.ID), clean(d.Reason), clean(d.ExternalID)
+	log := w.o.Logger.With("provider", d.Provider, "dispute", d.ID, "external_id", d.ExternalID)
 	if err := w.locate(ctx, &d); err != nil {
 		return err
 	}

@@ -361,8 +361,8 @@ func testFlow() Flow {
 		},
 		Dispute: func(d gateway.Dispute, skus []string) []command.Step {
 			return flow.Disputed(flow.Subject{Tenant: d.Tenant, OrderID: d.OrderID, SKUs: skus}, flow.Dispute{
-				Provider: d.Provider, ExternalID: d.ID, State: d.State, Currency: d.Currency, AmountMinor: d.AmountMinor,
-				FeeMinor: d.FeeMinor, FeeTold: d.FeeTold, Reason: d.Reason, DueBy: d.DueBy, AsOf: d.AsOf,
+				Provider: d.Provider, ExternalID: d.ID, Hold: d.ExternalID, State: d.State, Currency: d.Currency,
+				AmountMinor: d.AmountMinor, FeeMinor: d.FeeMinor, FeeTold: d.FeeTold, Reason: d.Reason, DueBy: d.DueBy, AsOf: d.AsOf,
 			})
 		},
 	}

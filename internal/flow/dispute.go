@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"fmt"
+
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
 	"github.com/seed-255eabaa/oms/internal/domain/deadletter"
@@ -19,7 +21,31 @@ type Dispute = payment.Disputed
 // back to the shop.
 func Disputed(s Subject, dispute Dispute) []command.Step {
 	dispute.Name = s.payment()
-	return append([]command.Step{command.Do(dispute)}, append(s.disputesBooked(), s.refundOwed())...)
+	booked := command.Step{Refs: dispute.Refs(), Next: func(states domain.States) domain.Command {
+		if dispute.OfAnother(domain.Find[state.Payment](states, s.payment().Ref())) {
+			return nil
+		}
+		return dispute
+	}}
+	return append([]command.Step{s.misdirected(dispute), booked}, append(s.disputesBooked(), s.refundOwed())...)
+}
+
+// misdirected writes a dead letter of a dispute that names the order, but the number of another payment: nobody knows whose money was
+// withdrawn. It is not booked. An operator finds it out with the gateway, which tells it again then, and closes the letter by a replay.
+func (s Subject) misdirected(dispute Dispute) command.Step {
+	write := deadletter.Write{Letter: state.DeadLetter{
+		Tenant: s.Tenant, ID: id.DeriveStep("deadletter", s.payment().Ref().ID, "dispute/"+dispute.ExternalID),
+		AggregateID: s.payment().Ref().ID, Kind: deadletter.KindDispute, Payload: []byte(s.OrderID), Attempts: 1,
+	}}
+	return command.Step{Refs: append(s.payment().Refs(), write.Refs()...), Next: func(states domain.States) domain.Command {
+		p := domain.Find[state.Payment](states, s.payment().Ref())
+		if !dispute.OfAnother(p) {
+			return nil
+		}
+		write.Letter.Error = fmt.Sprintf("the gateway tells of dispute %s over %d %s of its payment %s, and the order's is %s; it is not booked",
+			dispute.ExternalID, dispute.AmountMinor, dispute.Currency, dispute.Hold, p.ExternalID)
+		return write
+	}}
 }
 
 // disputesNoted follows every change of a payment that may have booked a dispute: the order takes its sums over.

@@ -161,5 +161,38 @@ type PlayQuery struct {
 	Before                               time.Time // exclusive; zero for open
 	After                                Place     // only rows behind it; zero for the first page
 	Newest                               bool      // newest first
-	Limit                                int
+	Limit                                int       // rows to answer at most
+	ScanLimit                            int       // rows to look at, at most; when it ends the page early, Page.Next is set all the same
+}
+
+// PlayPage is a page of rows. Next is the place to go on behind, the zero Place on the last page.
+type PlayPage struct {
+	Rows []Row
+	Next Place
+}
+
+// PlaceOf answers where a row of a list stands in it; without a time for rows that are not listed.
+func PlaceOf(row Row) Place {
+	place := Place{ID: row.Ref().ID}
+	switch row := row.(type) {
+	case *Player:
+		place.At = row.CreatedAt
+	case *Session:
+		place.At = row.CreatedAt
+	case *Round:
+		place.At = row.CreatedAt
+	case *Bet:
+		place.At = row.CreatedAt
+	case *Settlement:
+		place.At = row.CreatedAt
+	case *PlayerPayment:
+		place.At = row.CreatedAt
+	case *Jackpot:
+		place.At = row.CreatedAt
+	case *JackpotTrigger:
+		place.At = row.CreatedAt
+	case *Bonus:
+		place.At = row.CreatedAt
+	}
+	return place
 }

@@ -81,6 +81,23 @@ type StuckOrders struct {
 	Orders   []StuckOrder // those that wait longest, at most as many as were asked for
 }
 
+// StuckPayment is a deposit or withdrawal of a player that waits in a step for longer than its limit, or has an open dead letter.
+type StuckPayment struct {
+	Tenant, PaymentID, PlayerID string
+	Type                        PlayerPaymentType
+	Status                      PlayerPaymentStatus
+	Step                        string    // PAYMENT, CAPTURE, PAYOUT or DEAD_LETTER
+	Since                       time.Time // when the payment last changed, or its newest letter was written
+	Error                       string    // the last of its call, or of the letter; empty for none
+	LetterID                    string    // of the letter; empty for none
+}
+
+// StuckPayments are the stuck payments of players.
+type StuckPayments struct {
+	Count    int64          // those that are stuck
+	Payments []StuckPayment // those that wait longest, at most as many as were asked for
+}
+
 // DeadLetterQuery selects a page of dead letters, newest first.
 type DeadLetterQuery struct {
 	Tenant          string

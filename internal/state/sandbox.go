@@ -45,6 +45,19 @@ func (s *Sandbox) Within() string {
 	return s.Tenant + "/" + s.Provider() + "/" + strconv.FormatInt(s.Generation, 10)
 }
 
+// GenerationTenant answers the tenant that everything of a generation of a sandbox belongs to; id is the row's.
+func GenerationTenant(tenant, id string, generation int64) string {
+	return (&Sandbox{Tenant: tenant, ID: id, Generation: generation}).Within()
+}
+
+// What is left of an event of a generation that was purged: its place in the log and its id, by which readers know the log again. It is an
+// event of nobody's sandbox, and says nothing.
+const (
+	PurgedTenant    = sandboxMark
+	PurgedAggregate = sandboxPrefix + "purged"
+	PurgedEvent     = "sandbox.purged"
+)
+
 // NewSandbox is the sandbox of a provider that was never reset.
 func NewSandbox(tenant, provider string) *Sandbox {
 	return &Sandbox{Tenant: tenant, ID: sandboxPrefix + provider, Generation: 1}

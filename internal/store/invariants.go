@@ -1,5 +1,10 @@
 package store
 
+import (
+	"fmt"
+	"strings"
+)
+
 // What must hold whatever happens, in sentences (requirement X-2). Every store checks all of it in SQL of its own, and answers findings
 // under these sentences, so that `oms verify` says the same of every database. storetest holds the stores to it, and plants a violation
 // of each.
@@ -67,6 +72,20 @@ const (
 		"says, all on its customer's account, and no gateway is called"
 	GatewaysTouchNoWallet = "no payment that is made at a gateway sets aside or moves a player's money"
 )
+
+// Shadow has a statement look past rows: every name of a table in it stands for those of its rows that keep allows. Places of events in the
+// log are everybody's, so PositionsFollow is not shadowed.
+func Shadow(tables []string, schema, keep, statement string) string {
+	var shadows []string
+	for _, table := range tables {
+		shadows = append(shadows, fmt.Sprintf("%[1]s AS NOT MATERIALIZED (SELECT * FROM %[2]s%[1]s WHERE %[3]s)", table, schema, keep))
+	}
+	text := "WITH " + strings.Join(shadows, ", ")
+	if rest, found := strings.CutPrefix(statement, "WITH "); found {
+		return text + ", " + rest
+	}
+	return text + " " + statement
+}
 
 // Invariants are all of them.
 var Invariants = []string{

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,64 +16,112 @@ type Listing struct {
 	Owned   bool     // by a provider
 	Branded bool     // by a brand and region
 	Filters []string // of player_id, session_id, round_id, game_id, jackpot_id, status
+	// Indexes are what rows are looked up by in the order of the list, besides the tenant. A list goes by the first that it has all values of.
+	Indexes [][]string
 }
+
+// The columns that most lists go by.
+var (
+	byProvider = []string{"provider_id"}
+	byBrand    = []string{"brand_id", "region"}
+	byPlayer   = []string{"player_id"}
+	byRound    = []string{"provider_id", "round_id"}
+	bySession  = []string{"provider_id", "session_id"}
+)
 
 // Listings are those of the dialect of providers, by kind.
 var Listings = map[state.Kind]Listing{
-	state.KindPlayer:     {ID: "player_id", Branded: true},
-	state.KindSession:    {ID: "session_id", Owned: true, Branded: true, Filters: []string{"player_id", "game_id", "status"}},
-	state.KindRound:      {ID: "round_id", Owned: true, Filters: []string{"game_id", "status"}},
-	state.KindBet:        {ID: "bet_id", Owned: true, Branded: true, Filters: []string{"player_id", "session_id", "round_id", "game_id", "status"}},
-	state.KindSettlement: {ID: "result", Owned: true, Branded: true, Filters: []string{"round_id", "game_id"}},
-
-	state.KindPlayerPayment: {ID: "payment_id", Branded: true, Filters: []string{"player_id", "status"}},
-
-	state.KindJackpot:        {ID: "jackpot_id", Owned: true, Branded: true, Filters: []string{"status"}},
-	state.KindJackpotTrigger: {ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "status"}},
-	state.KindBonus:          {ID: "bonus_id", Branded: true, Filters: []string{"player_id", "status"}},
+	state.KindPlayer: {ID: "player_id", Branded: true, Indexes: [][]string{byBrand}},
+	state.KindSession: {
+		ID: "session_id", Owned: true, Branded: true, Filters: []string{"player_id", "game_id", "status"}, Indexes: [][]string{byPlayer, byProvider},
+	},
+	state.KindRound: {ID: "round_id", Owned: true, Filters: []string{"game_id", "status"}, Indexes: [][]string{byProvider}},
+	state.KindBet: {
+		ID: "bet_id", Owned: true, Branded: true, Filters: []string{"player_id", "session_id", "round_id", "game_id", "status"},
+		Indexes: [][]string{bySession, byRound, byPlayer, byProvider},
+	},
+	state.KindSettlement: {
+		ID: "result", Owned: true, Branded: true, Filters: []string{"round_id", "game_id"}, Indexes: [][]string{byRound, byProvider},
+	},
+	state.KindPlayerPayment: {
+		ID: "payment_id", Branded: true, Filters: []string{"player_id", "status"}, Indexes: [][]string{byPlayer, byBrand},
+	},
+	state.KindJackpot: {ID: "jackpot_id", Owned: true, Branded: true, Filters: []string{"status"}, Indexes: [][]string{byProvider}},
+	state.KindJackpotTrigger: {
+		ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "status"},
+		Indexes: [][]string{{"provider_id", "jackpot_id"}, byProvider},
+	},
+	state.KindBonus: {ID: "bonus_id", Branded: true, Filters: []string{"player_id", "status"}, Indexes: [][]string{byPlayer, byBrand}},
 }
 
-// Condition writes what follows FROM for a page of rows of a kind. The columns of times end in suffix; parameter takes a value, a text,
-// an int or a time.Time, and answers how the statement names it.
-func Condition(kind state.Kind, query *state.PlayQuery, suffix string, parameter func(value any) string) string {
+// Scan is how a page of rows is found: rows are looked at in an order, by an index, and some of them are kept.
+type Scan struct {
+	Where string // what follows WHERE: the part of an index that is looked at, and nothing that the index does not bound
+	Keep  string // the condition that a row which is looked at is listed
+	Order string // what follows ORDER BY
+}
+
+// ScanOf makes the scan of a page of rows of a kind. The columns of times end in suffix; parameter takes a value, a text or a time.Time, and
+// answers how the statement names it. How many rows may be looked at and answered is the caller's to see to.
+func ScanOf(kind state.Kind, query *state.PlayQuery, suffix string, parameter func(value any) string) Scan {
 	listing, created := Listings[kind], "created_at"+suffix
-	conditions := []string{"tenant_id = " + parameter(query.Tenant)}
-	equal := func(column, value string) { conditions = append(conditions, column+" = "+parameter(value)) }
-	if listing.Owned {
-		equal("provider_id", query.Provider)
-	}
-	if listing.Branded {
-		equal("brand_id", query.Brand)
-		equal("region", query.Region)
-	}
-	for _, filter := range listing.Filters {
-		value := map[string]string{
-			"player_id": query.PlayerID, "session_id": query.SessionID, "round_id": query.RoundID, "game_id": query.GameID,
-			"jackpot_id": query.JackpotID,
-		}[filter]
-		if value != "" {
-			equal(filter, value)
+	values := listing.values(query)
+	index := listing.Indexes[slices.IndexFunc(listing.Indexes, func(columns []string) bool {
+		return !slices.ContainsFunc(columns, func(column string) bool {
+			_, known := values[column]
+			return !known
+		})
+	})]
+	where, keep := []string{"tenant_id = " + parameter(query.Tenant)}, []string{"true"}
+	for _, column := range slices.Sorted(maps.Keys(values)) {
+		condition := column + " = " + parameter(values[column])
+		if slices.Contains(index, column) {
+			where = append(where, condition)
+		} else {
+			keep = append(keep, condition)
 		}
 	}
 	if len(query.Statuses) > 0 && slices.Contains(listing.Filters, "status") {
-		conditions = append(conditions, statusIn(kind, query, suffix, parameter))
+		keep = append(keep, statusIn(kind, query, suffix, parameter))
 	}
 	if !query.From.IsZero() {
-		conditions = append(conditions, created+" >= "+parameter(query.From))
+		where = append(where, created+" >= "+parameter(query.From))
 	}
 	if !query.Before.IsZero() {
-		conditions = append(conditions, created+" < "+parameter(query.Before))
+		where = append(where, created+" < "+parameter(query.Before))
 	}
 	direction, behind := "", ">"
 	if query.Newest {
 		direction, behind = " DESC", "<"
 	}
 	if query.After.ID != "" {
-		conditions = append(conditions, fmt.Sprintf("(%s, %s) %s (%s, %s)", created, listing.ID, behind,
+		where = append(where, fmt.Sprintf("(%s, %s) %s (%s, %s)", created, listing.ID, behind,
 			parameter(query.After.At), parameter(query.After.ID)))
 	}
-	return fmt.Sprintf(" WHERE %s ORDER BY %s%s, %s%s LIMIT %s", strings.Join(conditions, " AND "), created, direction,
-		listing.ID, direction, parameter(query.Limit))
+	return Scan{
+		Where: strings.Join(where, " AND "), Keep: strings.Join(keep, " AND "),
+		Order: fmt.Sprintf("%s%s, %s%s", created, direction, listing.ID, direction),
+	}
+}
+
+// values are what columns of listed rows must be, by column: whose they are, and the filters that are set.
+func (l Listing) values(query *state.PlayQuery) map[string]string {
+	values := map[string]string{}
+	if l.Owned {
+		values["provider_id"] = query.Provider
+	}
+	if l.Branded {
+		values["brand_id"], values["region"] = query.Brand, query.Region
+	}
+	for column, value := range map[string]string{
+		"player_id": query.PlayerID, "session_id": query.SessionID, "round_id": query.RoundID, "game_id": query.GameID,
+		"jackpot_id": query.JackpotID,
+	} {
+		if value != "" && slices.Contains(l.Filters, column) {
+			values[column] = value
+		}
+	}
+	return values
 }
 
 // statusIn writes the condition that a row is in one of some statuses. A session or bonus whose time is over has expired, whatever its row

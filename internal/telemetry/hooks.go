@@ -108,6 +108,9 @@ func (m *Metrics) KeysPurged(keys int) { m.purged.Add(float64(keys)) }
 // BatchesPurged counts ids of transactions that were deleted for their age.
 func (m *Metrics) BatchesPurged(batches int) { m.purgedBatches.Add(float64(batches)) }
 
+// SandboxesPurged counts rows of sandboxes that were deleted because they were reset.
+func (m *Metrics) SandboxesPurged(rows int) { m.purgedSandboxes.Add(float64(rows)) }
+
 // EffectCalled times a call to the world outside.
 func (m *Metrics) EffectCalled(provider, kind, answer string, took time.Duration) {
 	m.calls.WithLabelValues(provider, kind, answer).Observe(took.Seconds())

@@ -31,6 +31,7 @@ type Metrics struct {
 	retried, conflicted, bisected prometheus.Counter
 	panicked, queueFull, expired  prometheus.Counter
 	purgedBatches                 prometheus.Counter
+	purgedSandboxes               prometheus.Counter
 
 	// Relay and reactor.
 	frames, published, republished prometheus.Counter
@@ -98,6 +99,7 @@ func (m *Metrics) addPipeline() {
 	m.panicked = m.counter("decision_panics_total", "Decisions that panicked or broke a rule; each is a bug.")
 	m.queueFull = m.counter("queue_full_total", "Commands refused because too many waited.")
 	m.purgedBatches = m.counter("batches_purged_total", "Ids of transactions that were older than they are kept.")
+	m.purgedSandboxes = m.counter("sandbox_rows_purged_total", "Rows of sandboxes that were reset.")
 	m.expired = m.counter("commands_expired_total", "Commands whose time was over before their transaction began.")
 }
 

@@ -156,6 +156,7 @@ func TestMetrics(t *testing.T) {
 	m.DeadLetters(1)
 	m.Disputed(2)
 	m.BatchesPurged(5)
+	m.SandboxesPurged(6)
 	m.Followers(1)
 	m.Followers(1)
 	m.Followers(-1)
@@ -187,7 +188,7 @@ func TestMetrics(t *testing.T) {
 		`oms_effects_total{kind="",outcome="dropped",provider="sim"} 1`, `oms_effects_waiting{provider="sim"} 6`, `oms_effects_open{kind="hold"} 2`,
 		`oms_effects_open_oldest_seconds{kind="hold"} 3`,
 		`oms_timers_fired_total{code="ABORTED",kind="order.expire"} 1`, `oms_order_confirmed_seconds_bucket{le="0.05"} 1`,
-		`oms_dead_letters_open 1`, `oms_payments_disputed 2`, `oms_batches_purged_total 5`, `oms_feed_followers 1`,
+		`oms_dead_letters_open 1`, `oms_payments_disputed 2`, `oms_batches_purged_total 5`, `oms_sandbox_rows_purged_total 6`, `oms_feed_followers 1`,
 		`go_goroutines`, `process_cpu_seconds_total`,
 	} {
 		if !strings.Contains(got, "\n"+want) {

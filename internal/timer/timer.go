@@ -5,7 +5,7 @@
 // would come back for ever: another command takes the timer away and says so where an operator looks.
 //
 // It also purges what is kept for a time only, a few rows at a time: the answers under idempotency keys (requirement R-6), and the ids
-// of batches, which tell whether a commit took place whose answer was lost.
+// of batches, which tell whether a commit took place whose answer was lost, and what is left of sandboxes that were reset (P-14).
 package timer
 
 import (
@@ -32,6 +32,8 @@ type Observe struct {
 	Purged func(keys int)
 	// PurgedBatches is told of ids of old batches that were deleted.
 	PurgedBatches func(batches int)
+	// PurgedSandboxes is told of rows of sandboxes that were reset.
+	PurgedSandboxes func(rows int)
 }
 
 // Options configures the service. Zero values stand for the defaults.
@@ -48,7 +50,7 @@ type Options struct {
 	PollMax     time.Duration // and while there is not; 1 s
 
 	KeyAge     time.Duration // answers older than that are purged; 48 h
-	BatchAge   time.Duration // ids of batches older than that are purged; 24 h
+	BatchAge   time.Duration // ids of batches older than that are purged, and sandboxes that were reset longer ago; 24 h
 	PurgeEvery time.Duration // how often somebody looks for them; 1 min
 	PurgeLimit int           // rows a purge; 500, so that no write waits long for it
 	PurgePause time.Duration // between two purges in a row; 100 ms
@@ -212,6 +214,9 @@ func (s *Service) purgeOnAndOn(ctx context.Context) {
 		if err := s.purge(ctx, s.o.Store.PurgeBatches, s.o.BatchAge, s.o.Observe.PurgedBatches); err != nil && ctx.Err() == nil {
 			s.o.Logger.Error("ids of old batches cannot be purged", "cause", err)
 		}
+		if err := s.purgeSandboxes(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Error("sandboxes that were reset cannot be purged", "cause", err)
+		}
 	}
 }
 
@@ -229,6 +234,22 @@ func (s *Service) purge(ctx context.Context, some purgeOf, age time.Duration, ho
 			hook(purged)
 		}
 		if purged < s.o.PurgeLimit || !wait(ctx, s.o.PurgePause) {
+			return nil
+		}
+	}
+}
+
+// purgeSandboxes deletes what is left of sandboxes that were reset, in small pieces with pauses.
+func (s *Service) purgeSandboxes(ctx context.Context) error {
+	for {
+		purged, more, err := s.o.Store.PurgeSandboxes(ctx, s.o.BatchAge, s.o.PurgeLimit)
+		if err != nil {
+			return err
+		}
+		if hook := s.o.Observe.PurgedSandboxes; hook != nil && purged > 0 {
+			hook(purged)
+		}
+		if !more || !wait(ctx, s.o.PurgePause) {
 			return nil
 		}
 	}

@@ -19,18 +19,20 @@ import (
 
 // fake is a store with timers and keys in memory; its commands clear timers as decisions would.
 type fake struct {
-	mu       sync.Mutex
-	due      map[string]time.Time // when a timer is due or its lease ends
-	keys     int
-	batches  int
-	batchAge time.Duration // that the last purge asked for
-	purges   []time.Time
-	fired    []string
-	refuse   map[string]int // by timer: how often its command is refused
-	final    map[string]*fault.Fault
-	ended    []string
-	tries    int // of commands that are refused for good
-	failing  bool
+	mu                        sync.Mutex
+	due                       map[string]time.Time // when a timer is due or its lease ends
+	keys                      int
+	batches                   int
+	batchAge                  time.Duration // that the last purge asked for
+	sandboxAge                time.Duration
+	sandboxRows, sandboxLooks int
+	purges                    []time.Time
+	fired                     []string
+	refuse                    map[string]int // by timer: how often its command is refused
+	final                     map[string]*fault.Fault
+	ended                     []string
+	tries                     int // of commands that are refused for good
+	failing                   bool
 
 	refuseEnds int
 }
@@ -67,6 +69,16 @@ func (f *fake) PurgeBatches(_ context.Context, age time.Duration, limit int) (in
 	f.batches -= purged
 	f.batchAge = age
 	return purged, nil
+}
+
+func (f *fake) PurgeSandboxes(_ context.Context, age time.Duration, limit int) (int, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	purged := min(limit, f.sandboxRows)
+	f.sandboxRows -= purged
+	f.sandboxAge = age
+	f.sandboxLooks++
+	return purged, f.sandboxRows > 0 || f.sandboxLooks < 5, nil // it may look and find nothing
 }
 
 func (f *fake) submit(_ context.Context, c command.Command) command.Result {
@@ -221,9 +233,15 @@ func TestSurvivesAStoreThatIsAway(t *testing.T) {
 
 func TestPurgesOldKeysInPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{keys: 1234, batches: 700}
-		var told atomic.Int64
-		start(t, f, Options{Observe: Observe{PurgedBatches: func(batches int) { told.Add(int64(batches)) }}, BatchAge: 5 * time.Hour, PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute})
+		f := &fake{keys: 1234, batches: 700, sandboxRows: 900}
+		var told, toldOfRows atomic.Int64
+		start(t, f, Options{
+			Observe: Observe{
+				PurgedBatches:   func(batches int) { told.Add(int64(batches)) },
+				PurgedSandboxes: func(rows int) { toldOfRows.Add(int64(rows)) },
+			},
+			BatchAge: 5 * time.Hour, PurgeLimit: 500, PurgePause: time.Second, PurgeEvery: time.Minute,
+		})
 		time.Sleep(90 * time.Second)
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -232,6 +250,10 @@ func TestPurgesOldKeysInPieces(t *testing.T) {
 		}
 		if f.batches != 0 || told.Load() != 700 || f.batchAge != 5*time.Hour {
 			t.Errorf("%d batches are left, %d told of, older than %v", f.batches, told.Load(), f.batchAge)
+		}
+		if f.sandboxRows != 0 || toldOfRows.Load() != 900 || f.sandboxAge != 5*time.Hour || f.sandboxLooks != 5 {
+			t.Errorf("%d rows of sandboxes are left, %d told of, older than %v, in %d looks",
+				f.sandboxRows, toldOfRows.Load(), f.sandboxAge, f.sandboxLooks)
 		}
 		for i, at := range f.purges[1:] {
 			if pause := at.Sub(f.purges[i]); pause < time.Second {

@@ -15,4 +15,7 @@ type Store interface {
 	// Stuck answers the orders of all tenants that wait in a step for longer than its limit, or have an open dead letter; those that wait
 	// longest, at most so many, and how many there are (requirement X-9).
 	Stuck(ctx context.Context, limits state.StepLimits, most int) (state.StuckOrders, error)
+	// StuckPayments answers the payments of players that wait in a step for longer than its limit, or have an open dead letter; those that
+	// wait longest, at most so many, and how many there are. The tenant is one, or empty for all but sandboxes, whose money is play money.
+	StuckPayments(ctx context.Context, tenant string, limits state.StepLimits, most int) (state.StuckPayments, error)
 }

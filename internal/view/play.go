@@ -10,8 +10,9 @@ import (
 type Play interface {
 	// PlayRow answers a player, session, round, bet, payment, bonus, jackpot, trigger or sandbox.
 	PlayRow(ctx context.Context, ref state.Ref) (state.Row, error)
-	// PlayRows answers a page of players, sessions, rounds, bets, settlements, payments, bonuses, jackpots or triggers.
-	PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) ([]state.Row, error)
+	// PlayRows answers a page of players, sessions, rounds, bets, settlements, payments, bonuses, jackpots or triggers. It looks at the
+	// query's ScanLimit of rows at most, and may so answer fewer than there are, or none, with a place to go on behind.
+	PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) (state.PlayPage, error)
 	// Settlement answers the settlement of an id of its own.
 	Settlement(ctx context.Context, tenant, settlementID string) (*state.Settlement, error)
 	// Results answers the settlements of some bets, oldest first; bets are named by the ids of their rows.

@@ -34,6 +34,9 @@ type Store interface {
 	PaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.Payment, error)
 	// PlayerPaymentsBetween answers players' payments of every gateway, brand and region in the same way, by the time of the payment.
 	PlayerPaymentsBetween(ctx context.Context, tenant, after, before string, limit int) ([]*state.PlayerPayment, error)
+	// StuckPayments answers the payments of players that wait in a step for longer than its limit, or have an open dead letter; those that
+	// wait longest, at most so many, and how many there are. The tenant is one, or empty for all but sandboxes, whose money is play money.
+	StuckPayments(ctx context.Context, tenant string, limits state.StepLimits, most int) (state.StuckPayments, error)
 	// Reservation answers what is set aside for an order.
 	Reservation(ctx context.Context, tenant, id string) (*state.Reservation, error)
 	// Item answers the stock of a SKU.

@@ -124,6 +124,115 @@ func (x *StuckOrder) GetAdvice() string {
 	return ""
 }
 
+// StuckPayment is a deposit or withdrawal of a player that waits for too long.
+type StuckPayment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "player_payment:<uuid>".
+	PaymentId string `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	// The player.
+	PlayerId string `protobuf:"bytes,2,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
+	// DEPOSIT or WITHDRAWAL.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// What it waits for: PAYMENT, that money is held; CAPTURE, that it is taken; PAYOUT, that it is paid out; DEAD_LETTER.
+	Step string `protobuf:"bytes,4,opt,name=step,proto3" json:"step,omitempty"`
+	// Its status: PROCESSING, IN_DOUBT, AUTHORIZED, or one of its end when only the letter is left.
+	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	// When the payment last changed, or the dead letter was written.
+	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	// Last error of the call or dead letter; empty when there is none.
+	LastError string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// What an operator can do, in words.
+	Advice        string `protobuf:"bytes,8,opt,name=advice,proto3" json:"advice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StuckPayment) Reset() {
+	*x = StuckPayment{}
+	mi := &file_oms_v1_operations_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StuckPayment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StuckPayment) ProtoMessage() {}
+
+func (x *StuckPayment) ProtoReflect() protoreflect.Message {
+	mi := &file_oms_v1_operations_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StuckPayment.ProtoReflect.Descriptor instead.
+func (*StuckPayment) Descriptor() ([]byte, []int) {
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StuckPayment) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetPlayerId() string {
+	if x != nil {
+		return x.PlayerId
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *StuckPayment) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *StuckPayment) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
 // ListStuckOrdersRequest says from when on an order counts as stuck.
 type ListStuckOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -135,7 +244,7 @@ type ListStuckOrdersRequest struct {
 
 func (x *ListStuckOrdersRequest) Reset() {
 	*x = ListStuckOrdersRequest{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[1]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -147,7 +256,7 @@ func (x *ListStuckOrdersRequest) String() string {
 func (*ListStuckOrdersRequest) ProtoMessage() {}
 
 func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[1]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -160,7 +269,7 @@ func (x *ListStuckOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{1}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListStuckOrdersRequest) GetOlderThanSeconds() int32 {
@@ -175,15 +284,17 @@ type ListStuckOrdersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 1,000, newest order first, those with dead letters last.
 	Orders []*StuckOrder `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
-	// Not everything was looked at: there are more orders under way than are looked at in one call.
-	Truncated     bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Not everything was looked at: there are more orders under way than are looked at in one call, or more payments.
+	Truncated bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Payments of players, at most 1,000, those that wait longest first.
+	Payments      []*StuckPayment `protobuf:"bytes,3,rep,name=payments,proto3" json:"payments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListStuckOrdersResponse) Reset() {
 	*x = ListStuckOrdersResponse{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[2]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -195,7 +306,7 @@ func (x *ListStuckOrdersResponse) String() string {
 func (*ListStuckOrdersResponse) ProtoMessage() {}
 
 func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[2]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -208,7 +319,7 @@ func (x *ListStuckOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStuckOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListStuckOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{2}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListStuckOrdersResponse) GetOrders() []*StuckOrder {
@@ -223,6 +334,13 @@ func (x *ListStuckOrdersResponse) GetTruncated() bool {
 		return x.Truncated
 	}
 	return false
+}
+
+func (x *ListStuckOrdersResponse) GetPayments() []*StuckPayment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
 }
 
 // RetryStepRequest names an order, and who wants it and why.
@@ -240,7 +358,7 @@ type RetryStepRequest struct {
 
 func (x *RetryStepRequest) Reset() {
 	*x = RetryStepRequest{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[3]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -252,7 +370,7 @@ func (x *RetryStepRequest) String() string {
 func (*RetryStepRequest) ProtoMessage() {}
 
 func (x *RetryStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[3]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -265,7 +383,7 @@ func (x *RetryStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryStepRequest.ProtoReflect.Descriptor instead.
 func (*RetryStepRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{3}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RetryStepRequest) GetOrderId() string {
@@ -300,7 +418,7 @@ type RetryStepResponse struct {
 
 func (x *RetryStepResponse) Reset() {
 	*x = RetryStepResponse{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[4]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +430,7 @@ func (x *RetryStepResponse) String() string {
 func (*RetryStepResponse) ProtoMessage() {}
 
 func (x *RetryStepResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[4]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +443,7 @@ func (x *RetryStepResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryStepResponse.ProtoReflect.Descriptor instead.
 func (*RetryStepResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{4}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RetryStepResponse) GetOrder() *Order {
@@ -350,7 +468,7 @@ type ForceCompensationRequest struct {
 
 func (x *ForceCompensationRequest) Reset() {
 	*x = ForceCompensationRequest{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[5]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +480,7 @@ func (x *ForceCompensationRequest) String() string {
 func (*ForceCompensationRequest) ProtoMessage() {}
 
 func (x *ForceCompensationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[5]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +493,7 @@ func (x *ForceCompensationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForceCompensationRequest.ProtoReflect.Descriptor instead.
 func (*ForceCompensationRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{5}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ForceCompensationRequest) GetOrderId() string {
@@ -410,7 +528,7 @@ type ForceCompensationResponse struct {
 
 func (x *ForceCompensationResponse) Reset() {
 	*x = ForceCompensationResponse{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[6]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +540,7 @@ func (x *ForceCompensationResponse) String() string {
 func (*ForceCompensationResponse) ProtoMessage() {}
 
 func (x *ForceCompensationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[6]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +553,7 @@ func (x *ForceCompensationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForceCompensationResponse.ProtoReflect.Descriptor instead.
 func (*ForceCompensationResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{6}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ForceCompensationResponse) GetOrder() *Order {
@@ -467,7 +585,7 @@ type ReconcilePaymentsRequest struct {
 
 func (x *ReconcilePaymentsRequest) Reset() {
 	*x = ReconcilePaymentsRequest{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +597,7 @@ func (x *ReconcilePaymentsRequest) String() string {
 func (*ReconcilePaymentsRequest) ProtoMessage() {}
 
 func (x *ReconcilePaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[7]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +610,7 @@ func (x *ReconcilePaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcilePaymentsRequest.ProtoReflect.Descriptor instead.
 func (*ReconcilePaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{7}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReconcilePaymentsRequest) GetGateway() string {
@@ -560,7 +678,7 @@ type PaymentTotals struct {
 
 func (x *PaymentTotals) Reset() {
 	*x = PaymentTotals{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +690,7 @@ func (x *PaymentTotals) String() string {
 func (*PaymentTotals) ProtoMessage() {}
 
 func (x *PaymentTotals) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[8]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +703,7 @@ func (x *PaymentTotals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentTotals.ProtoReflect.Descriptor instead.
 func (*PaymentTotals) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{8}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PaymentTotals) GetCurrency() string {
@@ -661,7 +779,7 @@ type PaymentDifference struct {
 
 func (x *PaymentDifference) Reset() {
 	*x = PaymentDifference{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +791,7 @@ func (x *PaymentDifference) String() string {
 func (*PaymentDifference) ProtoMessage() {}
 
 func (x *PaymentDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[9]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +804,7 @@ func (x *PaymentDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentDifference.ProtoReflect.Descriptor instead.
 func (*PaymentDifference) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{9}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PaymentDifference) GetPaymentId() string {
@@ -759,7 +877,7 @@ type ReconcilePaymentsResponse struct {
 
 func (x *ReconcilePaymentsResponse) Reset() {
 	*x = ReconcilePaymentsResponse{}
-	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +889,7 @@ func (x *ReconcilePaymentsResponse) String() string {
 func (*ReconcilePaymentsResponse) ProtoMessage() {}
 
 func (x *ReconcilePaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_oms_v1_operations_service_proto_msgTypes[10]
+	mi := &file_oms_v1_operations_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +902,7 @@ func (x *ReconcilePaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcilePaymentsResponse.ProtoReflect.Descriptor instead.
 func (*ReconcilePaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{10}
+	return file_oms_v1_operations_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReconcilePaymentsResponse) GetGateway() string {
@@ -843,12 +961,24 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\x06 \x01(\tR\tlastError\x12\x16\n" +
-	"\x06advice\x18\a \x01(\tR\x06advice\"O\n" +
+	"\x06advice\x18\a \x01(\tR\x06advice\"\xf3\x01\n" +
+	"\fStuckPayment\x12\x1d\n" +
+	"\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x1b\n" +
+	"\tplayer_id\x18\x02 \x01(\tR\bplayerId\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n" +
+	"\x04step\x18\x04 \x01(\tR\x04step\x12\x16\n" +
+	"\x06status\x18\x05 \x01(\tR\x06status\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\a \x01(\tR\tlastError\x12\x16\n" +
+	"\x06advice\x18\b \x01(\tR\x06advice\"O\n" +
 	"\x16ListStuckOrdersRequest\x125\n" +
-	"\x12older_than_seconds\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10olderThanSeconds\"c\n" +
+	"\x12older_than_seconds\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10olderThanSeconds\"\x95\x01\n" +
 	"\x17ListStuckOrdersResponse\x12*\n" +
 	"\x06orders\x18\x01 \x03(\v2\x12.oms.v1.StuckOrderR\x06orders\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x99\x01\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\x120\n" +
+	"\bpayments\x18\x03 \x03(\v2\x14.oms.v1.StuckPaymentR\bpayments\"\x99\x01\n" +
 	"\x10RetryStepRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x121\n" +
 	"\boperator\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18d2\n" +
@@ -922,53 +1052,56 @@ func file_oms_v1_operations_service_proto_rawDescGZIP() []byte {
 	return file_oms_v1_operations_service_proto_rawDescData
 }
 
-var file_oms_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_oms_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_oms_v1_operations_service_proto_goTypes = []any{
 	(*StuckOrder)(nil),                // 0: oms.v1.StuckOrder
-	(*ListStuckOrdersRequest)(nil),    // 1: oms.v1.ListStuckOrdersRequest
-	(*ListStuckOrdersResponse)(nil),   // 2: oms.v1.ListStuckOrdersResponse
-	(*RetryStepRequest)(nil),          // 3: oms.v1.RetryStepRequest
-	(*RetryStepResponse)(nil),         // 4: oms.v1.RetryStepResponse
-	(*ForceCompensationRequest)(nil),  // 5: oms.v1.ForceCompensationRequest
-	(*ForceCompensationResponse)(nil), // 6: oms.v1.ForceCompensationResponse
-	(*ReconcilePaymentsRequest)(nil),  // 7: oms.v1.ReconcilePaymentsRequest
-	(*PaymentTotals)(nil),             // 8: oms.v1.PaymentTotals
-	(*PaymentDifference)(nil),         // 9: oms.v1.PaymentDifference
-	(*ReconcilePaymentsResponse)(nil), // 10: oms.v1.ReconcilePaymentsResponse
-	(OrderStatus)(0),                  // 11: oms.v1.OrderStatus
-	(PaymentStatus)(0),                // 12: oms.v1.PaymentStatus
-	(*timestamppb.Timestamp)(nil),     // 13: google.protobuf.Timestamp
-	(*Order)(nil),                     // 14: oms.v1.Order
+	(*StuckPayment)(nil),              // 1: oms.v1.StuckPayment
+	(*ListStuckOrdersRequest)(nil),    // 2: oms.v1.ListStuckOrdersRequest
+	(*ListStuckOrdersResponse)(nil),   // 3: oms.v1.ListStuckOrdersResponse
+	(*RetryStepRequest)(nil),          // 4: oms.v1.RetryStepRequest
+	(*RetryStepResponse)(nil),         // 5: oms.v1.RetryStepResponse
+	(*ForceCompensationRequest)(nil),  // 6: oms.v1.ForceCompensationRequest
+	(*ForceCompensationResponse)(nil), // 7: oms.v1.ForceCompensationResponse
+	(*ReconcilePaymentsRequest)(nil),  // 8: oms.v1.ReconcilePaymentsRequest
+	(*PaymentTotals)(nil),             // 9: oms.v1.PaymentTotals
+	(*PaymentDifference)(nil),         // 10: oms.v1.PaymentDifference
+	(*ReconcilePaymentsResponse)(nil), // 11: oms.v1.ReconcilePaymentsResponse
+	(OrderStatus)(0),                  // 12: oms.v1.OrderStatus
+	(PaymentStatus)(0),                // 13: oms.v1.PaymentStatus
+	(*timestamppb.Timestamp)(nil),     // 14: google.protobuf.Timestamp
+	(*Order)(nil),                     // 15: oms.v1.Order
 }
 var file_oms_v1_operations_service_proto_depIdxs = []int32{
-	11, // 0: oms.v1.StuckOrder.status:type_name -> oms.v1.OrderStatus
-	12, // 1: oms.v1.StuckOrder.payment_status:type_name -> oms.v1.PaymentStatus
-	13, // 2: oms.v1.StuckOrder.since:type_name -> google.protobuf.Timestamp
-	0,  // 3: oms.v1.ListStuckOrdersResponse.orders:type_name -> oms.v1.StuckOrder
-	14, // 4: oms.v1.RetryStepResponse.order:type_name -> oms.v1.Order
-	14, // 5: oms.v1.ForceCompensationResponse.order:type_name -> oms.v1.Order
-	13, // 6: oms.v1.ReconcilePaymentsRequest.created_from:type_name -> google.protobuf.Timestamp
-	13, // 7: oms.v1.ReconcilePaymentsRequest.created_to:type_name -> google.protobuf.Timestamp
-	12, // 8: oms.v1.PaymentDifference.status:type_name -> oms.v1.PaymentStatus
-	8,  // 9: oms.v1.PaymentDifference.here:type_name -> oms.v1.PaymentTotals
-	8,  // 10: oms.v1.PaymentDifference.at_gateway:type_name -> oms.v1.PaymentTotals
-	8,  // 11: oms.v1.ReconcilePaymentsResponse.here:type_name -> oms.v1.PaymentTotals
-	8,  // 12: oms.v1.ReconcilePaymentsResponse.at_gateway:type_name -> oms.v1.PaymentTotals
-	9,  // 13: oms.v1.ReconcilePaymentsResponse.differences:type_name -> oms.v1.PaymentDifference
-	9,  // 14: oms.v1.ReconcilePaymentsResponse.open:type_name -> oms.v1.PaymentDifference
-	1,  // 15: oms.v1.OperationsService.ListStuckOrders:input_type -> oms.v1.ListStuckOrdersRequest
-	3,  // 16: oms.v1.OperationsService.RetryStep:input_type -> oms.v1.RetryStepRequest
-	5,  // 17: oms.v1.OperationsService.ForceCompensation:input_type -> oms.v1.ForceCompensationRequest
-	7,  // 18: oms.v1.OperationsService.ReconcilePayments:input_type -> oms.v1.ReconcilePaymentsRequest
-	2,  // 19: oms.v1.OperationsService.ListStuckOrders:output_type -> oms.v1.ListStuckOrdersResponse
-	4,  // 20: oms.v1.OperationsService.RetryStep:output_type -> oms.v1.RetryStepResponse
-	6,  // 21: oms.v1.OperationsService.ForceCompensation:output_type -> oms.v1.ForceCompensationResponse
-	10, // 22: oms.v1.OperationsService.ReconcilePayments:output_type -> oms.v1.ReconcilePaymentsResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	12, // 0: oms.v1.StuckOrder.status:type_name -> oms.v1.OrderStatus
+	13, // 1: oms.v1.StuckOrder.payment_status:type_name -> oms.v1.PaymentStatus
+	14, // 2: oms.v1.StuckOrder.since:type_name -> google.protobuf.Timestamp
+	14, // 3: oms.v1.StuckPayment.since:type_name -> google.protobuf.Timestamp
+	0,  // 4: oms.v1.ListStuckOrdersResponse.orders:type_name -> oms.v1.StuckOrder
+	1,  // 5: oms.v1.ListStuckOrdersResponse.payments:type_name -> oms.v1.StuckPayment
+	15, // 6: oms.v1.RetryStepResponse.order:type_name -> oms.v1.Order
+	15, // 7: oms.v1.ForceCompensationResponse.order:type_name -> oms.v1.Order
+	14, // 8: oms.v1.ReconcilePaymentsRequest.created_from:type_name -> google.protobuf.Timestamp
+	14, // 9: oms.v1.ReconcilePaymentsRequest.created_to:type_name -> google.protobuf.Timestamp
+	13, // 10: oms.v1.PaymentDifference.status:type_name -> oms.v1.PaymentStatus
+	9,  // 11: oms.v1.PaymentDifference.here:type_name -> oms.v1.PaymentTotals
+	9,  // 12: oms.v1.PaymentDifference.at_gateway:type_name -> oms.v1.PaymentTotals
+	9,  // 13: oms.v1.ReconcilePaymentsResponse.here:type_name -> oms.v1.PaymentTotals
+	9,  // 14: oms.v1.ReconcilePaymentsResponse.at_gateway:type_name -> oms.v1.PaymentTotals
+	10, // 15: oms.v1.ReconcilePaymentsResponse.differences:type_name -> oms.v1.PaymentDifference
+	10, // 16: oms.v1.ReconcilePaymentsResponse.open:type_name -> oms.v1.PaymentDifference
+	2,  // 17: oms.v1.OperationsService.ListStuckOrders:input_type -> oms.v1.ListStuckOrdersRequest
+	4,  // 18: oms.v1.OperationsService.RetryStep:input_type -> oms.v1.RetryStepRequest
+	6,  // 19: oms.v1.OperationsService.ForceCompensation:input_type -> oms.v1.ForceCompensationRequest
+	8,  // 20: oms.v1.OperationsService.ReconcilePayments:input_type -> oms.v1.ReconcilePaymentsRequest
+	3,  // 21: oms.v1.OperationsService.ListStuckOrders:output_type -> oms.v1.ListStuckOrdersResponse
+	5,  // 22: oms.v1.OperationsService.RetryStep:output_type -> oms.v1.RetryStepResponse
+	7,  // 23: oms.v1.OperationsService.ForceCompensation:output_type -> oms.v1.ForceCompensationResponse
+	11, // 24: oms.v1.OperationsService.ReconcilePayments:output_type -> oms.v1.ReconcilePaymentsResponse
+	21, // [21:25] is the sub-list for method output_type
+	17, // [17:21] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_oms_v1_operations_service_proto_init() }
@@ -983,7 +1116,7 @@ func file_oms_v1_operations_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_oms_v1_operations_service_proto_rawDesc), len(file_oms_v1_operations_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

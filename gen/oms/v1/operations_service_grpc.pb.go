@@ -32,8 +32,8 @@ const (
 // OperationsService finds orders that wait for longer than they should, and lets operators act on them. It is internal: it listens on the
 // internal port. What an operator does is an event of the order, with who and why, in the transaction that does it.
 type OperationsServiceClient interface {
-	// ListStuckOrders answers the orders that wait in a step for longer than its limit, or have an open dead letter. It looks at what is
-	// stored now; nothing is kept.
+	// ListStuckOrders answers the orders, and the deposits and withdrawals of players, that wait in a step for longer than its limit, or have an
+	// open dead letter. It looks at what is stored now; nothing is kept.
 	ListStuckOrders(ctx context.Context, in *ListStuckOrdersRequest, opts ...grpc.CallOption) (*ListStuckOrdersResponse, error)
 	// RetryStep submits the step again that the order waits for, as its state says: the reservation, the start of the payment, or a call to
 	// the gateway whose row is missing. A step that is under way or done is not done twice.
@@ -101,8 +101,8 @@ func (c *operationsServiceClient) ReconcilePayments(ctx context.Context, in *Rec
 // OperationsService finds orders that wait for longer than they should, and lets operators act on them. It is internal: it listens on the
 // internal port. What an operator does is an event of the order, with who and why, in the transaction that does it.
 type OperationsServiceServer interface {
-	// ListStuckOrders answers the orders that wait in a step for longer than its limit, or have an open dead letter. It looks at what is
-	// stored now; nothing is kept.
+	// ListStuckOrders answers the orders, and the deposits and withdrawals of players, that wait in a step for longer than its limit, or have an
+	// open dead letter. It looks at what is stored now; nothing is kept.
 	ListStuckOrders(context.Context, *ListStuckOrdersRequest) (*ListStuckOrdersResponse, error)
 	// RetryStep submits the step again that the order waits for, as its state says: the reservation, the start of the payment, or a call to
 	// the gateway whose row is missing. A step that is under way or done is not done twice.

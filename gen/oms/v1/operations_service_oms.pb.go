@@ -74,6 +74,76 @@ func (x *StuckOrder) DecodeJSON(r *codec.Reader) {
 }
 
 // AppendJSON appends the message as a JSON object.
+func (x *StuckPayment) AppendJSON(b []byte) []byte {
+	if x == nil {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	b = append(b, `"payment_id":`...)
+	b = codec.AppendString(b, x.PaymentId)
+	b = append(b, `,"player_id":`...)
+	b = codec.AppendString(b, x.PlayerId)
+	b = append(b, `,"type":`...)
+	b = codec.AppendString(b, x.Type)
+	b = append(b, `,"step":`...)
+	b = codec.AppendString(b, x.Step)
+	b = append(b, `,"status":`...)
+	b = codec.AppendString(b, x.Status)
+	if x.Since != nil {
+		b = append(b, `,"since":`...)
+		b = codec.AppendTimestamp(b, x.Since)
+	}
+	b = append(b, `,"last_error":`...)
+	b = codec.AppendString(b, x.LastError)
+	b = append(b, `,"advice":`...)
+	b = codec.AppendString(b, x.Advice)
+	return append(b, '}')
+}
+
+// DecodeJSON fills the message from the JSON object that r stands at.
+func (x *StuckPayment) DecodeJSON(r *codec.Reader) {
+	var seen codec.Seen
+	for o := r.Object(); r.Next(&o); {
+		switch string(r.Key()) {
+		case "payment_id":
+			if r.Enter("payment_id", &seen, 0) {
+				x.PaymentId = r.Text()
+			}
+		case "player_id":
+			if r.Enter("player_id", &seen, 1) {
+				x.PlayerId = r.Text()
+			}
+		case "type":
+			if r.Enter("type", &seen, 2) {
+				x.Type = r.Text()
+			}
+		case "step":
+			if r.Enter("step", &seen, 3) {
+				x.Step = r.Text()
+			}
+		case "status":
+			if r.Enter("status", &seen, 4) {
+				x.Status = r.Text()
+			}
+		case "since":
+			if r.Enter("since", &seen, 5) {
+				x.Since = r.Timestamp()
+			}
+		case "last_error":
+			if r.Enter("last_error", &seen, 6) {
+				x.LastError = r.Text()
+			}
+		case "advice":
+			if r.Enter("advice", &seen, 7) {
+				x.Advice = r.Text()
+			}
+		default:
+			r.Unknown()
+		}
+	}
+}
+
+// AppendJSON appends the message as a JSON object.
 func (x *ListStuckOrdersRequest) AppendJSON(b []byte) []byte {
 	if x == nil {
 		return append(b, "{}"...)
@@ -116,6 +186,15 @@ func (x *ListStuckOrdersResponse) AppendJSON(b []byte) []byte {
 	b = append(b, ']')
 	b = append(b, `,"truncated":`...)
 	b = codec.AppendBool(b, x.Truncated)
+	b = append(b, `,"payments":`...)
+	b = append(b, '[')
+	for i, element := range x.Payments {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = element.AppendJSON(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }
 
@@ -135,6 +214,14 @@ func (x *ListStuckOrdersResponse) DecodeJSON(r *codec.Reader) {
 		case "truncated":
 			if r.Enter("truncated", &seen, 1) {
 				x.Truncated = r.Bool()
+			}
+		case "payments":
+			if r.Enter("payments", &seen, 2) {
+				for l := r.List(); r.NextElement(&l); {
+					value := new(StuckPayment)
+					value.DecodeJSON(r)
+					x.Payments = append(x.Payments, value)
+				}
 			}
 		default:
 			r.Unknown()

@@ -823,7 +823,7 @@ type ListOrdersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The orders, newest first.
 	Orders []*Order `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
-	// Token of the next page; empty on the last.
+	// Token of the next page; empty on the last. A page may have fewer orders than asked for, and even none, while it is there.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

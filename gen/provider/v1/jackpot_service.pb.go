@@ -1083,9 +1083,10 @@ type ListJackpotsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order asked for.
 	Jackpots []*Jackpot `protobuf:"bytes,1,rep,name=jackpots,proto3" json:"jackpots,omitempty"`
-	// The cursor of the next page; empty on the last.
+	// The cursor of the next page; empty on the last. A page may have fewer entries than asked for, and even none, while it is there: go on
+	// with it.
 	NextCursor string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
-	// There is a next page.
+	// There is a next page, which may be empty.
 	HasMore       bool `protobuf:"varint,3,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1625,9 +1626,10 @@ type ListJackpotTriggersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order asked for.
 	Triggers []*JackpotTrigger `protobuf:"bytes,1,rep,name=triggers,proto3" json:"triggers,omitempty"`
-	// The cursor of the next page; empty on the last.
+	// The cursor of the next page; empty on the last. A page may have fewer entries than asked for, and even none, while it is there: go on
+	// with it.
 	NextCursor string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
-	// There is a next page.
+	// There is a next page, which may be empty.
 	HasMore       bool `protobuf:"varint,3,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -955,9 +955,10 @@ type ListPlayersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order asked for.
 	Players []*Player `protobuf:"bytes,1,rep,name=players,proto3" json:"players,omitempty"`
-	// The cursor of the next page; empty on the last.
+	// The cursor of the next page; empty on the last. A page may have fewer entries than asked for, and even none, while it is there: go on
+	// with it.
 	NextCursor string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
-	// There is a next page.
+	// There is a next page, which may be empty.
 	HasMore       bool `protobuf:"varint,3,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -154,7 +154,13 @@ func TestFindings(t *testing.T) {
 		{Tenant: "acme", OrderID: "order:2", Step: "DEAD_LETTER", Since: time.Unix(60, 0).UTC(), Error: "the gateway\nrefused it"},
 	}}
 	printStuck(&out, stuck)
-	if violated, err := writeFindings(&out, bad, stuck); violated != 1 || err != nil {
+	payments := state.StuckPayments{Count: 21, Payments: []state.StuckPayment{{
+		Tenant: "acme", PaymentID: "player_payment:1", PlayerID: "ann", Type: state.PlayerPaymentWithdrawal, Step: "PAYOUT",
+		Since: time.Unix(0, 0).UTC(), Error: "the gateway is\naway",
+	}}}
+	printStuckOfPlayers(&out, state.StuckPayments{})
+	printStuckOfPlayers(&out, payments)
+	if violated, err := writeFindings(&out, bad, stuck, payments); violated != 1 || err != nil {
 		t.Errorf("%d violations, %v", violated, err)
 	}
 	golden(t, "findings.golden", out.String())

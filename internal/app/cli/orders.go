@@ -17,7 +17,7 @@ import (
 // handle is `oms orders`. It goes through the running server, so that what it does is authorized and stands in the order's events.
 type handle struct {
 	target
-	Stuck      stuck      `cmd:"" help:"List orders that wait for longer than they should."`
+	Stuck      stuck      `cmd:"" help:"List orders and payments of players that wait for longer than they should."`
 	Retry      retryOrder `cmd:"" help:"Submit again the step that an order waits for."`
 	Compensate compensate `cmd:"" help:"End an order: release its stock, give its money back."`
 }
@@ -45,9 +45,19 @@ func (s *stuck) Run(c *console, ctx *contextOf, o *handle) error {
 	case s.JSON:
 		say(c.out, "%s\n", protojson.MarshalOptions{Multiline: true, UseProtoNames: true, EmitUnpopulated: true}.Format(answer))
 		return nil
-	case len(answer.GetOrders()) == 0:
+	}
+	printStuckOrders(c, answer)
+	printStuckPayments(c, answer)
+	if answer.GetTruncated() {
+		say(c.out, "\nNot everything was looked at.\n")
+	}
+	return nil
+}
+
+func printStuckOrders(c *console, answer *omsv1.ListStuckOrdersResponse) {
+	if len(answer.GetOrders()) == 0 {
 		say(c.out, "No stuck orders.\n")
-		return nil
+		return
 	}
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	say(table, "ORDER\tWAITS FOR\tSINCE\tSTATUS\tPAYMENT\tLAST ERROR\tWHAT TO DO\n")
@@ -58,10 +68,23 @@ func (s *stuck) Run(c *console, ctx *contextOf, o *handle) error {
 		}, "\t"))
 	}
 	_ = table.Flush() // the terminal may be gone
-	if answer.GetTruncated() {
-		say(c.out, "\nNot everything was looked at.\n")
+}
+
+// printStuckPayments writes nothing when there are none, as where nobody plays.
+func printStuckPayments(c *console, answer *omsv1.ListStuckOrdersResponse) {
+	if len(answer.GetPayments()) == 0 {
+		return
 	}
-	return nil
+	say(c.out, "\n")
+	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	say(table, "PAYMENT OF A PLAYER\tTYPE\tWAITS FOR\tSINCE\tSTATUS\tLAST ERROR\tWHAT TO DO\n")
+	for _, found := range answer.GetPayments() {
+		say(table, "%s\n", strings.Join([]string{
+			found.GetPaymentId(), found.GetType(), found.GetStep(), moment(found.GetSince()), found.GetStatus(), shorten(found.GetLastError()),
+			plain(found.GetAdvice()),
+		}, "\t"))
+	}
+	_ = table.Flush() // the terminal may be gone
 }
 
 // action is what both commands of an operator need.

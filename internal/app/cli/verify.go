@@ -18,7 +18,7 @@ import (
 // verify is `oms verify`.
 type verify struct {
 	config.Verification
-	FailOnStuck bool `env:"-" help:"Exit with 4 when all invariants hold and orders are stuck."`
+	FailOnStuck bool `env:"-" help:"Exit with 4 when all invariants hold and orders or payments of players are stuck."`
 	JSON        bool `name:"json" env:"-" help:"Write the findings as JSON."`
 }
 
@@ -26,7 +26,7 @@ type verify struct {
 const stuckNamed = 20
 
 // stuckSentence stands beside the invariants. That an order waits is a warning: its gateway may be down, and nothing is wrong.
-const stuckSentence = "no order waits in a step for longer than its limit, or has an open dead letter"
+const stuckSentence = "no order or payment of a player waits in a step for longer than its limit, or has an open dead letter"
 
 // Run checks the invariants; an exit code of 1 says that one is violated, 3 that they could not be checked, 4 that orders are stuck and
 // that this was to fail.
@@ -38,23 +38,24 @@ func (v *verify) Run(c *console, ctx *contextOf) error {
 	if len(findings) == 0 {
 		return failure{exitNotChecked, fmt.Errorf("verify: the store checked nothing")}
 	}
-	stuck, err := app.Stuck(ctx, v.Storage, v.StuckLimits, stuckNamed)
+	stuck, payments, err := app.Stuck(ctx, v.Storage, v.StuckLimits, stuckNamed)
 	if err != nil {
 		return failure{exitNotChecked, fmt.Errorf("verify: %w", err)}
 	}
 	var violated int
 	if v.JSON {
-		violated, err = writeFindings(c.out, findings, stuck)
+		violated, err = writeFindings(c.out, findings, stuck, payments)
 	} else {
 		violated = printFindings(c.out, findings)
 		printStuck(c.out, stuck)
+		printStuckOfPlayers(c.out, payments)
 	}
 	switch {
 	case err != nil:
 		return failure{exitNotChecked, err}
 	case violated > 0:
 		return failure{exitFailed, nil}
-	case v.FailOnStuck && stuck.Count > 0:
+	case v.FailOnStuck && stuck.Count+payments.Count > 0:
 		return failure{exitStuck, nil}
 	}
 	return nil
@@ -75,6 +76,25 @@ func printStuck(w io.Writer, stuck state.StuckOrders) {
 	}
 	_ = table.Flush() // the terminal may be gone
 	if more := stuck.Count - int64(len(stuck.Orders)); more > 0 {
+		say(w, "… and %s more, which wait for less long.\n", thousands(more))
+	}
+}
+
+// printStuckOfPlayers warns of payments of players that wait for too long.
+func printStuckOfPlayers(w io.Writer, stuck state.StuckPayments) {
+	if stuck.Count == 0 {
+		return
+	}
+	say(w, "\nWARNING: these payments of players are stuck: %s. oms orders stuck tells what to do.\n\n", thousands(stuck.Count))
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	say(table, "PAYMENT\tTENANT\tTYPE\tWAITS FOR\tSINCE\tLAST ERROR\n")
+	for _, p := range stuck.Payments {
+		say(table, "%s\n", strings.Join([]string{
+			p.PaymentID, p.Tenant, p.Type.String(), p.Step, p.Since.Format(time.RFC3339), shorten(p.Error),
+		}, "\t"))
+	}
+	_ = table.Flush() // the terminal may be gone
+	if more := stuck.Count - int64(len(stuck.Payments)); more > 0 {
 		say(w, "… and %s more, which wait for less long.\n", thousands(more))
 	}
 }
@@ -111,9 +131,10 @@ type finding struct {
 	Checked   int64  `json:"checked"`
 	OK        bool   `json:"ok"`
 	Violation string `json:"violation,omitempty"`
-	// Warning and Stuck are those of the last entry, which is no invariant: it is always ok.
-	Warning string       `json:"warning,omitempty"`
-	Stuck   []stuckOrder `json:"stuck,omitempty"`
+	// Warning and the stuck ones are those of the last entry, which is no invariant: it is always ok.
+	Warning       string         `json:"warning,omitempty"`
+	Stuck         []stuckOrder   `json:"stuck,omitempty"`
+	StuckPayments []stuckPayment `json:"stuck_payments,omitempty"`
 }
 
 // stuckOrder is a stuck order as scripts read it.
@@ -125,7 +146,18 @@ type stuckOrder struct {
 	Error    string    `json:"last_error,omitempty"`
 }
 
-func writeFindings(w io.Writer, findings []state.Finding, stuck state.StuckOrders) (violated int, err error) {
+// stuckPayment is a stuck payment of a player as scripts read it.
+type stuckPayment struct {
+	PaymentID string    `json:"payment_id"`
+	TenantID  string    `json:"tenant_id"`
+	PlayerID  string    `json:"player_id"`
+	Type      string    `json:"type"`
+	Step      string    `json:"step"`
+	Since     time.Time `json:"since"`
+	Error     string    `json:"last_error,omitempty"`
+}
+
+func writeFindings(w io.Writer, findings []state.Finding, stuck state.StuckOrders, payments state.StuckPayments) (violated int, err error) {
 	list := make([]finding, len(findings), len(findings)+1)
 	for i, f := range findings {
 		list[i] = finding{Invariant: f.Invariant, Checked: f.Checked, OK: f.Violation == "", Violation: f.Violation}
@@ -136,6 +168,14 @@ func writeFindings(w io.Writer, findings []state.Finding, stuck state.StuckOrder
 	last := finding{Invariant: stuckSentence, Checked: stuck.UnderWay, OK: true}
 	if stuck.Count > 0 {
 		last.Warning = fmt.Sprintf("%d orders are stuck", stuck.Count)
+	}
+	if payments.Count > 0 {
+		last.Warning = strings.TrimPrefix(fmt.Sprintf("%s; %d payments of players are stuck", last.Warning, payments.Count), "; ")
+	}
+	for _, p := range payments.Payments {
+		last.StuckPayments = append(last.StuckPayments, stuckPayment{
+			PaymentID: p.PaymentID, TenantID: p.Tenant, PlayerID: p.PlayerID, Type: p.Type.String(), Step: p.Step, Since: p.Since, Error: p.Error,
+		})
 	}
 	for _, o := range stuck.Orders {
 		last.Stuck = append(last.Stuck, stuckOrder{OrderID: o.OrderID, TenantID: o.Tenant, Step: o.Step, Since: o.Since, Error: o.Error})

@@ -26,6 +26,7 @@ type Disputed struct {
 	Name
 	Provider    string // the gateway that says so; only the payment's own counts
 	ExternalID  string // the gateway's number of the dispute
+	Hold        string // the gateway's number of the payment; empty when it is not told
 	State       state.DisputeState
 	Currency    string
 	AmountMinor int64
@@ -44,6 +45,9 @@ func (c Disputed) Decide(states domain.States, now time.Time) (domain.Decision, 
 	}
 	if c.Provider != p.Provider {
 		return domain.Decision{}, fault.NotFoundf("payment at "+c.Provider+" of order", c.OrderID)
+	}
+	if c.OfAnother(p) {
+		return domain.Decision{}, fault.NotFoundf("payment of "+c.OrderID+" at "+c.Provider, c.Hold)
 	}
 	if c.AmountMinor <= 0 {
 		return domain.Decision{}, fault.Invalid("amount.amount_minor", "NOT_POSITIVE", "must be above 0, is %d", c.AmountMinor)
@@ -75,6 +79,12 @@ func (c Disputed) Decide(states domain.States, now time.Time) (domain.Decision, 
 		}
 	}
 	return withdraw(decision, after, now)
+}
+
+// OfAnother tells whether the gateway names the order of a payment, but the number of another. A payment whose number is not known yet may be
+// any.
+func (c Disputed) OfAnother(p *state.Payment) bool {
+	return p != nil && c.Provider == p.Provider && c.Hold != "" && p.ExternalID != "" && c.Hold != p.ExternalID
 }
 
 // tell writes what is new into a dispute.

@@ -60,6 +60,24 @@ func TestDisputeWonOrLost(t *testing.T) {
 	}
 }
 
+// A dispute that names the number of another payment is refused; one that names none, or comes before the number is known, is not.
+func TestDisputeOfAnotherPayment(t *testing.T) {
+	t.Parallel()
+	other, own := told(state.DisputeOpen, 400, 1), told(state.DisputeOpen, 400, 1)
+	other.Hold, own.Hold = "other", "ext"
+	history(t,
+		start, "PROCESSING, call hold/1 1000EUR",
+		other, "PROCESSING", // nobody knows yet
+	)
+	history(t,
+		start, "PROCESSING, call hold/1 1000EUR", Held{Name: name, Attempt: 1, ExternalID: "ext"}, "AUTHORIZED",
+		Captured{Name: name, AmountMinor: 1000}, "CAPTURED, book capture 1000",
+		other, "NOT_FOUND",
+		own, "CAPTURED, book dispute/1/1 400",
+		told(state.DisputeOpen, 400, 1), "",
+	)
+}
+
 // What the gateway has withdrawn before the books have it waits for the capture's or the refund's outcome.
 func TestDisputeWaitsForItsMoney(t *testing.T) {
 	t.Parallel()

@@ -77,7 +77,38 @@ func (s *Operations) ListStuckOrders(ctx context.Context, request *omsv1.ListStu
 			break
 		}
 	}
-	return response, s.addLetters(ctx, tenant, response)
+	if err := s.addLetters(ctx, tenant, response); err != nil {
+		return nil, err
+	}
+	return response, s.addPayments(ctx, tenant, asked, response)
+}
+
+// addPayments adds the payments of players.
+func (s *Operations) addPayments(ctx context.Context, tenant string, asked time.Duration, response *omsv1.ListStuckOrdersResponse) error {
+	limits := s.StepLimits
+	if asked > 0 {
+		limits.Payment, limits.Capture = asked, asked
+	}
+	found, err := s.View.StuckPayments(ctx, tenant, limits, stuckMost)
+	if err != nil {
+		return unavailable(err)
+	}
+	response.Truncated = response.Truncated || found.Count > stuckMost
+	for _, p := range found.Payments {
+		advice := "the gateway is being asked: wait, or look at the gateway"
+		if p.LetterID != "" {
+			advice = replayAdvice(p.LetterID)
+		}
+		response.Payments = append(response.Payments, &omsv1.StuckPayment{
+			PaymentId: p.PaymentID, PlayerId: p.PlayerID, Type: p.Type.String(), Step: p.Step, Status: p.Status.String(),
+			Since: timestamppb.New(p.Since), LastError: p.Error, Advice: advice,
+		})
+	}
+	return nil
+}
+
+func replayAdvice(letterID string) string {
+	return "replay " + letterID + " when its cause is gone (oms dlq replay)"
 }
 
 // waitsFor names the step that an order waits for, and how long it may; empty for none but its client's.
@@ -147,7 +178,7 @@ func (s *Operations) addLetters(ctx context.Context, tenant string, response *om
 		}
 		if found.Step != stepDeadLetter {
 			found.Step, found.Since, found.LastError = stepDeadLetter, timestamppb.New(letter.CreatedAt), letter.Error
-			found.Advice = "replay " + letter.ID + " when its cause is gone (oms dlq replay)"
+			found.Advice = replayAdvice(letter.ID)
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func list[R state.Row](ctx context.Context, e *Environment, request listRequest,
 	if request.GetLimit() != 0 {
 		limit = int(request.GetLimit())
 	}
-	query.Origin, query.Now, query.Limit = origin(ctx), page.now, limit+1
+	query.Origin, query.Now, query.Limit, query.ScanLimit = origin(ctx), page.now, limit, scanLimit
 	query.From, query.Before = upwards(moment(request.GetOccurredAtFrom())), upwards(moment(request.GetOccurredAtTo()))
 	query.Newest = request.GetOrder() == providerv1.SortOrder_SORT_ORDER_DESC
 	by, caller := query.Origin, edge.ScopeOf(ctx).Caller
@@ -96,44 +96,22 @@ func list[R state.Row](ctx context.Context, e *Environment, request listRequest,
 			return page, badToken("cursor", "PAGE_TOKEN_INVALID", "next_cursor of an answer to the same request")
 		}
 	}
-	rows, err := e.View.PlayRows(ctx, kind, query)
+	found, err := e.View.PlayRows(ctx, kind, query)
 	if err != nil {
 		return page, unavailable(err)
 	}
-	for _, row := range rows {
+	for _, row := range found.Rows {
 		page.rows = append(page.rows, row.(R)) //nolint:errcheck,forcetypeassert // of the kind that was asked for
 	}
-	if len(page.rows) > limit {
-		page.rows = page.rows[:limit]
-		page.next = e.Sealer.Seal(writePlayPlace(page.rows[limit-1]), binding...)
+	if found.Next.ID != "" {
+		page.next = e.Sealer.Seal(writePlayPlace(found.Next), binding...)
 	}
 	return page, nil
 }
 
 // writePlayPlace writes where a row stands in its list.
-func writePlayPlace(row state.Row) string {
-	var at time.Time
-	switch row := row.(type) {
-	case *state.Player:
-		at = row.CreatedAt
-	case *state.Session:
-		at = row.CreatedAt
-	case *state.Round:
-		at = row.CreatedAt
-	case *state.Bet:
-		at = row.CreatedAt
-	case *state.Settlement:
-		at = row.CreatedAt
-	case *state.PlayerPayment:
-		at = row.CreatedAt
-	case *state.Jackpot:
-		at = row.CreatedAt
-	case *state.JackpotTrigger:
-		at = row.CreatedAt
-	case *state.Bonus:
-		at = row.CreatedAt
-	}
-	return strconv.FormatInt(at.UnixMicro(), 10) + " " + row.Ref().ID
+func writePlayPlace(place state.Place) string {
+	return strconv.FormatInt(place.At.UnixMicro(), 10) + " " + place.ID
 }
 
 // readPlayPlace reads what writePlayPlace wrote.

@@ -20,6 +20,7 @@ const (
 	migrationLock = 0x6f6d_7300_0001
 	numberLock    = 0x6f6d_7300_0002
 	busLock       = 0x6f6d_7300_0003
+	purgeLock     = 0x6f6d_7300_0004
 )
 
 // migrate brings the tables up to date. Of several processes that start at once one does it, and the others wait for it: a

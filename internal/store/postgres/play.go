@@ -28,15 +28,53 @@ func (s *Store) PlayRow(ctx context.Context, ref state.Ref) (state.Row, error) {
 		list("", table.fields), table.name, table.key()[1].name), ref.Tenant, ref.ID))
 }
 
-// PlayRows implements view.Play.
-func (s *Store) PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) ([]state.Row, error) {
-	var values []any
-	table := tables[kind]
-	condition := store.Condition(kind, &query, "", func(value any) string {
+// listedRow is a row that a page looked at.
+type listedRow struct {
+	row    state.Row
+	kept   bool
+	number int64 // counts from 1
+}
+
+// listStatement writes the statement of a page of rows. As for Orders, the scan is a subquery that stops by itself, and the last row that may
+// be looked at comes out of it whether it is kept or not.
+func listStatement(kind state.Kind, query *state.PlayQuery) (text string, values []any) {
+	parameter := func(value any) string {
 		values = append(values, value)
 		return fmt.Sprintf("$%d", len(values))
-	})
-	return read(ctx, s, table.name, decodes(kind), "SELECT "+list("", table.fields)+" FROM "+table.name+condition, values...)
+	}
+	table, scan := tables[kind], store.ScanOf(kind, query, "", parameter)
+	scanLimit := parameter(query.ScanLimit)
+	return fmt.Sprintf(`SELECT kept, number, %[1]s FROM (
+			SELECT *, %[4]s AS kept, row_number() OVER (ORDER BY %[5]s) AS number FROM (
+				SELECT * FROM %[2]s WHERE %[3]s ORDER BY %[5]s LIMIT %[6]s
+			) AS looked
+		) AS numbered
+		WHERE kept OR number = %[6]s ORDER BY %[5]s LIMIT %[7]s`,
+		list("", table.fields), table.name, scan.Where, scan.Keep, scan.Order, scanLimit, parameter(query.Limit+1)), values
+}
+
+// PlayRows implements view.Play.
+func (s *Store) PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) (page state.PlayPage, err error) {
+	query.ScanLimit = max(query.ScanLimit, 1)
+	text, values := listStatement(kind, &query)
+	rows, err := read(ctx, s, kind.String(), func(f *fields) (found listedRow, err error) {
+		found.kept, found.number = f.bool(), f.int64()
+		found.row, err = decodeRow(kind, f)
+		return found, err
+	}, text, values...)
+	for _, found := range rows {
+		if len(page.Rows) == query.Limit { // there is another: the page is full, and it is not the last
+			page.Next = state.PlaceOf(page.Rows[query.Limit-1])
+			break
+		}
+		if found.kept {
+			page.Rows = append(page.Rows, found.row)
+		}
+		if found.number == int64(query.ScanLimit) {
+			page.Next = state.PlaceOf(found.row)
+		}
+	}
+	return page, err
 }
 
 // Settlement implements view.Play.

@@ -54,3 +54,34 @@ func (s *Store) Stuck(ctx context.Context, limits state.StepLimits, most int) (f
 	})
 	return found, err
 }
+
+// stuckPayments goes by the calls that are open and the letters that are: a payment under way has one or the other.
+const stuckPayments = `WITH letters AS (
+		SELECT DISTINCT ON (1, 2) tenant_id, aggregate_id AS payment_id, dead_letter_id, created_at, error FROM dead_letters
+		WHERE replayed_at IS NULL AND starts_with(aggregate_id, 'player_payment:') ORDER BY 1, 2, created_at DESC),
+	calls AS (
+		SELECT DISTINCT ON (1, 2) tenant_id, aggregate_id AS payment_id, last_error FROM effects
+		WHERE state = 1 AND starts_with(aggregate_id, 'player_payment:') ORDER BY 1, 2, created_at DESC),
+	found AS (
+		SELECT p.tenant_id, p.payment_id, p.player_id, p.type, p.status, coalesce(l.created_at, p.updated_at) AS since,
+			CASE WHEN l.payment_id IS NOT NULL THEN 'DEAD_LETTER' WHEN p.status = 3 THEN 'CAPTURE' WHEN p.type = 2 THEN 'PAYOUT'
+				ELSE 'PAYMENT' END AS step,
+			coalesce(l.error, c.last_error) AS error, coalesce(l.dead_letter_id, '') AS letter
+		FROM letters l FULL JOIN calls c USING (tenant_id, payment_id) JOIN player_payments p USING (tenant_id, payment_id)
+		WHERE CASE $1 WHEN '' THEN p.tenant_id NOT LIKE '%/sandbox/%' ELSE p.tenant_id = $1 END)
+	SELECT tenant_id, payment_id, player_id, type, status, step, since, error, letter, count(*) OVER () FROM found
+	WHERE step = 'DEAD_LETTER' OR status <= 3 AND since <= (SELECT ` + clockNow + `) - CASE step WHEN 'CAPTURE' THEN $2::interval ELSE $3 END
+	ORDER BY since, payment_id COLLATE "C" LIMIT $4`
+
+// StuckPayments implements view.Store and verify.Store.
+func (s *Store) StuckPayments(ctx context.Context, tenant string, limits state.StepLimits, most int) (found state.StuckPayments, err error) {
+	found.Payments, err = read(ctx, s, "stuck payments", func(f *fields) (state.StuckPayment, error) {
+		p := state.StuckPayment{
+			Tenant: f.text(), PaymentID: f.text(), PlayerID: f.text(), Type: state.PlayerPaymentType(f.int16()),
+			Status: state.PlayerPaymentStatus(f.int16()), Step: f.text(), Since: f.time(), Error: f.text(), LetterID: f.text(),
+		}
+		found.Count = f.int64()
+		return p, nil
+	}, stuckPayments, tenant, limits.Capture, limits.Payment, most)
+	return found, err
+}

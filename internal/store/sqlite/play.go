@@ -22,26 +22,58 @@ func (s *Store) PlayRow(ctx context.Context, ref state.Ref) (state.Row, error) {
 	return readRow[state.Row](ctx, s, ref)
 }
 
-// PlayRows implements view.Play.
-func (s *Store) PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) ([]state.Row, error) {
-	var values []any
-	condition := store.Condition(kind, &query, "_us", func(value any) string {
+// listStatement writes the statement of a list of rows. What it answers first of each is whether the list has it.
+func listStatement(kind state.Kind, query *state.PlayQuery) (text string, values []any) {
+	scan := store.ScanOf(kind, query, "_us", func(value any) string {
 		values = append(values, value)
 		return parameter(len(values))
 	})
 	table := &tables[kind]
-	return collect(ctx, s, table.name, "SELECT "+table.columns+" FROM "+table.name+condition, func(r *row) {
-		for _, value := range values {
-			switch value := value.(type) {
-			case string:
-				r.text(value)
-			case time.Time:
-				r.instant(value)
-			case int:
-				r.integer(int64(value))
+	return "SELECT " + scan.Keep + ", " + table.columns + " FROM " + table.name + " WHERE " + scan.Where + " ORDER BY " + scan.Order, values
+}
+
+// PlayRows implements view.Play. The rows are looked at one after the other, until the page is full or enough were looked at.
+func (s *Store) PlayRows(ctx context.Context, kind state.Kind, query state.PlayQuery) (page state.PlayPage, err error) {
+	text, values := listStatement(kind, &query)
+	looked := 0
+	err = s.readLong(ctx, kind.String(), func(reader *session) error {
+		return reader.query(text, func(r *row) { bindValues(r, values) }, func(c *columns) bool {
+			looked++
+			kept, last := c.flag(), looked == max(query.ScanLimit, 1)
+			if kept && len(page.Rows) == query.Limit { // there is another: the page is full, and it is not the last
+				page.Next = state.PlaceOf(page.Rows[query.Limit-1])
+				return false
 			}
+			if !kept && !last {
+				return true
+			}
+			found := tables[kind].scan(c)
+			if kept {
+				page.Rows = append(page.Rows, found)
+			}
+			if last {
+				page.Next = state.PlaceOf(found)
+			}
+			return !last
+		})
+	})
+	return page, err
+}
+
+// bindValues binds texts, numbers, bytes and times.
+func bindValues(r *row, values []any) {
+	for _, value := range values {
+		switch value := value.(type) {
+		case string:
+			r.text(value)
+		case int64:
+			r.integer(value)
+		case []byte:
+			r.blob(value)
+		case time.Time:
+			r.instant(value)
 		}
-	}, table.scan)
+	}
 }
 
 // Settlement implements view.Play.

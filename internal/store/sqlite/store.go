@@ -61,6 +61,9 @@ type Store struct {
 	closeOnce    sync.Once
 	closeErr     error
 
+	purging sync.Mutex
+	purge   purgePlace // held by purging
+
 	failCommit func(*writer) error // for tests: called before COMMIT, which its error replaces; or nil
 }
 

@@ -84,16 +84,8 @@ func testBonuses(s *suite) {
 	} {
 		c.query.Origin, c.query.Limit = state.Origin{Tenant: tenant, Brand: studio.Brand, Region: studio.Region, Provider: "another"}, 2
 		var got []string
-		for {
-			page, err := s.store.PlayRows(s.context(), state.KindBonus, c.query)
-			s.must(err)
-			for _, row := range page {
-				b := row.(*state.Bonus) //nolint:errcheck,forcetypeassert // of the kind
-				got, c.query.After = append(got, b.ID), state.Place{At: b.CreatedAt, ID: b.ID}
-			}
-			if len(page) < c.query.Limit {
-				break
-			}
+		for _, row := range s.rows(state.KindBonus, c.query) {
+			got = append(got, row.Ref().ID)
 		}
 		s.same(name, got, c.want)
 	}

@@ -118,19 +118,12 @@ func testJackpotLists(s *suite) {
 	} {
 		test.query.Origin, test.query.Limit = studio, 2
 		got := ""
-		for {
-			page, err := s.store.PlayRows(s.context(), test.kind, test.query)
-			s.must(err)
-			for _, row := range page {
-				switch row := row.(type) {
-				case *state.Jackpot:
-					got, test.query.After = got+row.JackpotID(), state.Place{At: row.CreatedAt, ID: row.ID}
-				case *state.JackpotTrigger:
-					got, test.query.After = got+row.TriggerID, state.Place{At: row.CreatedAt, ID: row.ID}
-				}
-			}
-			if len(page) < test.query.Limit {
-				break
+		for _, row := range s.rows(test.kind, test.query) {
+			switch row := row.(type) {
+			case *state.Jackpot:
+				got += row.JackpotID()
+			case *state.JackpotTrigger:
+				got += row.TriggerID
 			}
 		}
 		s.same("listed", got, test.want)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/id"
@@ -11,6 +12,7 @@ import (
 // playTests are about the rows of the dialect of providers (requirements P-1, P-11).
 var playTests = []test{
 	{name: "sessions, bets, rounds and settlements are listed by time, with their filters", run: testPlayLists},
+	{name: "a list of few among many ends its pages early and finds them all", run: testPlayScans},
 	{name: "another brand's, region's and provider's are not listed", run: testPlayOrigins},
 	{name: "settlements are found by their own id and by their bet, and the bets of a round are counted", run: testPlayReads},
 }
@@ -153,26 +155,89 @@ func (s *suite) bets(count int, change func(i int, b *state.Bet)) []*state.Bet {
 	return all
 }
 
-// listed answers the names of the bets, sessions and so on that a query lists, all pages of it.
-func (s *suite) listed(kind state.Kind, query state.PlayQuery) (names string) {
+// rows answers all rows that a query lists, page by page.
+func (s *suite) rows(kind state.Kind, query state.PlayQuery) (all []state.Row) {
 	s.Helper()
-	query.Limit = 3
-	for {
+	if query.ScanLimit == 0 {
+		query.ScanLimit = 1000
+	}
+	for range 1000 {
 		page, err := s.store.PlayRows(s.context(), kind, query)
 		s.must(err)
-		for _, row := range page {
-			switch row := row.(type) {
-			case *state.Bet:
-				names += row.BetID()
-				query.After = state.Place{At: row.CreatedAt, ID: row.ID}
-			case *state.Session:
-				names += row.SessionID()
-				query.After = state.Place{At: row.CreatedAt, ID: row.ID}
+		if len(page.Rows) > query.Limit {
+			s.Fatalf("%d rows on a page of %d", len(page.Rows), query.Limit)
+		}
+		all, query.After = append(all, page.Rows...), page.Next
+		if page.Next.ID == "" {
+			return all
+		}
+	}
+	s.Fatal("the pages do not end")
+	return nil
+}
+
+// listed answers the names of the bets or sessions that a query lists.
+func (s *suite) listed(kind state.Kind, query state.PlayQuery) (names string) {
+	s.Helper()
+	query.Limit = cmp.Or(query.Limit, 3)
+	for _, row := range s.rows(kind, query) {
+		switch row := row.(type) {
+		case *state.Bet:
+			names += row.BetID()
+		case *state.Session:
+			names += row.SessionID()
+		}
+	}
+	return names
+}
+
+// testPlayScans looks for the few bets that match among many that do not: each page ends after so many rows as it may look at, and the
+// places to go on behind lead to all that match.
+func testPlayScans(s *suite) {
+	const count, scanLimit = 26, 4
+	s.bets(count, func(i int, b *state.Bet) {
+		b.Status, b.GameID, b.RoundID, b.PlayerID = state.BetForfeited, "slot", "round "+b.BetID()[:1], "somebody"
+		if i == 0 || i == 17 || i == count-1 {
+			b.Status, b.GameID, b.PlayerID = state.BetAuthorized, "rare", "player"
+		}
+		if i == 9 {
+			b.Brand = "other"
+		}
+	})
+	for name, test := range map[string]struct {
+		query state.PlayQuery
+		want  string
+		pages int // at least
+	}{
+		"status":                 {state.PlayQuery{Statuses: []int16{int16(state.BetAuthorized)}}, "arz", count / scanLimit},
+		"status, newest first":   {state.PlayQuery{Statuses: []int16{int16(state.BetAuthorized)}, Newest: true}, "zra", count / scanLimit},
+		"game":                   {state.PlayQuery{GameID: "rare"}, "arz", count / scanLimit},
+		"nothing of the kind":    {state.PlayQuery{Statuses: []int16{int16(state.BetRolledBack)}}, "", count / scanLimit},
+		"a player, by the index": {state.PlayQuery{PlayerID: "player"}, "arz", 1},
+		"a round, by the index":  {state.PlayQuery{RoundID: "round r", Statuses: []int16{int16(state.BetAuthorized)}}, "r", 1},
+		"everything":             {state.PlayQuery{}, "abcdefghiklmnopqrstuvwxyz", count / scanLimit},
+	} {
+		test.query.Origin, test.query.Limit, test.query.ScanLimit = studio, 50, scanLimit
+		names, pages := "", 0
+		for query := test.query; ; pages++ {
+			page, err := s.store.PlayRows(s.context(), state.KindBet, query)
+			s.must(err)
+			if len(page.Rows) > scanLimit {
+				s.Fatalf("%s: a page that may look at %d rows has %d", name, scanLimit, len(page.Rows))
+			}
+			for _, row := range page.Rows {
+				names += row.(*state.Bet).BetID() //nolint:errcheck,forcetypeassert // of the kind
+			}
+			if query.After = page.Next; page.Next.ID == "" {
+				break
 			}
 		}
-		if len(page) < query.Limit {
-			return names
+		s.same(name, names, test.want)
+		if pages < test.pages-1 || pages > test.pages+1 {
+			s.Errorf("%s: the list went on %d times, want about %d", name, pages, test.pages)
 		}
+		test.query.Limit, test.query.ScanLimit = 1, count+1 // the last row looked at is the last of all
+		s.same(name+", one a page", s.listed(state.KindBet, test.query), test.want)
 	}
 }
 
@@ -235,9 +300,7 @@ func testPlayOrigins(s *suite) {
 			case kind == state.KindPlayer && test.by.Provider == "other":
 				test.want = 1 // players are of all providers
 			}
-			found, err := s.store.PlayRows(s.context(), kind, state.PlayQuery{Origin: test.by, Limit: 10})
-			s.must(err)
-			s.same(kind.String(), len(found), test.want)
+			s.same(kind.String(), len(s.rows(kind, state.PlayQuery{Origin: test.by, Limit: 10})), test.want)
 		}
 	}
 }

@@ -73,16 +73,8 @@ func testPlayerPayments(s *suite) {
 	} {
 		c.query.Origin, c.query.Limit = state.Origin{Tenant: tenant, Brand: "brand 7", Region: "EU", Provider: "another"}, 2
 		var got []string
-		for {
-			page, err := s.store.PlayRows(s.context(), state.KindPlayerPayment, c.query)
-			s.must(err)
-			for _, row := range page {
-				p := row.(*state.PlayerPayment) //nolint:errcheck,forcetypeassert // of the kind
-				got, c.query.After = append(got, p.ID), state.Place{At: p.CreatedAt, ID: p.ID}
-			}
-			if len(page) < c.query.Limit {
-				break
-			}
+		for _, row := range s.rows(state.KindPlayerPayment, c.query) {
+			got = append(got, row.Ref().ID)
 		}
 		s.same(name, got, c.want)
 	}

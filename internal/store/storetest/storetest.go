@@ -47,6 +47,8 @@ type Options struct {
 	// (see plants), so that a store whose SQL differs can bring its own; it must fail the test when the statement fails or
 	// changes no row. Without it the suite fails, as checks that were never seen to find anything prove nothing.
 	Execute func(t *testing.T, store Store, name, statement string)
+	// Owned knows the tables with rows of tenants.
+	Owned Owned
 }
 
 // Open answers an empty store that is closed when the test ends.
@@ -79,6 +81,7 @@ func Run(t *testing.T, open Open, options Options) {
 		{"jackpots", jackpotTests, true},
 		{"bonuses", bonusTests, false},
 		{"stuck", stuckTests, false},
+		{"sandbox purge", sandboxPurgeTests, true},
 		{"invariant", invariantTests, false},
 	}
 	for _, group := range groups {

@@ -17,6 +17,7 @@ var stuckTests = []test{
 	}},
 	{name: "those that wait for longer than their step may, of all tenants", run: testStuckSteps},
 	{name: "those with open dead letters, once each", run: testStuckLetters},
+	{name: "payments of players that wait, of one tenant or all but sandboxes, once each", run: testStuckPayments},
 	{name: "the store's time", run: func(s *suite) {
 		changes := newBatch()
 		changes.Now = changes.Now.Add(time.Hour)
@@ -114,4 +115,57 @@ func testStuckLetters(s *suite) {
 		{Tenant: tenant, OrderID: confirmed.ID, Step: "DEAD_LETTER", Since: found.Orders[0].Since, Error: "of the payment"},
 		{Tenant: tenant, OrderID: both.ID, Step: "DEAD_LETTER", Since: found.Orders[1].Since, Error: "newest"},
 	}})
+}
+
+func testStuckPayments(s *suite) {
+	limits := state.StepLimits{Payment: 10 * time.Minute, Capture: 20 * time.Minute}
+	changes := newBatch()
+	var all []string
+	add := func(owner string, kind state.PlayerPaymentType, status state.PlayerPaymentStatus, since time.Duration, call state.EffectState) {
+		p := samplePlayerPayment("player-2")
+		p.Tenant, p.Type, p.Status, p.UpdatedAt = owner, kind, status, recently().Add(-since)
+		e := sampleEffect(sampleOrder(longAgo()), "hold/1")
+		e.Tenant, e.AggregateID, e.State, e.LastError = owner, p.ID, call, "unreachable"
+		insert(changes, p, e)
+		all = append(all, p.ID)
+	}
+	const deposit, withdrawal = state.PlayerPaymentDeposit, state.PlayerPaymentWithdrawal
+	add(tenant, deposit, state.PlayerPaymentAuthorized, 21*time.Minute, state.EffectOpen)
+	add(tenant, deposit, state.PlayerPaymentAuthorized, 19*time.Minute, state.EffectOpen) // has time
+	add("another", withdrawal, state.PlayerPaymentInDoubt, 12*time.Minute, state.EffectOpen)
+	add(tenant, deposit, state.PlayerPaymentProcessing, 11*time.Minute, state.EffectOpen)
+	add(tenant, deposit, state.PlayerPaymentProcessing, 9*time.Minute, state.EffectOpen)        // has time
+	add(tenant, deposit, state.PlayerPaymentDeclined, time.Hour, state.EffectOpen)              // has ended, its void has not
+	add(tenant, withdrawal, state.PlayerPaymentSucceeded, time.Hour, state.EffectDone)          // has ended
+	add(tenant, withdrawal, state.PlayerPaymentInDoubt, time.Minute, state.EffectFailed)        // given up, a letter tells
+	add(within(1), withdrawal, state.PlayerPaymentProcessing, 30*time.Minute, state.EffectOpen) // play money
+	older := sampleDeadLetter(sampleOrder(longAgo()), recently().Add(-50*time.Second))
+	newest := sampleDeadLetter(sampleOrder(longAgo()), recently().Add(-40*time.Second))
+	done := sampleDeadLetter(sampleOrder(longAgo()), recently().Add(-time.Hour))
+	older.AggregateID, newest.AggregateID, done.AggregateID = all[7], all[7], all[6]
+	newest.Error, done.ReplayedAt = "refused", recently()
+	s.put(insert(changes, older, newest, done))
+
+	steps := func(tenant string, most int) (steps []string, count int64) {
+		found, err := s.store.StuckPayments(s.context(), tenant, limits, most)
+		s.must(err)
+		for _, p := range found.Payments {
+			steps = append(steps, strings.Join([]string{
+				p.Tenant, p.PaymentID, p.PlayerID, p.Type.String(), p.Status.String(), p.Step, p.Error, p.LetterID,
+			}, " "))
+		}
+		return steps, found.Count
+	}
+	captured := strings.Join([]string{tenant, all[0], "player-2 DEPOSIT AUTHORIZED CAPTURE unreachable "}, " ")
+	paidOut := strings.Join([]string{"another", all[2], "player-2 WITHDRAWAL IN_DOUBT PAYOUT unreachable "}, " ")
+	held := strings.Join([]string{tenant, all[3], "player-2 DEPOSIT PROCESSING PAYMENT unreachable "}, " ")
+	told := strings.Join([]string{tenant, all[7], "player-2 WITHDRAWAL IN_DOUBT DEAD_LETTER refused", newest.ID}, " ")
+	got, count := steps("", 10)
+	s.same("stuck payments", got, []string{captured, paidOut, held, told})
+	s.same("their number", count, int64(4))
+	got, count = steps(tenant, 2)
+	s.same("those of a tenant that wait longest", got, []string{captured, held})
+	s.same("the number of all of the tenant", count, int64(3))
+	got, _ = steps(within(1), 10)
+	s.same("those of a sandbox that is asked for", len(got), 1)
 }
