@@ -26,7 +26,7 @@ var (
 	byBrand    = []string{"brand_id", "region"}
 	byPlayer   = []string{"player_id"}
 	byRound    = []string{"provider_id", "round_id"}
-	bySession  = []string{"provider_id", "session_id"}
+	bySession  = []string{"session_id"} // by the index of its player: inSession
 )
 
 // Listings are those of the dialect of providers, by kind.
@@ -75,11 +75,14 @@ func ScanOf(kind state.Kind, query *state.PlayQuery, suffix string, parameter fu
 	where, keep := []string{"tenant_id = " + parameter(query.Tenant)}, []string{"true"}
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		condition := column + " = " + parameter(values[column])
-		if slices.Contains(index, column) {
+		if slices.Contains(index, column) && column != "session_id" {
 			where = append(where, condition)
 		} else {
 			keep = append(keep, condition)
 		}
+	}
+	if slices.Contains(index, "session_id") {
+		where = append(where, inSession(query, suffix, parameter)...)
 	}
 	if len(query.Statuses) > 0 && slices.Contains(listing.Filters, "status") {
 		keep = append(keep, statusIn(kind, query, suffix, parameter))
@@ -102,6 +105,19 @@ func ScanOf(kind state.Kind, query *state.PlayQuery, suffix string, parameter fu
 		Where: strings.Join(where, " AND "), Keep: strings.Join(keep, " AND "),
 		Order: fmt.Sprintf("%s%s, %s%s", created, direction, listing.ID, direction),
 	}
+}
+
+// inSession writes the conditions by which bets of a session are looked up among those of its player, in its time: an index of their own
+// would cost each bet more than it saves the lists.
+func inSession(query *state.PlayQuery, suffix string, parameter func(value any) string) (conditions []string) {
+	tenant, id := parameter(query.Tenant), parameter(state.SessionRef(query.Origin, query.SessionID).ID)
+	for _, condition := range [][2]string{
+		{"player_id =", "player_id"}, {"created_at" + suffix + " >=", "created_at" + suffix}, {"created_at" + suffix + " <=", "expires_at" + suffix},
+	} {
+		conditions = append(conditions, fmt.Sprintf("%s (SELECT s.%s FROM sessions s WHERE s.tenant_id = %s AND s.session_id = %s)",
+			condition[0], condition[1], tenant, id))
+	}
+	return conditions
 }
 
 // values are what columns of listed rows must be, by column: whose they are, and the filters that are set.

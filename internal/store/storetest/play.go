@@ -247,6 +247,10 @@ func testPlayLists(s *suite) {
 			b.RoundID, b.GameID, b.PlayerID, b.SessionID, b.Status = "other", "other", "other", "other", state.BetForfeited
 		}
 	})
+	session := sampleSession("other") // its bets are looked up in its time
+	session.PlayerID, session.Brand = "other", "other"
+	session.CreatedAt, session.ExpiresAt = bets[1].CreatedAt, bets[7].CreatedAt
+	s.put(insert(newBatch(), session))
 	from, before := bets[2].CreatedAt, bets[6].CreatedAt
 	for _, test := range []struct {
 		query state.PlayQuery
@@ -259,6 +263,9 @@ func testPlayLists(s *suite) {
 		{state.PlayQuery{GameID: "other"}, "bdfh"},
 		{state.PlayQuery{PlayerID: "other"}, "bdfh"},
 		{state.PlayQuery{SessionID: "other"}, "bdfh"},
+		{state.PlayQuery{SessionID: "other", PlayerID: "other", Newest: true}, "hfdb"},
+		{state.PlayQuery{SessionID: "other", PlayerID: "nobody"}, ""},
+		{state.PlayQuery{SessionID: "nobody's"}, ""},
 		{state.PlayQuery{Statuses: []int16{int16(state.BetCredited), int16(state.BetRolledBack)}}, "aceg"},
 		{state.PlayQuery{Statuses: []int16{int16(state.BetRolledBack)}}, ""},
 	} {

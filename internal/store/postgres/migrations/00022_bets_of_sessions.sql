@@ -1,0 +1,7 @@
+-- +goose Up
+
+-- The bets of a session are looked up among those of its player, in the session's time: the index cost each bet more than it saved the lists.
+DROP INDEX bets_by_session;
+
+-- +goose Down
+CREATE INDEX bets_by_session ON bets (provider_id, session_id, tenant_id, created_at, bet_id);
