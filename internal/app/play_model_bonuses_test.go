@@ -52,8 +52,8 @@ func grantPlay(t *rapid.T, c *casino) step {
 		return sample(t, of, []int64{state.NoLimit, most})
 	}
 	g := bonus.Grant{By: modelOrigin, BonusID: c.recent(t, "f", len(c.bonuses)), Terms: state.BonusTerms{
-		PlayerID: c.draw(t, "p", 4), Currency: "EUR", AmountMinor: int64(1 + even(500).Draw(t, "gives")),
-		RequiredMinor: sample(t, "required", []int64{1, 300, 1500}),
+		PlayerID: c.player(t), Currency: "EUR", AmountMinor: int64(1 + even(1500).Draw(t, "gives")),
+		RequiredMinor: sample(t, "required", []int64{1, 200, 600}),
 		Weights:       []state.GameWeight{{GameID: c.name + "g0", Percent: sample(t, "weight", []int32{0, 13, 100})}},
 		DefaultWeight: sample(t, "default weight", []int32{50, 100}),
 		Policy:        sample(t, "policy", []state.BonusPolicy{state.BonusCashFirst, state.BonusFirst}),
@@ -80,9 +80,9 @@ func grantPlay(t *rapid.T, c *casino) step {
 	}}
 }
 
-// nameBonus names a bonus as whoever has read it does.
-func (c *casino) nameBonus(t *rapid.T) (string, bonus.Name) {
-	id := pick(t, c, "f", c.bonuses, func(b *promise) bool { return !b.over(c.now) })
+// nameBonus names a bonus, mostly one to which something can happen, as whoever has read it does.
+func (c *casino) nameBonus(t *rapid.T, can func(*promise) bool) (string, bonus.Name) {
+	id := pick(t, c, "f", c.bonuses, can)
 	name := bonus.Name{Tenant: "t", BonusID: id}
 	if b := c.bonuses[id]; b != nil {
 		name.PlayerID, name.Currency = b.terms.PlayerID, "EUR"
@@ -91,7 +91,9 @@ func (c *casino) nameBonus(t *rapid.T) (string, bonus.Name) {
 }
 
 func activatePlay(t *rapid.T, c *casino) step {
-	id, name := c.nameBonus(t)
+	id, name := c.nameBonus(t, func(b *promise) bool {
+		return b.status == "granted" && !b.over(c.now) && c.players[b.terms.PlayerID].active == ""
+	})
 	return step{command: bonus.Activate{Name: name, By: modelOrigin}, model: func(now time.Time) string {
 		b := c.bonuses[id]
 		if b == nil {
@@ -116,7 +118,7 @@ func activatePlay(t *rapid.T, c *casino) step {
 }
 
 func forfeitPlay(t *rapid.T, c *casino) step {
-	id, name := c.nameBonus(t)
+	id, name := c.nameBonus(t, func(b *promise) bool { return b.status == "active" })
 	return step{command: bonus.Forfeit{Name: name, By: modelOrigin}, model: func(now time.Time) string {
 		b := c.bonuses[id]
 		switch {
@@ -134,7 +136,7 @@ func forfeitPlay(t *rapid.T, c *casino) step {
 
 // expirePlay is the timer, which may be late.
 func expirePlay(t *rapid.T, c *casino) step {
-	id, name := c.nameBonus(t)
+	id, name := c.nameBonus(t, func(b *promise) bool { return b.status == "active" })
 	return step{command: bonus.Expire{Name: name}, model: func(now time.Time) string {
 		b := c.bonuses[id]
 		switch {

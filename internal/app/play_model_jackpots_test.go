@@ -15,12 +15,13 @@ import (
 
 // pot is a jackpot of the model.
 type pot struct {
-	terms                state.Terms
-	closed               bool
-	version              int64
-	free, held, paid     int64
-	fed, collected, owed int64 // fed by bets, of which the pool has collected some; owed to the house
-	shares               map[string]*share
+	terms          state.Terms
+	closed         bool
+	version        int64
+	net            int64 // what is free; below zero, what the house is owed
+	held, paid     int64
+	fed, collected int64 // by bets, of which the pool has collected some
+	shares         map[string]*share
 }
 
 // share is a trigger.
@@ -32,7 +33,15 @@ type share struct {
 // tell writes what the jackpot is.
 func (p *pot) tell() string {
 	status := map[bool]string{false: "open", true: "closed"}[p.closed]
-	return fmt.Sprintf("%s %d: %d free, %d held, %d paid", status, p.version, p.free, p.held, p.paid)
+	return fmt.Sprintf("%s %d: %d free, %d held, %d paid", status, p.version, p.net, p.held, p.paid)
+}
+
+// changes does something to a jackpot. What the pool has more then, but for what came in, is the house's, and so is what it has less.
+func (c *casino) changes(p *pot, in int64, do func()) {
+	before := max(p.net, 0) + p.held
+	do()
+	p.version++
+	c.house += before + in - max(p.net, 0) - p.held
 }
 
 func (s *share) tell() string { return fmt.Sprintf("%s %d", s.status, s.amount) }
@@ -54,7 +63,7 @@ func (c *casino) feed(game string, amount int64) {
 func (c *casino) drawTerms(t *rapid.T) state.Terms {
 	g0, g1 := c.name+"g0", c.name+"g1"
 	return state.Terms{
-		Name: "Mega", SeedMinor: sample(t, "seed", []int64{0, 50, 700, 5000}),
+		Name: "Mega", SeedMinor: sample(t, "seed", []int64{0, 50, 700, 3000}),
 		RatePPM:  sample(t, "rate", []int64{10_000, 333_333, 1_000_000}),
 		MaxMinor: sample(t, "most", []int64{state.NoLimit, state.NoLimit, 30}),
 		Games:    sample(t, "games", [][]string{{g0}, {g1}, {g0, g1}}),
@@ -103,7 +112,7 @@ func createPlay(t *rapid.T, c *casino) step {
 		if c.crowded(j.JackpotID, j.Terms.Games) {
 			return "TOO_MANY_JACKPOTS"
 		}
-		c.jackpots[j.JackpotID] = &pot{terms: j.Terms, version: 1, free: j.Terms.SeedMinor, shares: map[string]*share{}}
+		c.jackpots[j.JackpotID] = &pot{terms: j.Terms, version: 1, net: j.Terms.SeedMinor, shares: map[string]*share{}}
 		c.house -= j.Terms.SeedMinor
 		return c.jackpots[j.JackpotID].tell()
 	}}
@@ -154,7 +163,7 @@ func updatePlay(t *rapid.T, c *casino) step {
 
 func triggerPlay(t *rapid.T, c *casino) step {
 	id := c.drawJackpot(t)
-	j := jackpot.Trigger{By: modelOrigin, JackpotID: id, PlayerID: c.draw(t, "p", 4), Seen: c.sees(t, id)}
+	j := jackpot.Trigger{By: modelOrigin, JackpotID: id, PlayerID: c.player(t), Seen: c.sees(t, id)}
 	triggers := 0
 	if p := c.jackpots[id]; p != nil {
 		triggers = len(p.shares)
@@ -190,13 +199,13 @@ func (c *casino) trigger(j jackpot.Trigger) string {
 	switch {
 	case c.players[j.PlayerID] == nil, j.RoundID != "" && c.rounds[j.RoundID] == nil, j.BetID != "" && bet == nil:
 		return "NOT_FOUND"
-	case p.closed, bet != nil && (bet.status == "rolled_back" || bet.player != j.PlayerID), p.free+collects == 0:
+	case p.closed, bet != nil && (bet.status == "rolled_back" || bet.player != j.PlayerID), p.net+collects <= 0:
 		return "INVALID_STATE"
 	}
-	s := &share{player: j.PlayerID, bet: j.BetID, round: j.RoundID, status: "triggered", amount: p.free + collects, reseed: p.terms.SeedMinor}
+	s := &share{player: j.PlayerID, bet: j.BetID, round: j.RoundID, status: "triggered", amount: p.net + collects, reseed: p.terms.SeedMinor}
 	p.shares[j.TriggerID] = s
-	p.collected, p.held, p.free, c.house = p.collected+collects, p.held+s.amount, s.reseed, c.house-s.reseed
-	p.version += 2
+	c.changes(p, collects, func() { p.collected, p.held, p.net = p.collected+collects, p.held+s.amount, s.reseed })
+	p.version++ // that it is reset is an event of its own
 	return s.tell()
 }
 
@@ -220,7 +229,8 @@ func (c *casino) end(claim jackpot.Claim, how string, now time.Time) string {
 	if refused != "" {
 		return refused
 	}
-	switch s := p.shares[claim.TriggerID]; {
+	s := p.shares[claim.TriggerID]
+	switch {
 	case s == nil:
 		return "NOT_FOUND"
 	case s.status == how:
@@ -231,17 +241,12 @@ func (c *casino) end(claim jackpot.Claim, how string, now time.Time) string {
 		winner := c.players[s.player]
 		winner.own.balance += s.amount
 		winner.done = append(winner.done, fact{at: now, won: s.amount})
-		p.held, p.paid = p.held-s.amount, p.paid+s.amount
+		c.changes(p, -s.amount, func() { p.held, p.paid = p.held-s.amount, p.paid+s.amount })
+	case p.closed:
+		c.changes(p, 0, func() { p.held -= s.amount })
 	default:
-		p.held, p.free = p.held-s.amount, p.free+s.amount
-		back := min(s.reseed, p.free)
-		if p.closed {
-			back = p.free
-		}
-		p.free, c.house = p.free-back, c.house+back
+		c.changes(p, 0, func() { p.held, p.net = p.held-s.amount, p.net+s.amount-s.reseed })
 	}
-	p.version++
-	s := p.shares[claim.TriggerID]
 	s.status = how
 	return s.tell()
 }
@@ -278,13 +283,12 @@ func closeJackpotPlay(t *rapid.T, c *casino) step {
 // empty gives all that a jackpot has to the house.
 func (c *casino) empty(p *pot, seen jackpot.Seen) {
 	collects := max(seen.FedMinor-p.collected, 0)
-	p.collected, c.house, p.free = p.collected+collects, c.house+collects+p.free, 0
-	p.version++
+	c.changes(p, collects, func() { p.collected, p.net = p.collected+collects, 0 })
 }
 
 // potOf is a jackpot of the platform's as the model tells of it.
 func potOf(row *state.Jackpot) *pot {
 	return &pot{
-		closed: row.Status == state.JackpotClosed, version: row.Version, free: row.FreeMinor(), held: row.HeldMinor, paid: row.PaidMinor,
+		closed: row.Status == state.JackpotClosed, version: row.Version, net: row.FreeMinor() - row.OwedMinor, held: row.HeldMinor, paid: row.PaidMinor,
 	}
 }

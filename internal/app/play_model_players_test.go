@@ -66,7 +66,7 @@ type paying struct {
 
 func openPlay(t *rapid.T, c *casino) step {
 	o := wager.CreateSession{
-		By: modelOrigin, SessionID: c.recent(t, "s", len(c.sessions)), PlayerID: c.draw(t, "p", 4), GameID: c.draw(t, "g", 2), Currency: "EUR", Locale: "de",
+		By: modelOrigin, SessionID: c.recent(t, "s", len(c.sessions)), PlayerID: c.player(t), GameID: c.draw(t, "g", 2), Currency: "EUR", Locale: "de",
 		MaxBetMinor: sample(t, "max bet", []int64{state.NoLimit, state.NoLimit, 500}),
 		TTL:         sample(t, "ttl", []time.Duration{time.Hour, 30 * time.Hour, 30 * 24 * time.Hour, 30 * 24 * time.Hour}),
 	}
@@ -136,7 +136,7 @@ func limitPlay(t *rapid.T, c *casino) step {
 		most /= 10 // minutes
 	}
 	set := player.SetLimits{
-		By: modelOrigin, PlayerID: c.draw(t, "p", 4), Bounds: []player.Bound{{Kind: of.kind, Period: of.period, Max: most}}, Delay: limitDelay,
+		By: modelOrigin, PlayerID: c.player(t), Bounds: []player.Bound{{Kind: of.kind, Period: of.period, Max: most}}, Delay: limitDelay,
 	}
 	return step{command: set, model: func(now time.Time) string {
 		p := c.players[set.PlayerID]
@@ -158,7 +158,7 @@ func limitPlay(t *rapid.T, c *casino) step {
 }
 
 func flagsPlay(t *rapid.T, c *casino) step {
-	set := player.SetFlags{By: modelOrigin, PlayerID: c.draw(t, "p", 4), Delay: limitDelay}
+	set := player.SetFlags{By: modelOrigin, PlayerID: c.player(t), Delay: limitDelay}
 	about := sample(t, "about", []string{"exclude", "exclude until", "take back", "pause"})
 	until := timeOf(t, c)
 	yes, no := true, false
@@ -269,7 +269,7 @@ func began(period state.Period, now time.Time) time.Time {
 
 func paymentPlay(t *rapid.T, c *casino) step {
 	r := cashier.Request{
-		By: modelOrigin, PlayerID: c.draw(t, "p", 4), Type: sample(t, "type", []state.PlayerPaymentType{
+		By: modelOrigin, PlayerID: c.player(t), Type: sample(t, "type", []state.PlayerPaymentType{
 			state.PlayerPaymentDeposit, state.PlayerPaymentDeposit, state.PlayerPaymentWithdrawal,
 		}),
 		Currency: "EUR", AmountMinor: drawAmount(t), Provider: "sim", Token: "sim:ok", Random: random(),

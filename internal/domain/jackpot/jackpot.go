@@ -151,6 +151,13 @@ func (c *change) giveBack(amount int64) *fault.Fault {
 	return c.move(TransferReturn, "return", c.after.Pool(), c.house(), amount)
 }
 
+// settle gives back what the house is owed, as far as it is there.
+func (c *change) settle() *fault.Fault {
+	amount := min(c.after.OwedMinor, c.after.FreeMinor())
+	c.after.OwedMinor -= amount
+	return c.giveBack(amount)
+}
+
 // collect takes into the pool what bets have given up to a moment: fed is how much that was in all, of which some was collected before.
 func (c *change) collect(fed int64) *fault.Fault {
 	amount := max(fed-c.after.CollectedMinor, 0)

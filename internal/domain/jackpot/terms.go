@@ -163,6 +163,12 @@ func (c *change) empty(fed int64) *fault.Fault {
 	if refusal := c.collect(fed); refusal != nil {
 		return refusal
 	}
+	return c.giveAllBack()
+}
+
+// giveAllBack gives to the house all that is not set aside; of a jackpot that has ended nothing else is owed.
+func (c *change) giveAllBack() *fault.Fault {
+	c.after.OwedMinor = 0
 	return c.giveBack(c.after.FreeMinor())
 }
 

@@ -34,7 +34,7 @@ func (c Trigger) Refs() []state.Ref {
 }
 
 // Decide implements domain.Command. A trigger that is there with the same winner, bet and round is the answer; with others it refuses with
-// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool, or the
+// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool but what is owed, or the
 // bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
 func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, refusal := jackpotOf(states, c.By, c.JackpotID, c.Seen)
@@ -53,6 +53,9 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	}
 	won := begin(states, jackpot, now)
 	if refusal := won.collect(c.Seen.FedMinor); refusal != nil {
+		return domain.Decision{}, refusal
+	}
+	if refusal := won.settle(); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	trigger := &state.JackpotTrigger{
@@ -198,8 +201,9 @@ type Void struct {
 }
 
 // Decide implements domain.Command. A trigger that was given up is the answer. It refuses with NOT_FOUND, and with INVALID_STATE when the
-// trigger is paid. The pool is then as if it had not been triggered: what was set aside is back, and the seed that took its place has gone
-// back to the house, as far as later triggers have left it there. That of a closed jackpot goes to the house as a whole.
+// trigger is paid. The pool is then as if it had not been triggered, whatever was voided or paid before: what was set aside is back, and the seed
+// that took its place goes back to the house. Where a later trigger has set that seed aside it is owed, and what comes in next goes to the
+// house. That of a closed jackpot goes to the house as a whole.
 func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, trigger, refusal := c.find(states)
 	switch {
@@ -215,11 +219,12 @@ func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 		return domain.Decision{}, refusal
 	}
 	voided.after.HeldMinor -= trigger.AmountMinor
-	back := min(trigger.ReseedMinor, voided.after.FreeMinor())
+	voided.after.OwedMinor += trigger.ReseedMinor
+	returns := voided.settle
 	if jackpot.Status == state.JackpotClosed {
-		back = voided.after.FreeMinor()
+		returns = voided.giveAllBack
 	}
-	if refusal := voided.giveBack(back); refusal != nil {
+	if refusal := returns(); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	return voided.finish(trigger, state.TriggerVoided, c.Words, EventVoided), nil
