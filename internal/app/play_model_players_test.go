@@ -319,7 +319,7 @@ func outcomePlay(t *rapid.T, c *casino) step {
 		Tenant: "t", ID: "effect" + strings.TrimPrefix(p.id, "player_payment") + "/" + call + "/1", Kind: "gateway." + call, AggregateID: p.id,
 		Currency: "EUR", AmountMinor: p.amount, State: state.EffectOpen,
 	}
-	about := flow.Subject{Tenant: "t", SKUs: []string{p.player}}
+	about := flow.Subject{Tenant: "t", Names: []string{p.player}}
 	return step{group: flow.Settle(about, e, flow.Outcome{Succeeded: succeeds, ExternalID: "x"}), model: func(time.Time) string {
 		of := c.players[p.player]
 		switch waits := p.status == "PROCESSING" || p.status == "AUTHORIZED"; {
