@@ -52,7 +52,7 @@ func grantPlay(t *rapid.T, c *casino) step {
 		return sample(t, of, []int64{state.NoLimit, most})
 	}
 	g := bonus.Grant{By: modelOrigin, BonusID: c.recent(t, "f", len(c.bonuses)), Terms: state.BonusTerms{
-		PlayerID: c.player(t), Currency: "EUR", AmountMinor: int64(1 + even(1500).Draw(t, "gives")),
+		PlayerID: c.player(t), Currency: "EUR", AmountMinor: int64(1 + 3*even(500).Draw(t, "gives")),
 		RequiredMinor: sample(t, "required", []int64{1, 200, 600}),
 		Weights:       []state.GameWeight{{GameID: c.name + "g0", Percent: sample(t, "weight", []int32{0, 13, 100})}},
 		DefaultWeight: sample(t, "default weight", []int32{50, 100}),

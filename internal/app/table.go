@@ -215,7 +215,8 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	return steps, nil
 }
 
-// nameCache knows what groups must name beside their own aggregate: of recent orders the SKUs, so that a command which releases or sells stock can name the items before anything is read.
+// nameCache knows what groups must name beside their own aggregate: of recent orders the SKUs, so that a command which releases or sells
+// stock can name the items before anything is read.
 // Lines of unpaid orders may be changed, by another process too; a command that was made of what is not true any more is refused with
 // STALE_DEMAND, and the order forgotten here, so that the command is made anew of the truth.
 type nameCache struct {
