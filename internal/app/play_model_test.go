@@ -60,7 +60,7 @@ type step struct {
 var plays = weighed([]weight{
 	{18, authorizePlay}, {10, settlePlay}, {7, rollbackPlay}, {1, closeRoundPlay}, {7, openPlay}, {2, closePlay}, {5, limitPlay}, {1, flagsPlay},
 	{4, paymentPlay}, {6, outcomePlay}, {5, turnPlay}, {5, grantPlay}, {8, activatePlay}, {2, forfeitPlay}, {3, expirePlay},
-	{1, createPlay}, {4, updatePlay}, {9, triggerPlay}, {7, endTriggerPlay}, {1, closeJackpotPlay},
+	{1, createPlay}, {8, updatePlay}, {10, triggerPlay}, {7, endTriggerPlay}, {1, closeJackpotPlay},
 })
 
 type weight struct {

@@ -38,7 +38,7 @@ func TestExchangeTellsEveryShortage(t *testing.T) {
 	if w.item("A").Reserved != 3 || w.item("B").Reserved != 0 {
 		t.Errorf("moved: %+v %+v", w.item("A"), w.item("B"))
 	}
-	about.Names = []string{"A"}
+	about.SKUs = []string{"A"}
 	if refusal := w.do(inventory.Exchange{Order: about, Items: []state.Demand{{SKU: "B", Quantity: 1}}}); refusal == nil || refusal.Reason != inventory.StaleDemand {
 		t.Errorf("of an item that was not named: %v", refusal)
 	}

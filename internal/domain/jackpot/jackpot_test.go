@@ -185,7 +185,7 @@ func TestRefusals(t *testing.T) {
 		{func() domain.Command { return create }, ""},
 		{func() domain.Command { return other }, "DUPLICATE"},
 		{func() domain.Command { return elsewhere }, "DUPLICATE"},
-		{func() domain.Command { return stale }, jackpot.Stale},
+		{func() domain.Command { return stale }, domain.Stale},
 		{func() domain.Command {
 			return jackpot.Create{By: by, JackpotID: "empty", Currency: "EUR", Terms: terms(0, 1, state.NoLimit, "g")}
 		}, ""},
@@ -204,7 +204,7 @@ func TestRefusals(t *testing.T) {
 			late := w.claim("j", "1")
 			late.PlayerID = ""
 			return jackpot.Pay{Claim: late}
-		}, jackpot.Stale},
+		}, domain.Stale},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Void{Claim: w.claim("j", "1")} }, "INVALID_STATE"},

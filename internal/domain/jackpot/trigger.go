@@ -44,7 +44,7 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	ref := state.JackpotTriggerRef(c.By, c.JackpotID, c.TriggerID)
 	if found := domain.Find[state.JackpotTrigger](states, ref); found != nil {
 		if found.PlayerID != c.PlayerID || found.BetID != c.BetID || found.RoundID != c.RoundID {
-			return domain.Decision{}, duplicate("a trigger", c.TriggerID)
+			return domain.Decision{}, domain.Duplicate("a trigger", c.TriggerID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
@@ -64,7 +64,7 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 		AmountMinor: won.after.FreeMinor(), ReseedMinor: jackpot.SeedMinor, Status: state.TriggerOpen, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if trigger.AmountMinor == 0 {
-		return domain.Decision{}, invalid("empty", "nothing is in the pool of the jackpot %q", c.JackpotID)
+		return domain.Decision{}, domain.InvalidState("empty", "nothing is in the pool of the jackpot %q", c.JackpotID)
 	}
 	hold := ledger.Hold{ID: trigger.HoldID(), Account: jackpot.Pool(), AmountMinor: trigger.AmountMinor}
 	if _, refusal := won.books.Place(hold); refusal != nil {
@@ -101,15 +101,15 @@ func (c Trigger) allowed(states domain.States, jackpot *state.Jackpot) *fault.Fa
 		return fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the player's currency is %s, the jackpot's %s", player.Currency,
 			jackpot.Currency)
 	case jackpot.Status == state.JackpotClosed:
-		return invalid(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
+		return domain.InvalidState(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
 	case bet == nil:
 		return nil
 	case bet.Status == state.BetRolledBack:
-		return invalid(bet.Status.String(), "the bet %q was rolled back", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q was rolled back", c.BetID)
 	case bet.PlayerID != c.PlayerID:
-		return invalid(bet.Status.String(), "the bet %q is another player's", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q is another player's", c.BetID)
 	case c.RoundID != "" && bet.RoundID != c.RoundID:
-		return invalid(bet.Status.String(), "the bet %q was made in another round", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q was made in another round", c.BetID)
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (c Claim) find(states domain.States) (*state.Jackpot, *state.JackpotTrigger
 	case trigger == nil:
 		return nil, nil, fault.NotFoundf("trigger", c.TriggerID)
 	case trigger.PlayerID != c.PlayerID:
-		return nil, nil, stale()
+		return nil, nil, domain.StalePlayer()
 	}
 	return jackpot, trigger, nil
 }
@@ -174,7 +174,7 @@ func (c Pay) Decide(states domain.States, now time.Time) (domain.Decision, *faul
 	case trigger.Status == state.TriggerPaid:
 		return domain.Decision{Answer: trigger.Ref()}, nil
 	case trigger.Status != state.TriggerOpen:
-		return domain.Decision{}, invalid(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
+		return domain.Decision{}, domain.InvalidState(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
 	}
 	paid := begin(states, jackpot, now)
 	capture := ledger.Capture{
@@ -212,7 +212,7 @@ func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	case trigger.Status == state.TriggerVoided:
 		return domain.Decision{Answer: trigger.Ref()}, nil
 	case trigger.Status != state.TriggerOpen:
-		return domain.Decision{}, invalid(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
+		return domain.Decision{}, domain.InvalidState(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
 	}
 	voided := begin(states, jackpot, now)
 	if _, refusal := voided.books.Void(trigger.HoldID()); refusal != nil {
