@@ -34,8 +34,8 @@ func (c Trigger) Refs() []state.Ref {
 }
 
 // Decide implements domain.Command. A trigger that is there with the same winner, bet and round is the answer; with others it refuses with
-// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool but what is owed, or the
-// bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
+// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool but what is
+// owed, or the bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
 func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, refusal := jackpotOf(states, c.By, c.JackpotID, c.Seen)
 	if refusal != nil {

@@ -62,7 +62,8 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q is %s", c.BetID, bet.Status)
 	}
 	if bet.Results >= ResultsLimit {
-		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID, ResultsLimit)
+		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID,
+			ResultsLimit)
 	}
 	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal
