@@ -63,7 +63,7 @@ func (c *casino) feed(game string, amount int64) {
 func (c *casino) drawTerms(t *rapid.T) state.Terms {
 	g0, g1 := c.name+"g0", c.name+"g1"
 	return state.Terms{
-		Name: "Mega", SeedMinor: sample(t, "seed", []int64{0, 50, 50, 9000, 9000}),
+		Name: "Mega", SeedMinor: sample(t, "seed", []int64{0, 50, 50, 5000, 5000}),
 		RatePPM:  sample(t, "rate", []int64{10_000, 333_333, 1_000_000}),
 		MaxMinor: sample(t, "most", []int64{state.NoLimit, state.NoLimit, 30}),
 		Games:    sample(t, "games", [][]string{{g0}, {g1}, {g0, g1}}),

@@ -56,22 +56,26 @@ type step struct {
 	turn    time.Duration
 }
 
-// plays are what can be done, and how often compared with the others.
-var plays = weighed([]weight{
-	{18, authorizePlay}, {10, settlePlay}, {7, rollbackPlay}, {1, closeRoundPlay}, {7, openPlay}, {2, closePlay}, {5, limitPlay}, {1, flagsPlay},
-	{4, paymentPlay}, {6, outcomePlay}, {5, turnPlay}, {5, grantPlay}, {8, activatePlay}, {2, forfeitPlay}, {3, expirePlay},
-	{1, createPlay}, {8, updatePlay}, {10, triggerPlay}, {7, endTriggerPlay}, {1, closeJackpotPlay},
-})
-
-type weight struct {
+// plays are what can be done, and how often compared with the others. A run has a theme, whose plays are done four times as often.
+var plays = []struct {
 	times int
+	theme string
 	play  func(t *rapid.T, c *casino) step
+}{
+	{18, "", authorizePlay}, {10, "", settlePlay}, {7, "", rollbackPlay}, {1, "", closeRoundPlay}, {7, "", openPlay}, {2, "", closePlay},
+	{5, "limits", limitPlay}, {1, "limits", flagsPlay}, {4, "limits", paymentPlay}, {6, "limits", outcomePlay}, {5, "limits", turnPlay},
+	{5, "bonuses", grantPlay}, {8, "bonuses", activatePlay}, {2, "bonuses", forfeitPlay}, {3, "", expirePlay},
+	{1, "", createPlay}, {6, "jackpots", updatePlay}, {8, "jackpots", triggerPlay}, {6, "jackpots", endTriggerPlay}, {1, "", closeJackpotPlay},
 }
 
-// weighed has each play stand as often as it weighs.
-func weighed(weights []weight) (all []func(*rapid.T, *casino) step) {
-	for _, w := range weights {
-		all = append(all, slices.Repeat([]func(*rapid.T, *casino) step{w.play}, w.times)...)
+// playsOf has each play stand as often as it is to be done.
+func playsOf(theme string) (all []func(*rapid.T, *casino) step) {
+	for _, p := range plays {
+		times := p.times
+		if p.theme == theme {
+			times *= 4
+		}
+		all = append(all, slices.Repeat([]func(*rapid.T, *casino) step{p.play}, times)...)
 	}
 	return all
 }
@@ -202,13 +206,14 @@ func TestRandomPlay(t *testing.T) {
 		submit, told := submitterOfGroups(t, stores[0], 1), map[string]int{}
 		rapid.Check(t, func(t *rapid.T) {
 			c := newCasino(t, stores[0], submit)
-			c.do(t, submit, step{turn: began(state.Week, c.now).AddDate(0, 0, 7).Sub(c.now)}) // so that a failure can be repeated
+			c.do(t, submit, step{turn: began(state.Month, c.now).AddDate(0, 0, 30).Sub(c.now)}) // so that a failure can be repeated
 			house := c.balance(t, ledger.ID("", ledger.House, "EUR"))
 			for _, begin := range []func(*rapid.T, *casino) step{createPlay, openPlay, openPlay, openPlay, authorizePlay, authorizePlay} {
 				c.do(t, submit, begin(t, c))
 			}
-			for i := range sample(t, "steps", []int{10, steps[kind] / 4, steps[kind], steps[kind]}) {
-				told[c.do(t, submit, sample(t, "play", plays)(t, c))]++
+			all := playsOf(sample(t, "theme", []string{"", "limits", "bonuses", "jackpots"}))
+			for i := range sample(t, "steps", []int{steps[kind] / 5, steps[kind], steps[kind]}) {
+				told[c.do(t, submit, sample(t, "play", all)(t, c))]++
 				if i%10 == 0 {
 					c.agrees(t)
 				}
