@@ -53,11 +53,11 @@ func grantPlay(t *rapid.T, c *casino) step {
 	}
 	g := bonus.Grant{By: modelOrigin, BonusID: c.recent(t, "f", len(c.bonuses)), Terms: state.BonusTerms{
 		PlayerID: c.player(t), Currency: "EUR", AmountMinor: int64(1 + 3*even(500).Draw(t, "gives")),
-		RequiredMinor: sample(t, "required", []int64{1, 200, 600}),
-		Weights:       []state.GameWeight{{GameID: c.name + "g0", Percent: sample(t, "weight", []int32{0, 13, 100})}},
+		RequiredMinor: sample(t, "required", []int64{1, 200, 200, 600}),
+		Weights:       []state.GameWeight{{GameID: c.name + "g0", Percent: sample(t, "weight", []int32{0, 13, 100, 100})}},
 		DefaultWeight: sample(t, "default weight", []int32{50, 100}),
 		Policy:        sample(t, "policy", []state.BonusPolicy{state.BonusCashFirst, state.BonusFirst, state.BonusFirst}),
-		MaxBetMinor:   bound("max bet", 400), MaxConversionMinor: bound("max conversion", 60),
+		MaxBetMinor:   bound("max bet", 400), MaxConversionMinor: sample(t, "max conversion", []int64{state.NoLimit, 60, 60}),
 		TTL: sample(t, "ttl", []time.Duration{20 * time.Minute, 26 * time.Hour, 10 * 24 * time.Hour}),
 	}}
 	if before := c.bonuses[g.BonusID]; before != nil && rapid.Bool().Draw(t, "again") {

@@ -62,9 +62,9 @@ var plays = []struct {
 	theme string
 	play  func(t *rapid.T, c *casino) step
 }{
-	{18, "", authorizePlay}, {10, "", settlePlay}, {7, "", rollbackPlay}, {1, "", closeRoundPlay}, {7, "", openPlay}, {2, "", closePlay},
+	{18, "bonuses", authorizePlay}, {10, "bonuses", settlePlay}, {7, "", rollbackPlay}, {1, "", closeRoundPlay}, {7, "", openPlay}, {2, "", closePlay},
 	{5, "limits", limitPlay}, {1, "limits", flagsPlay}, {4, "limits", paymentPlay}, {6, "limits", outcomePlay}, {5, "limits", turnPlay},
-	{5, "bonuses", grantPlay}, {8, "bonuses", activatePlay}, {2, "bonuses", forfeitPlay}, {3, "", expirePlay},
+	{5, "bonuses", grantPlay}, {8, "bonuses", activatePlay}, {2, "", forfeitPlay}, {3, "", expirePlay},
 	{1, "", createPlay}, {6, "jackpots", updatePlay}, {8, "jackpots", triggerPlay}, {6, "jackpots", endTriggerPlay}, {1, "", closeJackpotPlay},
 }
 
