@@ -111,7 +111,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.table = &table{
 		store: a.store, provider: a.config.GatewayName(), kyc: a.config.RequireKYC,
-		skus: newSKUCache(a.store), wallets: newWalletCache(a.store),
+		names: newNameCache(a.store), wallets: newWalletCache(a.store),
 	}
 	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
 	if err := a.makeTemplates(); err != nil {
@@ -188,7 +188,7 @@ func (a *App) makePipeline() {
 // committed is told of each batch before its rows are free for the next.
 func (a *App) committed(batch id.UUID, events []state.Event, rows []state.Written) {
 	a.relay.Committed(batch, events)
-	a.table.skus.committed(rows)
+	a.table.names.committed(rows)
 	a.table.wallets.committed(rows)
 	a.table.notices.committed(rows)
 	a.observeRows(rows)
@@ -217,7 +217,7 @@ func (a *App) makeEffects() error {
 	}
 	options := effect.Options{
 		Store: a.store, Gateways: gateways, Flow: effectFlow(a.table.notices.Notices),
-		Submit: a.submit, SKUs: a.table.skus.of, Owner: a.holder, Lease: effect.Lease, Logger: a.logger,
+		Submit: a.submit, Names: a.table.names.of, Owner: a.holder, Lease: effect.Lease, Logger: a.logger,
 		Observe: a.effectMetrics(), Begin: a.effectSpans(),
 	}
 	if err := a.addSenders(&options); err != nil {
@@ -387,7 +387,7 @@ func (a *App) submit(ctx context.Context, c command.Command) command.Result {
 	result := a.pipeline.Submit(ctx, plantedCommand(c))
 	span.EndFault(result.Fault)
 	if result.Fault != nil && result.Fault.Reason == inventory.StaleDemand {
-		a.table.skus.forget(c.Tenant, result.Fault.Metadata["order_id"])
+		a.table.names.forget(c.Tenant, result.Fault.Metadata["order_id"])
 	}
 	if step, found := strings.CutPrefix(c.Method, "flow/"); found {
 		code := fault.OK

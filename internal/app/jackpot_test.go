@@ -286,8 +286,8 @@ func (r *rush) seen() (*state.Jackpot, jackpot.Seen) {
 // does makes and submits a command, as the edge does, in the process of a number, and notes the answer under a name.
 func (r *rush) does(process int, name string, about func(jackpot.Seen) domain.Command) *rush {
 	r.group.Go(func() {
-		told := jackpot.Stale
-		for told == jackpot.Stale {
+		told := domain.Stale
+		for told == domain.Stale {
 			_, seen := r.seen()
 			told = "done"
 			if refused := r.submit[process%len(r.submit)](about(seen)).Fault; refused != nil {

@@ -2,106 +2,88 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/domain"
-	"github.com/seed-255eabaa/oms/internal/domain/player"
-	"github.com/seed-255eabaa/oms/internal/domain/wager"
-	"github.com/seed-255eabaa/oms/internal/domain/wallet"
+	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/fault"
+	"github.com/seed-255eabaa/oms/internal/id"
 	"github.com/seed-255eabaa/oms/internal/ledger"
-	"github.com/seed-255eabaa/oms/internal/money"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
 // playStore is a store of wallets with a clock that can be turned.
 type playStore interface {
-	walletStore
+	jackpotStore
 	TurnClock(ctx context.Context, by time.Duration) (now time.Time, ahead time.Duration, err error)
 }
 
-// casino is the platform as a child would keep it (requirements P-1, P-3, P-4, P-5): it keeps no counters, only what happened and when, and
-// adds it up when somebody asks. What a provider can do is in plays; a new part of the platform is another play and its own fields here.
+// casino is the platform as a child would keep it (requirements P-1, P-3, P-4, P-5): what counts against limits it does not keep in counters;
+// it writes down what happened and when, and adds that up when somebody asks. What can be done is in plays; a new part of the platform is
+// another play and its own fields here. Players, bets, bonuses and jackpots have a file each.
 type casino struct {
-	name     string // begins all names, so that each run has its own
+	store    playStore
+	name     string    // begins all names, so that each run has its own
+	now      time.Time // of the latest command or turn of the clock
 	players  map[string]*gambler
 	sessions map[string]*sitting
 	rounds   map[string]*turn
 	bets     map[string]*gamble
+	bonuses  map[string]*promise
+	jackpots map[string]*pot
+	seen     map[string]jackpot.Seen // of jackpots, for an earlier command about them
+	payments []*paying
 	house    int64
 }
 
-type gambler struct {
-	balance, held int64
-	done          []fact
-	bounds        map[boundOf]bound
-	excluded      time.Time // until then
-	pauses        time.Time // until then
-}
-
-// fact is something that counts against limits.
-type fact struct {
-	at                   time.Time
-	wagered, won, seated int64 // seated in seconds
-}
-
-type boundOf struct {
-	kind   state.LimitKind
-	period state.Period
-}
-
-type bound struct {
-	most, coming int64 // state.NoLimit for none
-	from         time.Time
-}
-
-type sitting struct {
-	player, game  string
-	maxBet        int64
-	begins, ends  time.Time
-	closed        bool
-	closedExpired bool
-}
-
-type turn struct {
-	game   string
-	closed bool
-}
-
-type gamble struct {
-	player, session, round string
-	amount                 int64 // 0 of one that was rolled back before it came
-	at                     time.Time
-	status                 string
-	results                map[string]told
-}
-
-type told struct {
-	won     int64
-	partial bool
-}
-
-// step is one thing that is done: a command, and what the model answers to it at a time; or the clock is turned.
+// step is one thing that is done: a command, or a group of steps, and what the model answers to it at a time; or the clock is turned.
 type step struct {
 	command domain.Command
+	group   []command.Step
 	model   func(now time.Time) string
+	learn   func(row state.Row) // takes from the answer what only the platform knows; nil for nothing
 	turn    time.Duration
 }
 
-// plays are what can be done. Some stand here twice because they are done more often.
-var plays = []func(t *rapid.T, c *casino) step{
-	authorizePlay, authorizePlay, authorizePlay, settlePlay, settlePlay, rollbackPlay, closeRoundPlay, openPlay, openPlay, closePlay, limitPlay, flagsPlay,
-	fundPlay, turnPlay,
+// plays are what can be done, and how often compared with the others. A run has a theme, whose plays are done four times as often.
+var plays = []struct {
+	times int
+	theme string
+	play  func(t *rapid.T, c *casino) step
+}{
+	{18, "bonuses", authorizePlay}, {10, "bonuses", settlePlay}, {7, "", rollbackPlay}, {1, "", closeRoundPlay}, {7, "", openPlay}, {2, "", closePlay},
+	{5, "limits", limitPlay}, {1, "limits", flagsPlay}, {4, "limits", paymentPlay}, {6, "limits", outcomePlay}, {5, "limits", turnPlay},
+	{5, "bonuses", grantPlay}, {8, "bonuses", activatePlay}, {2, "", forfeitPlay}, {3, "", expirePlay},
+	{1, "", createPlay}, {6, "jackpots", updatePlay}, {8, "jackpots", triggerPlay}, {6, "jackpots", endTriggerPlay}, {1, "", closeJackpotPlay},
 }
 
-const limitDelay = 24 * time.Hour
+// playsOf has each play stand as often as it is to be done.
+func playsOf(theme string) (all []func(*rapid.T, *casino) step) {
+	for _, p := range plays {
+		times := p.times
+		if p.theme == theme {
+			times *= 4
+		}
+		all = append(all, slices.Repeat([]func(*rapid.T, *casino) step{p.play}, times)...)
+	}
+	return all
+}
+
+const (
+	limitDelay = 24 * time.Hour
+	playFunds  = 600
+)
 
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -116,382 +98,80 @@ func (c timed) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 	return c.Command.Decide(states, now)
 }
 
+// player names one; now and then one that there is not.
+func (c *casino) player(t *rapid.T) string {
+	if even(20).Draw(t, "nobody") == 0 {
+		return c.name + "p2"
+	}
+	return c.draw(t, "p", 2)
+}
+
+// draw names one of a few things.
 func (c *casino) draw(t *rapid.T, of string, most int) string {
-	return c.name + of + strconv.Itoa(rapid.IntRange(0, most-1).Draw(t, of))
+	return c.name + of + strconv.Itoa(even(most).Draw(t, of))
 }
 
-func drawAmount(t *rapid.T) int64 { return 100 * rapid.Int64Range(1, 6).Draw(t, "amount") }
-
-func authorizePlay(t *rapid.T, c *casino) step {
-	a := wager.Authorize{
-		By: modelOrigin, SessionID: c.draw(t, "s", 5), BetID: c.draw(t, "b", 12), RoundID: c.draw(t, "r", 4), AmountMinor: drawAmount(t),
-		Currency: rapid.SampledFrom([]string{"EUR", "EUR", "EUR", "EUR", "EUR", "EUR", "EUR", "USD"}).Draw(t, "currency"),
-	}
-	if s := c.sessions[a.SessionID]; s != nil {
-		a.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR", GameID: s.game}
-	}
-	return step{command: a, model: func(now time.Time) string { return c.authorize(a, now) }}
+// recent names a new thing, or one of the latest of those that there are.
+func (c *casino) recent(t *rapid.T, of string, count int) string {
+	return c.name + of + strconv.Itoa(max(0, count-max(0, even(12).Draw(t, of)-8)))
 }
 
-func (c *casino) authorize(a wager.Authorize, now time.Time) string {
-	if b := c.bets[a.BetID]; b != nil {
-		switch {
-		case b.status == "rolled_back":
-			return "INVALID_STATE"
-		case b.session != a.SessionID || b.round != a.RoundID || b.amount != a.AmountMinor || a.Currency != "EUR":
-			return "DUPLICATE"
-		}
-		return "authorized"
+// pick names one of the things that something can happen to; now and then, or when there is none, another; and now and then a new one.
+func pick[V any](t *rapid.T, c *casino, of string, all map[string]V, can func(V) bool) string {
+	which := even(10).Draw(t, "any")
+	if which == 0 {
+		return c.recent(t, of, len(all))
 	}
-	s, r := c.sessions[a.SessionID], c.rounds[a.RoundID]
-	switch {
-	case s == nil:
-		return "NOT_FOUND"
-	case a.Currency != "EUR":
-		return "CURRENCY_MISMATCH"
-	case s.closed || !now.Before(s.ends):
-		return "INVALID_STATE"
-	case r != nil && r.game != s.game:
-		return "DUPLICATE"
-	case r != nil && r.closed:
-		return "INVALID_STATE"
-	}
-	p := c.players[s.player]
-	if p.blocked(now) {
-		return "RG_BLOCK"
-	}
-	if s.maxBet != state.NoLimit && a.AmountMinor > s.maxBet {
-		return "LIMIT_EXCEEDED max_bet " + money.Format(s.maxBet, "EUR")
-	}
-	for _, kind := range []state.LimitKind{state.LimitWager, state.LimitLoss} {
-		if left, bounded := p.left(kind, now); bounded && a.AmountMinor > left {
-			return "LIMIT_EXCEEDED " + kind.String() + " " + money.Format(max(left, 0), "EUR")
+	fit, others := []string{}, []string{}
+	for name, thing := range all {
+		if can(thing) {
+			fit = append(fit, name)
+		} else {
+			others = append(others, name)
 		}
 	}
-	unplayed := int64(s.ends.Sub(now)+time.Minute-1) / int64(time.Minute) // was counted when the session was opened
-	if left, bounded := p.left(state.LimitSession, now); bounded && left+unplayed < 1 {
-		return "LIMIT_EXCEEDED session 0"
+	if len(fit) == 0 || len(others) > 0 && which == 1 {
+		fit = others
 	}
-	if a.AmountMinor > p.balance-p.held {
-		return "INSUFFICIENT_FUNDS"
+	if len(fit) == 0 {
+		return c.recent(t, of, len(all))
 	}
-	p.held += a.AmountMinor
-	p.done = append(p.done, fact{at: now, wagered: a.AmountMinor})
-	if r == nil {
-		c.rounds[a.RoundID] = &turn{game: s.game}
-	}
-	c.bets[a.BetID] = &gamble{
-		player: s.player, session: a.SessionID, round: a.RoundID, amount: a.AmountMinor, at: now, status: "authorized", results: map[string]told{},
-	}
-	return "authorized"
+	slices.Sort(fit)
+	return sample(t, of, fit)
 }
 
-// walletOf is whose money a bet is about.
-func (c *casino) walletOf(betID string) wager.Wallet {
-	if b := c.bets[betID]; b != nil && b.amount > 0 {
-		return wager.Wallet{PlayerID: b.player, Currency: "EUR", GameID: c.sessions[b.session].game}
-	}
-	return wager.Wallet{}
-}
-
-// roundOf is the round of a bet, or sometimes another.
-func (c *casino) roundOf(t *rapid.T, betID string) string {
-	another := c.draw(t, "r", 4)
-	if b := c.bets[betID]; b != nil && rapid.IntRange(0, 9).Draw(t, "own round") > 0 {
-		return b.round
-	}
-	return another
-}
-
-func settlePlay(t *rapid.T, c *casino) step {
-	bet := c.draw(t, "b", 12)
-	s := wager.Settle{
-		By: modelOrigin, BetID: bet, RoundID: c.roundOf(t, bet), ResultID: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "result"),
-		WinMinor: 150 * rapid.Int64Range(0, 5).Draw(t, "win"), Currency: "EUR", Wallet: c.walletOf(bet),
-		Random: [10]byte([]byte(fmt.Sprintf("%010d", runs.Add(1)))),
-	}
-	s.Partial = s.ResultID != "" && rapid.Bool().Draw(t, "partial")
-	return step{command: s, model: func(now time.Time) string { return c.settle(s, now) }}
-}
-
-func (c *casino) settle(s wager.Settle, now time.Time) string {
-	b := c.bets[s.BetID]
-	if b == nil || b.status == "rolled_back" || b.round != s.RoundID {
-		return "INVALID_STATE"
-	}
-	result := told{s.WinMinor, s.Partial}
-	if before, found := b.results[s.ResultID]; found {
-		if before != result {
-			return "DUPLICATE"
-		}
-		return outcome(s.WinMinor)
-	}
-	if b.status == "settled" {
-		return "INVALID_STATE"
-	}
-	b.results[s.ResultID] = result
-	p := c.players[b.player]
-	p.balance, c.house = p.balance+s.WinMinor, c.house-s.WinMinor
-	p.done = append(p.done, fact{at: now, won: s.WinMinor})
-	if !s.Partial {
-		b.status = "settled"
-		p.balance, p.held, c.house = p.balance-b.amount, p.held-b.amount, c.house+b.amount
-	}
-	return outcome(s.WinMinor)
-}
-
-func rollbackPlay(t *rapid.T, c *casino) step {
-	bet := c.draw(t, "b", 12)
-	r := wager.Rollback{By: modelOrigin, BetID: bet, RoundID: c.roundOf(t, bet), Wallet: c.walletOf(bet)}
-	return step{command: r, model: func(time.Time) string {
-		b := c.bets[bet]
-		switch {
-		case b == nil:
-			c.bets[bet] = &gamble{round: r.RoundID, status: "rolled_back"}
-			return "applied: false"
-		case b.round != r.RoundID:
-			return "INVALID_STATE"
-		case b.status == "rolled_back":
-			return fmt.Sprintf("applied: %v", b.amount > 0)
-		case len(b.results) > 0:
-			return "INVALID_STATE"
-		}
-		b.status = "rolled_back"
-		p := c.players[b.player]
-		p.held -= b.amount
-		p.done = append(p.done, fact{at: b.at, wagered: -b.amount})
-		return "applied: true"
-	}}
-}
-
-func closeRoundPlay(t *rapid.T, c *casino) step {
-	round := c.draw(t, "r", 4)
-	return step{command: wager.CloseRound{By: modelOrigin, RoundID: round}, model: func(time.Time) string {
-		if c.rounds[round] == nil {
-			return "NOT_FOUND"
-		}
-		c.rounds[round].closed = true
-		return "closed"
-	}}
-}
-
-func openPlay(t *rapid.T, c *casino) step {
-	o := wager.CreateSession{
-		By: modelOrigin, SessionID: c.draw(t, "s", 5), PlayerID: c.draw(t, "p", 4), GameID: c.draw(t, "g", 2), Currency: "EUR", Locale: "de",
-		MaxBetMinor: rapid.SampledFrom([]int64{state.NoLimit, state.NoLimit, 500}).Draw(t, "max bet"), TTL: time.Hour,
-	}
-	return step{command: o, model: func(now time.Time) string {
-		p, s := c.players[o.PlayerID], c.sessions[o.SessionID]
-		switch {
-		case s != nil && (s.player != o.PlayerID || s.game != o.GameID || s.maxBet != o.MaxBetMinor):
-			return "DUPLICATE"
-		case s != nil:
-			return s.tell()
-		case p == nil:
-			return "NOT_FOUND"
-		case p.blocked(now):
-			return "RG_BLOCK"
-		}
-		lasts := o.TTL
-		if left, bounded := p.left(state.LimitSession, now); bounded {
-			if left < 1 {
-				return "LIMIT_EXCEEDED session 0"
-			}
-			lasts = min(lasts, time.Duration(left)*time.Minute)
-		}
-		p.done = append(p.done, fact{at: now, seated: int64(lasts / time.Second)})
-		c.sessions[o.SessionID] = &sitting{player: o.PlayerID, game: o.GameID, maxBet: o.MaxBetMinor, begins: now, ends: now.Add(lasts)}
-		return c.sessions[o.SessionID].tell()
-	}}
-}
-
-// tell writes the session's status and end.
-func (s *sitting) tell() string {
-	status := "active"
-	switch {
-	case s.closedExpired:
-		status = "expired"
-	case s.closed:
-		status = "closed"
-	}
-	return status + " " + s.ends.Format(time.RFC3339Nano)
-}
-
-func closePlay(t *rapid.T, c *casino) step {
-	closing := wager.CloseSession{By: modelOrigin, SessionID: c.draw(t, "s", 5)}
-	s := c.sessions[closing.SessionID]
-	if s != nil {
-		closing.Wallet = wager.Wallet{PlayerID: s.player, Currency: "EUR", GameID: s.game}
-	}
-	return step{command: closing, model: func(now time.Time) string {
-		if s == nil {
-			return "NOT_FOUND"
-		}
-		if !s.closed {
-			s.closed, s.closedExpired = true, !now.Before(s.ends)
-			if left := s.ends.Sub(now); left > 0 {
-				p := c.players[s.player]
-				p.done = append(p.done, fact{at: s.begins, seated: -int64(left / time.Second)})
+// even generates numbers below n, each as often as the others: rapid's own generators prefer small ones.
+func even(n int) *rapid.Generator[int] {
+	return rapid.Custom(func(t *rapid.T) int {
+		number := 0
+		for range 9 {
+			if number *= 2; rapid.Bool().Draw(t, "bit") {
+				number++
 			}
 		}
-		return s.tell()
-	}}
+		return number * n >> 9
+	})
 }
 
-func limitPlay(t *rapid.T, c *casino) step {
-	of := boundOf{rapid.SampledFrom([]state.LimitKind{state.LimitLoss, state.LimitWager, state.LimitSession}).Draw(t, "kind"),
-		rapid.SampledFrom(state.Periods()).Draw(t, "period")}
-	most := rapid.SampledFrom([]int64{state.NoLimit, 400, 900, 2000}).Draw(t, "most")
-	if of.kind == state.LimitSession && most != state.NoLimit {
-		most /= 10 // minutes
-	}
-	set := player.SetLimits{
-		By: modelOrigin, PlayerID: c.draw(t, "p", 4), Bounds: []player.Bound{{Kind: of.kind, Period: of.period, Max: most}}, Delay: limitDelay,
-	}
-	return step{command: set, model: func(now time.Time) string {
-		p := c.players[set.PlayerID]
-		if p == nil {
-			return "NOT_FOUND"
-		}
-		b := p.bound(of, now)
-		coming := b.coming == most && !b.from.IsZero()
-		switch less := b.most != state.NoLimit && (most == state.NoLimit || most > b.most); {
-		case most == state.NoLimit && b.most == state.NoLimit || coming && less:
-		case less:
-			b.coming, b.from = most, now.Add(limitDelay)
-		default:
-			b = bound{most: most}
-		}
-		p.bounds[of] = b
-		return "ok"
-	}}
-}
+// sample draws one of all.
+func sample[T any](t *rapid.T, of string, all []T) T { return all[even(len(all)).Draw(t, of)] }
 
-func flagsPlay(t *rapid.T, c *casino) step {
-	set := player.SetFlags{By: modelOrigin, PlayerID: c.draw(t, "p", 4), Delay: limitDelay}
-	about := rapid.SampledFrom([]string{"exclude", "exclude until", "take back", "pause"}).Draw(t, "about")
-	until := timeOf(t, c)
-	yes, no := true, false
-	switch about {
-	case "exclude":
-		set.Exclude = &yes
-	case "exclude until":
-		set.Exclude, set.Until = &yes, until
-	case "take back":
-		set.Exclude = &no
-	case "pause":
-		set.CoolOff = until
-	}
-	return step{command: set, model: func(now time.Time) string {
-		p := c.players[set.PlayerID]
-		if p == nil {
-			return "NOT_FOUND"
-		}
-		switch about {
-		case "exclude":
-			p.excluded = forever
-		case "exclude until":
-			p.excluded = ended(p.excluded, until, now)
-		case "take back":
-			p.excluded = ended(p.excluded, now, now)
-		case "pause":
-			p.pauses = ended(p.pauses, until, now)
-		}
-		return "ok"
-	}}
-}
+func drawAmount(t *rapid.T) int64 { return 53 * int64(1+even(8).Draw(t, "amount")) }
 
-// timeOf is a time that is some days after all that has happened, or before.
-func timeOf(t *rapid.T, c *casino) time.Time {
-	latest := time.Now()
-	for _, p := range c.players {
-		for _, f := range p.done {
-			if f.at.After(latest) {
-				latest = f.at
-			}
-		}
-	}
-	return latest.Add(time.Duration(rapid.IntRange(-1, 60).Draw(t, "hours")) * time.Hour).Truncate(time.Microsecond).UTC()
-}
+var runs atomic.Int64
 
-// ended answers the end of what protects a player, which is asked to be another: later at once, earlier after the delay.
-func ended(end, asked, now time.Time) time.Time {
-	if !asked.Before(end) {
-		return asked
-	}
-	if earliest := now.Add(limitDelay); asked.Before(earliest) {
-		asked = earliest
-	}
-	if asked.After(end) {
-		return end
-	}
-	return asked
-}
+// random is of no other command.
+func random() id.Random { return [10]byte([]byte(fmt.Sprintf("%010d", runs.Add(1)))) }
 
-func (p *gambler) blocked(now time.Time) bool { return now.Before(p.excluded) || now.Before(p.pauses) }
-
-// bound is a limit as it is at a time.
-func (p *gambler) bound(of boundOf, now time.Time) bound {
-	b, found := p.bounds[of]
-	switch {
-	case !found:
-		return bound{most: state.NoLimit}
-	case !b.from.IsZero() && !now.Before(b.from):
-		return bound{most: b.coming}
+// turnPlay lets time go by, mostly until another period begins.
+func turnPlay(t *rapid.T, c *casino) step {
+	until := func(period state.Period, days int) time.Duration {
+		return began(period, c.now).AddDate(0, 0, days).Sub(c.now) + time.Second
 	}
-	return b
-}
-
-// left adds up what was done in each period and answers what the limits of a kind leave.
-func (p *gambler) left(kind state.LimitKind, now time.Time) (least int64, bounded bool) {
-	for _, period := range state.Periods() {
-		b := p.bound(boundOf{kind, period}, now)
-		if b.most == state.NoLimit {
-			continue
-		}
-		var sum fact
-		for _, f := range p.done {
-			if !f.at.Before(began(period, now)) {
-				sum.wagered, sum.won, sum.seated = sum.wagered+f.wagered, sum.won+f.won, sum.seated+f.seated
-			}
-		}
-		used := map[state.LimitKind]int64{
-			state.LimitWager: sum.wagered, state.LimitLoss: sum.wagered - sum.won, state.LimitSession: (sum.seated + 59) / 60,
-		}[kind]
-		if left := b.most - used; !bounded || left < least {
-			least, bounded = left, true
-		}
-	}
-	return least, bounded
-}
-
-// began answers when a period began, by the calendar.
-func began(period state.Period, now time.Time) time.Time {
-	today := now.UTC().Truncate(24 * time.Hour)
-	switch period {
-	case state.Week:
-		return today.AddDate(0, 0, -(int(today.Weekday())+6)%7)
-	case state.Month:
-		return today.AddDate(0, 0, -int(today.Unix()/86400%30))
-	default:
-		return today
-	}
-}
-
-func fundPlay(t *rapid.T, c *casino) step {
-	id, amount := c.draw(t, "p", 3), drawAmount(t)
-	move := wallet.Move{
-		Tenant: "t", Transfer: ledger.Transfer{ID: fmt.Sprintf("transfer:%s%d", c.name, runs.Add(1)), Kind: "test", Currency: "EUR"},
-		From: ledger.ID("", ledger.GatewayClearing, "EUR"), To: ledger.ID(id, ledger.PlayerCash, "EUR"), AmountMinor: amount,
-	}
-	return step{command: move, model: func(time.Time) string {
-		c.players[id].balance += amount
-		return "ok"
-	}}
-}
-
-func turnPlay(t *rapid.T, _ *casino) step {
-	return step{turn: rapid.SampledFrom([]time.Duration{time.Minute, 31 * time.Minute, 2 * time.Hour, 25 * time.Hour, 8 * 24 * time.Hour}).Draw(t, "turn")}
+	return step{turn: sample(t, "turn", []time.Duration{
+		time.Minute, 31 * time.Minute, 3 * time.Hour, until(state.Day, 1), until(state.Day, 1), until(state.Day, 1), until(state.Day, 2),
+		until(state.Week, 7), until(state.Month, 30),
+	})}
 }
 
 // answerOf writes a result as the model does.
@@ -506,60 +186,150 @@ func answerOf(result command.Result) string {
 		return row.Status.String() + " " + row.ExpiresAt.Format(time.RFC3339Nano)
 	case *state.Bet, *state.Settlement, *state.Round:
 		return toldBy(result)
+	case *state.PlayerPayment:
+		return row.Status.String()
+	case *state.Bonus:
+		return (&promise{status: row.Status.String(), version: int(row.Version), wagered: row.Progress, converted: row.ConvertedMinor}).tell()
+	case *state.Jackpot:
+		return potOf(row).tell()
+	case *state.JackpotTrigger:
+		return (&share{status: row.Status.String(), amount: row.AmountMinor}).tell()
 	}
 	return "ok"
 }
 
-var runs atomic.Int64
-
-// Whatever players and providers do in whatever order, the answers and balances are those of the model (requirements P-1, P-3, P-4, P-5).
+// Whatever players, providers and gateways do in whatever order, with limits, bonuses and jackpots: the answers, moneys, counters and pools
+// are those of the model, and the books are sound (requirements P-1, P-3, P-4, P-5).
 func TestRandomPlay(t *testing.T) {
-	steps := map[string]int{"sqlite": 50, "postgres": 12}
+	steps := map[string]int{"sqlite": 170, "postgres": 60}
 	onWallets(t, func(t *testing.T, kind string, stores ...playStore) {
-		store := stores[0]
-		submit, houses := submitterOfSteps(t, store, 1), int64(0)
+		submit, told := submitterOfGroups(t, stores[0], 1), map[string]int{}
 		rapid.Check(t, func(t *rapid.T) {
-			c := &casino{
-				name: fmt.Sprintf("%d-", runs.Add(1)), players: map[string]*gambler{}, sessions: map[string]*sitting{}, rounds: map[string]*turn{},
-				bets: map[string]*gamble{},
+			c := newCasino(t, stores[0], submit)
+			c.do(t, submit, step{turn: began(state.Month, c.now).AddDate(0, 0, 30).Sub(c.now)}) // so that a failure can be repeated
+			house := c.balance(t, ledger.ID("", ledger.House, "EUR"))
+			for _, begin := range []func(*rapid.T, *casino) step{createPlay, openPlay, openPlay, openPlay, authorizePlay, authorizePlay} {
+				c.do(t, submit, begin(t, c))
 			}
-			for i := range 3 {
-				id := c.name + "p" + strconv.Itoa(i)
-				if refused := submit(opened(id, modelFunds)[:2]...).Fault; refused != nil {
-					t.Fatal(refused)
+			all := playsOf(sample(t, "theme", []string{"", "limits", "bonuses", "jackpots"}))
+			for i := range sample(t, "steps", []int{steps[kind] / 5, steps[kind], steps[kind]}) {
+				told[c.do(t, submit, sample(t, "play", all)(t, c))]++
+				if i%10 == 0 {
+					c.agrees(t)
 				}
-				c.players[id] = &gambler{balance: modelFunds, bounds: map[boundOf]bound{}}
 			}
-			for range rapid.IntRange(1, steps[kind]).Draw(t, "steps") {
-				c.do(t, store, submit, rapid.SampledFrom(plays).Draw(t, "play")(t, c))
+			c.agrees(t)
+			c.agreesOnBonuses(t)
+			if won := c.balance(t, ledger.ID("", ledger.House, "EUR")) - house; won != c.house {
+				t.Fatalf("the house has won %d, the model says %d", won, c.house)
 			}
-			houses += c.house
 		})
-		house, err := store.Balance(context.Background(), "t", ledger.ID("", ledger.House, "EUR"), time.Time{})
-		if err != nil || house != houses && !t.Failed() {
-			t.Errorf("the house has %d, the model says %d: %v", house, houses, err)
-		}
-		sound(t, store)
+		t.Log(told)
+		sound(t, stores[0])
 	})
 }
 
-// do takes one step and compares.
-func (c *casino) do(t *rapid.T, store playStore, submit func(...domain.Command) command.Result, s step) {
+// newCasino opens a casino with two players.
+func newCasino(t *rapid.T, store playStore, submit func(...command.Step) command.Result) *casino {
+	c := &casino{
+		store: store, name: fmt.Sprintf("%d-", runs.Add(1)), players: map[string]*gambler{}, sessions: map[string]*sitting{},
+		rounds: map[string]*turn{}, bets: map[string]*gamble{}, bonuses: map[string]*promise{}, jackpots: map[string]*pot{},
+		seen: map[string]jackpot.Seen{},
+	}
+	for i := range 2 {
+		name := c.name + "p" + strconv.Itoa(i)
+		for _, begin := range opened(name, playFunds)[:2] {
+			if refused := submit(command.Do(timed{begin, &c.now})).Fault; refused != nil {
+				t.Fatal(refused)
+			}
+		}
+		c.players[name] = &gambler{own: purse{balance: playFunds}, bounds: map[boundOf]bound{}}
+	}
+	return c
+}
+
+// do takes one step, compares the answer and tells it.
+func (c *casino) do(t *rapid.T, submit func(...command.Step) command.Result, s step) string {
 	if s.turn > 0 {
-		if _, _, err := store.TurnClock(context.Background(), s.turn); err != nil {
+		now, _, err := c.store.TurnClock(context.Background(), s.turn)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		c.now = now.UTC()
+		return "turn"
 	}
-	var at time.Time
-	got := answerOf(submit(timed{s.command, &at}))
-	if want := s.model(at); got != want {
-		t.Fatalf("%T %+v at %v: %s, the model says %s", s.command, s.command, at, got, want)
+	if s.command != nil {
+		s.group = []command.Step{command.Do(s.command)}
 	}
+	for i, part := range s.group {
+		s.group[i].Next = func(states domain.States) domain.Command {
+			next := part.Next(states)
+			if next == nil {
+				return nil
+			}
+			return timed{next, &c.now}
+		}
+	}
+	result := submit(s.group...)
+	got, want := answerOf(result), s.model(c.now)
+	if got != want {
+		t.Fatalf("%T %+v at %v: %s, the model says %s", s.command, s.command, c.now, got, want)
+	}
+	if s.learn != nil {
+		s.learn(result.Row)
+	}
+	word, _, _ := strings.Cut(got, " ")
+	return fmt.Sprintf("%T %s", s.command, word)
+}
+
+// row reads a row of the platform's.
+func (c *casino) row(t *rapid.T, ref state.Ref) state.Row {
+	row, err := c.store.PlayRow(context.Background(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func (c *casino) balance(t *rapid.T, account string) int64 {
+	balance, err := c.store.Balance(context.Background(), "t", account, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return balance
+}
+
+// agrees compares moneys, counters, limits and pools.
+func (c *casino) agrees(t *rapid.T) {
 	for id, p := range c.players {
-		account, err := store.Account(context.Background(), "t", ledger.ID(id, ledger.PlayerCash, "EUR"))
-		if err != nil || account.BalanceMinor != p.balance || account.HeldMinor != p.held {
-			t.Fatalf("%T %+v: %s has %+v, the model says %d, %d held: %v", s.command, s.command, id, account.Account, p.balance, p.held, err)
+		for kind, has := range map[ledger.Kind]purse{ledger.PlayerCash: p.own, ledger.PlayerBonus: p.given} {
+			account, err := c.store.Account(context.Background(), "t", ledger.ID(id, kind, "EUR"))
+			if errors.Is(err, state.ErrNotFound) {
+				account, err = &state.Account{}, nil
+			}
+			if err != nil || (purse{account.BalanceMinor, account.HeldMinor}) != has {
+				t.Fatalf("%s has %+v, the model says %+v: %v", id, account, has, err)
+			}
+		}
+		row := c.row(t, state.PlayerRef("t", id)).(*state.Player) //nolint:forcetypeassert // of the kind
+		if row.Bonus != bonusRow(p.active) {
+			t.Fatalf("%s plays with %q, the model says %q", id, row.Bonus, p.active)
+		}
+		p.agrees(t, row, c.now)
+	}
+	for id, p := range c.jackpots {
+		row, seen, err := app.ReadJackpot(context.Background(), c.store, state.JackpotRef(modelOrigin, id))
+		if err != nil || seen.FedMinor != p.fed || potOf(row).tell() != p.tell() {
+			t.Fatalf("%s is %s, fed %d; the model says %s, %d: %v", id, potOf(row).tell(), seen.FedMinor, p.tell(), p.fed, err)
+		}
+	}
+}
+
+// agreesOnBonuses compares what has become of each bonus.
+func (c *casino) agreesOnBonuses(t *rapid.T) {
+	for id, b := range c.bonuses {
+		if got := answerOf(command.Result{Row: c.row(t, state.BonusRef("t", id))}); got != b.tell() {
+			t.Fatalf("%s is %s, the model says %s", id, got, b.tell())
 		}
 	}
 }

@@ -24,7 +24,7 @@ type table struct {
 	store    store
 	provider string
 	kyc      bool // payments from wallets are for players who are verified
-	skus     *skuCache
+	names    *nameCache
 	wallets  *walletCache
 	notices  *noticeTable
 }
@@ -87,9 +87,9 @@ func leadsOn(e *state.Event) (bool, error) {
 }
 
 func (t *table) subject(tenant, orderID string, demand []state.Demand) flow.Subject {
-	subject := flow.Subject{Tenant: tenant, OrderID: orderID, SKUs: make([]string, len(demand))}
+	subject := flow.Subject{Tenant: tenant, OrderID: orderID, Names: make([]string, len(demand))}
 	for i := range demand {
-		subject.SKUs[i] = demand[i].SKU
+		subject.Names[i] = demand[i].SKU
 	}
 	return subject
 }
@@ -106,24 +106,24 @@ func one(e state.Event, name string, steps []command.Step, size int) []command.C
 func (t *table) later(e state.Event, name, orderID string, size int, steps func(flow.Subject) []command.Step) []command.Command {
 	commands := one(e, name, nil, 0)
 	commands[0].Look = func(ctx context.Context) ([]command.Step, int, *fault.Fault) {
-		skus, err := t.skus.fresh(ctx, e.Tenant, orderID)
+		skus, err := t.names.fresh(ctx, e.Tenant, orderID)
 		if err != nil {
 			return nil, 0, unreadable(err)
 		}
-		return steps(flow.Subject{Tenant: e.Tenant, OrderID: orderID, SKUs: skus, Checked: t.kyc}), size + len(skus), nil
+		return steps(flow.Subject{Tenant: e.Tenant, OrderID: orderID, Names: skus, Checked: t.kyc}), size + len(skus), nil
 	}
 	return commands
 }
 
 // expire answers the command of an order's timer.
 func (t *table) expire(ctx context.Context, timer state.Timer) (command.Command, error) {
-	skus, err := t.skus.find(ctx, timer.Tenant, timer.AggregateID)
+	skus, err := t.names.find(ctx, timer.Tenant, timer.AggregateID)
 	if err != nil {
 		return command.Command{}, err
 	}
 	return command.Command{
 		Tenant: timer.Tenant, Principal: "timer", Method: "timer/" + timer.Kind,
-		Steps: flow.Expire(flow.Subject{Tenant: timer.Tenant, OrderID: timer.AggregateID, SKUs: skus}),
+		Steps: flow.Expire(flow.Subject{Tenant: timer.Tenant, OrderID: timer.AggregateID, Names: skus}),
 	}, nil
 }
 
@@ -181,11 +181,11 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	case deadletter.KindEffect:
 		return flow.Replay(letter), nil
 	case deadletter.KindDispute:
-		skus, err := t.skus.find(ctx, letter.Tenant, string(letter.Payload))
+		skus, err := t.names.find(ctx, letter.Tenant, string(letter.Payload))
 		if err != nil {
 			return nil, unreadable(err)
 		}
-		return flow.ReplayDispute(flow.Subject{Tenant: letter.Tenant, OrderID: string(letter.Payload), SKUs: skus}, letter), nil
+		return flow.ReplayDispute(flow.Subject{Tenant: letter.Tenant, OrderID: string(letter.Payload), Names: skus}, letter), nil
 	case deadletter.KindTimer: // there is one kind of timer
 		c, err := t.expire(ctx, state.Timer{TimerKey: state.TimerKey{Tenant: letter.Tenant, AggregateID: letter.AggregateID}})
 		if err != nil {
@@ -215,16 +215,17 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 	return steps, nil
 }
 
-// skuCache knows the SKUs of recent orders, so that a command which releases or sells stock can name the items before anything is read.
+// nameCache knows what groups must name beside their own aggregate: of recent orders the SKUs, so that a command which releases or sells
+// stock can name the items before anything is read.
 // Lines of unpaid orders may be changed, by another process too; a command that was made of what is not true any more is refused with
 // STALE_DEMAND, and the order forgotten here, so that the command is made anew of the truth.
-type skuCache struct {
+type nameCache struct {
 	recent *lru.Cache[state.Ref, []string]
 	store  store
 }
 
 // of answers what a group about an aggregate must name: the SKUs of an order, the player of a player's payment.
-func (c *skuCache) of(ctx context.Context, tenant, aggregate string) ([]string, error) {
+func (c *nameCache) of(ctx context.Context, tenant, aggregate string) ([]string, error) {
 	if !cashier.Is(aggregate) {
 		return c.find(ctx, tenant, aggregate)
 	}
@@ -238,24 +239,24 @@ func (c *skuCache) of(ctx context.Context, tenant, aggregate string) ([]string, 
 	return []string{row.(*state.PlayerPayment).PlayerID}, nil //nolint:errcheck,forcetypeassert // of the kind
 }
 
-// skuCacheSize is the number of orders remembered.
-const skuCacheSize = 1 << 15
+// nameCacheSize is the number of orders remembered.
+const nameCacheSize = 1 << 15
 
-func newSKUCache(s store) *skuCache {
-	recent, err := lru.New[state.Ref, []string](skuCacheSize)
+func newNameCache(s store) *nameCache {
+	recent, err := lru.New[state.Ref, []string](nameCacheSize)
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &skuCache{recent: recent, store: s}
+	return &nameCache{recent: recent, store: s}
 }
 
 // forget drops what is known of an order.
-func (c *skuCache) forget(tenant, orderID string) {
+func (c *nameCache) forget(tenant, orderID string) {
 	c.recent.Remove(state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: orderID})
 }
 
 // committed remembers the reservations of a batch.
-func (c *skuCache) committed(rows []state.Written) {
+func (c *nameCache) committed(rows []state.Written) {
 	for i := range rows {
 		reservation, found := rows[i].Row.(*state.Reservation)
 		if !found || reservation.Status != state.ReservationHeld {
@@ -270,13 +271,13 @@ func (c *skuCache) committed(rows []state.Written) {
 }
 
 // fresh is find for an order that has a payment: its lines may have been changed by another process before, and cannot be any more.
-func (c *skuCache) fresh(ctx context.Context, tenant, orderID string) ([]string, error) {
+func (c *nameCache) fresh(ctx context.Context, tenant, orderID string) ([]string, error) {
 	c.forget(tenant, orderID)
 	return c.find(ctx, tenant, orderID)
 }
 
 // find answers the SKUs that an order's reservation holds or will hold; nothing for an order that does not exist.
-func (c *skuCache) find(ctx context.Context, tenant, orderID string) ([]string, error) {
+func (c *nameCache) find(ctx context.Context, tenant, orderID string) ([]string, error) {
 	ref := state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: orderID}
 	if skus, found := c.recent.Get(ref); found {
 		return skus, nil

@@ -56,7 +56,7 @@ func newShop(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	s := &shop{T: t, App: a, unwell: &unwell{store: a.store}}
-	a.table.skus.store = s.unwell
+	a.table.names.store = s.unwell
 	a.reactor.RetryFrom, a.reactor.RetryTo = time.Millisecond, time.Millisecond
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -156,7 +156,7 @@ func TestReactionsReadLater(t *testing.T) {
 		t.Errorf("while the order cannot be read: %v", refused)
 	}
 	ready, refused := commands[0].Ready(t.Context())
-	if refused != nil || len(ready.Steps) == 0 || ready.Size < len(s.subject.SKUs) {
+	if refused != nil || len(ready.Steps) == 0 || ready.Size < len(s.subject.Names) {
 		t.Errorf("afterwards: %+v %v", ready, refused)
 	}
 }
@@ -188,7 +188,7 @@ func paidFromWallet(t *testing.T) (*stage, *unwell) {
 	t.Helper()
 	s := newStage(t, "")
 	down := &unwell{store: s.store}
-	s.table.kyc, s.table.skus.store = true, down
+	s.table.kyc, s.table.names.store = true, down
 	s.create(10, time.Hour)
 	s.client([]command.Step{
 		command.Do(player.Create{By: byShop, PlayerID: "c", Currency: "EUR", Locale: "de-DE", Country: "DE"}),

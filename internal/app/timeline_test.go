@@ -121,7 +121,7 @@ func newStage(t *testing.T, place string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{T: t, store: opened, table: &table{store: opened, provider: "script", skus: newSKUCache(opened)}}
+	s := &stage{T: t, store: opened, table: &table{store: opened, provider: "script", names: newNameCache(opened)}}
 	s.script = &script{lines: map[string][]func(gateway.Request) (gateway.Answer, error){}}
 	s.orders = &service.Orders{Environment: &service.Environment{View: opened, Sealer: pagetoken.NewSealer(make([]byte, 32))}}
 	var workers *effect.Workers
@@ -137,7 +137,7 @@ func newStage(t *testing.T, place string) *stage {
 	}})
 	workers, err = effect.New(effect.Options{
 		Store: opened, Gateways: map[string]gateway.Gateway{"script": s.script}, Flow: effectFlow(flow.Notices{}), Submit: s.pipeline.Submit,
-		SKUs: s.table.skus.find, Owner: "stage", Lease: stageLease, Attempts: 2,
+		Names: s.table.names.find, Owner: "stage", Lease: stageLease, Attempts: 2,
 		BackoffMin: time.Millisecond, BackoffMax: time.Millisecond, PollMin: time.Millisecond, PollMax: 2 * time.Millisecond,
 	})
 	if err != nil {
@@ -212,7 +212,7 @@ func (s *stage) create(stock int64, unpaidFor time.Duration) {
 	if result.Fault != nil {
 		s.Fatal(result.Fault)
 	}
-	s.subject = flow.Subject{Tenant: shopTenant, OrderID: result.Row.Ref().ID, SKUs: []string{"A", "B"}}
+	s.subject = flow.Subject{Tenant: shopTenant, OrderID: result.Row.Ref().ID, Names: []string{"A", "B"}}
 	events, err := s.store.AggregateEvents(s.Context(), shopTenant, s.subject.OrderID, 0, 0)
 	if err != nil || len(events) != 1 {
 		s.Fatal(events, err)

@@ -40,6 +40,19 @@ func submitter(t *testing.T, store pipeline.Store, lanes int) func(domain.Comman
 // submitterOfSteps is submitter for commands of several steps.
 func submitterOfSteps(t *testing.T, store pipeline.Store, lanes int) func(...domain.Command) command.Result {
 	t.Helper()
+	submit := submitterOfGroups(t, store, lanes)
+	return func(steps ...domain.Command) command.Result {
+		group := make([]command.Step, len(steps))
+		for i, step := range steps {
+			group[i] = command.Do(step)
+		}
+		return submit(group...)
+	}
+}
+
+// submitterOfGroups is submitter for groups of steps as flows make them.
+func submitterOfGroups(t *testing.T, store pipeline.Store, lanes int) func(...command.Step) command.Result {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := pipeline.New(pipeline.Options{Lanes: lanes, SecondLaneAt: 8, Environment: pipeline.Environment{
 		Store: store, EncodeAnswer: encoding.Answer, EncodeAnswers: encoding.Answers, EncodeEvent: encoding.Event,
@@ -50,12 +63,8 @@ func submitterOfSteps(t *testing.T, store pipeline.Store, lanes int) func(...dom
 		cancel()
 		<-done
 	})
-	return func(steps ...domain.Command) command.Result {
-		c := command.Command{Tenant: "t", Principal: "test", Method: "test"}
-		for _, step := range steps {
-			c.Steps = append(c.Steps, command.Do(step))
-		}
-		return p.Submit(ctx, c)
+	return func(steps ...command.Step) command.Result {
+		return p.Submit(ctx, command.Command{Tenant: "t", Principal: "test", Method: "test", Steps: steps})
 	}
 }
 

@@ -18,12 +18,6 @@ const (
 	TransferBonusTaken     = "bonus.taken"     // bonus money to the house
 )
 
-// StalePlayer refuses what names another player or bonus than it is about: that came to be after it was looked up. The command is to be
-// made again.
-func StalePlayer() *fault.Fault {
-	return fault.New(fault.Aborted, "STALE_PLAYER", "what the command is about came to be meanwhile")
-}
-
 // BonusMoney is a bonus and the books that its money stands in, as one decision changes them.
 type BonusMoney struct {
 	books  Books

@@ -190,13 +190,13 @@ func (w *Workers) settle(ctx context.Context, e *state.Effect, answer gateway.An
 			}
 		}
 		again = true
-		var skus []string
-		if w.o.Flow.NeedsStock(current, outcome) {
-			if skus, err = w.o.SKUs(ctx, e.Tenant, cmp.Or(e.OrderID, e.AggregateID)); err != nil {
+		var names []string
+		if w.o.Flow.NeedsNames(current, outcome) {
+			if names, err = w.o.Names(ctx, e.Tenant, cmp.Or(e.OrderID, e.AggregateID)); err != nil {
 				return nil, err
 			}
 		}
-		return w.o.Flow.Settle(current, skus, outcome), nil
+		return w.o.Flow.Settle(current, names, outcome), nil
 	})
 	switch {
 	case refused == nil:

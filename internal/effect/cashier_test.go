@@ -162,7 +162,7 @@ func newTill(t *testing.T, g gateway.Gateway) *till {
 	submit := c.submitAs("me", func(rows []*state.Effect) { c.workers.Wake(rows) })
 	var err error
 	c.workers, err = New(Options{
-		Store: c, Gateways: map[string]gateway.Gateway{"sim": g}, Submit: submit, SKUs: c.skus, Flow: testFlow(), Owner: "me", Lease: lease,
+		Store: c, Gateways: map[string]gateway.Gateway{"sim": g}, Submit: submit, Names: c.names, Flow: testFlow(), Owner: "me", Lease: lease,
 	})
 	if err != nil {
 		t.Fatal(err)

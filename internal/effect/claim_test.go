@@ -198,7 +198,7 @@ func TestNoRoomNoClaim(t *testing.T) {
 			s.pay(subject, gateway.TokenOK)
 		}
 		workers, err := New(Options{
-			Store: s.world, Gateways: only(s.sim), Submit: s.submit, SKUs: s.skus, Flow: testFlow(), Owner: "new", Lease: lease, Queue: 1, Claims: 1,
+			Store: s.world, Gateways: only(s.sim), Submit: s.submit, Names: s.names, Flow: testFlow(), Owner: "new", Lease: lease, Queue: 1, Claims: 1,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -286,7 +286,7 @@ func TestPollOfAnOverloadedPipeline(t *testing.T) {
 		s.stop()
 		s.pay(s.reserved(), gateway.TokenOK)
 		workers, err := New(Options{
-			Store: s.world, Gateways: only(s.sim), SKUs: s.skus, Flow: testFlow(), Owner: "new", Lease: lease,
+			Store: s.world, Gateways: only(s.sim), Names: s.names, Flow: testFlow(), Owner: "new", Lease: lease,
 			Submit: func(context.Context, command.Command) command.Result {
 				return command.Result{Fault: fault.New(fault.ResourceExhausted, "QUEUE_FULL", "too much waits")}
 			},

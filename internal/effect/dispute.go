@@ -30,12 +30,12 @@ func (w *Workers) Dispute(ctx context.Context, d gateway.Dispute) error {
 		log.Warn("a gateway tells of a dispute of a payment that is none of ours")
 		return nil
 	}
-	skus, err := w.o.SKUs(ctx, d.Tenant, d.OrderID)
+	names, err := w.o.Names(ctx, d.Tenant, d.OrderID)
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return fmt.Errorf("effect: dispute: %w", err)
 	}
 	refused := w.o.Submit(ctx, command.Command{
-		Tenant: d.Tenant, Principal: "gateway:" + d.Provider, Method: "flow/dispute", Steps: w.o.Flow.Dispute(d, skus),
+		Tenant: d.Tenant, Principal: "gateway:" + d.Provider, Method: "flow/dispute", Steps: w.o.Flow.Dispute(d, names),
 	}).Fault
 	switch {
 	case refused == nil:

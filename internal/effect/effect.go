@@ -60,12 +60,12 @@ type Flow struct {
 	Doubt func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step
 	// GiveUp ends the effect with a dead letter; the reason of what was done last is why.
 	GiveUp func(e *state.Effect, did state.EffectAttempt) []command.Step
-	// NeedsStock tells whether Settle needs the SKUs of the order, or the player.
-	NeedsStock func(e *state.Effect, outcome Outcome) bool
+	// NeedsNames tells whether Settle needs what Options.Names answers.
+	NeedsNames func(e *state.Effect, outcome Outcome) bool
 	// Settle ends the effect with its outcome.
-	Settle func(e *state.Effect, skus []string, outcome Outcome) []command.Step
+	Settle func(e *state.Effect, names []string, outcome Outcome) []command.Step
 	// Dispute takes what a gateway says of a dispute.
-	Dispute func(d gateway.Dispute, skus []string) []command.Step
+	Dispute func(d gateway.Dispute, names []string) []command.Step
 }
 
 // Observe holds the functions that count what happens. Each may be nil.
@@ -86,8 +86,8 @@ type Options struct {
 	Store    Store
 	Gateways map[string]gateway.Gateway // by provider
 	Submit   func(ctx context.Context, c command.Command) command.Result
-	// SKUs answers those of an order's lines; of an effect that is no order's it is asked for the aggregate, and answers its player.
-	SKUs  func(ctx context.Context, tenant, aggregate string) ([]string, error)
+	// Names answers what a group must name beyond its own aggregate: of an order the SKUs of its lines, of a player's payment the player.
+	Names func(ctx context.Context, tenant, aggregate string) ([]string, error)
 	Flow  Flow
 	Owner string        // names this run of this process
 	Lease time.Duration // of a claim, as the pipeline gives it too; Lease
@@ -134,8 +134,8 @@ func (o *Options) of(provider string) Own {
 }
 
 func (o *Options) setDefaults() error {
-	if o.Store == nil || o.Submit == nil || o.SKUs == nil || o.Owner == "" || o.Flow.Settle == nil {
-		return errors.New("effect: a store, a way to submit, SKUs, an owner and a flow are needed")
+	if o.Store == nil || o.Submit == nil || o.Names == nil || o.Owner == "" || o.Flow.Settle == nil {
+		return errors.New("effect: a store, a way to submit, names, an owner and a flow are needed")
 	}
 	setDefault(&o.Lease, Lease)
 	setDefault(&o.Timeout, 10*time.Second)

@@ -74,7 +74,7 @@ func (s *shop) start(wrap func(gateway.Gateway) map[string]gateway.Gateway, adju
 	s.submit = s.submitAs(owner, func(rows []*state.Effect) { workers.Wake(rows) })
 	s.world.mu.Unlock()
 	options := Options{
-		Store: s.world, Gateways: wrap(sim), Submit: s.submit, SKUs: s.skus, Flow: testFlow(), Owner: owner, Lease: lease,
+		Store: s.world, Gateways: wrap(sim), Submit: s.submit, Names: s.names, Flow: testFlow(), Owner: owner, Lease: lease,
 		Calls: 8, Grace: time.Nanosecond, Logger: slog.New(slog.NewJSONHandler(&s.logged, nil)),
 	}
 	adjust(&options)
@@ -113,7 +113,7 @@ func (s *shop) reserved() flow.Subject {
 		s.Fatal(refusal)
 	}
 	created := s.must(flow.Create(create)).Row.(*state.Order)
-	subject := flow.Subject{Tenant: tenant, OrderID: created.ID, SKUs: []string{"A"}}
+	subject := flow.Subject{Tenant: tenant, OrderID: created.ID, Names: []string{"A"}}
 	s.must(flow.Reserve(subject, "sim"))
 	s.orders = append(s.orders, created.ID)
 	return subject
@@ -637,7 +637,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Error("workers without anything")
 	}
 	w := newWorld(time.Now)
-	options := Options{Store: w, Submit: w.submitAs("", nil), SKUs: w.skus, Flow: testFlow(), Owner: "o", Lease: time.Second, Timeout: time.Second}
+	options := Options{Store: w, Submit: w.submitAs("", nil), Names: w.names, Flow: testFlow(), Owner: "o", Lease: time.Second, Timeout: time.Second}
 	if _, err := New(options); err == nil {
 		t.Error("an attempt may outlast its claim")
 	}

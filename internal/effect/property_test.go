@@ -109,7 +109,7 @@ func (m *machine) start(i int) {
 	m.check(err)
 	p.flaky = &flaky{Gateway: p.sim, m: m}
 	p.workers, err = New(Options{
-		Store: m.world, Gateways: map[string]gateway.Gateway{"sim": p.flaky}, Submit: submit, SKUs: m.skus, Flow: testFlow(),
+		Store: m.world, Gateways: map[string]gateway.Gateway{"sim": p.flaky}, Submit: submit, Names: m.names, Flow: testFlow(),
 		Owner: owner, Lease: lease, Claims: 1, Attempts: m.attempts,
 	})
 	m.check(err)
@@ -288,7 +288,7 @@ func (m *machine) edit() {
 func (m *machine) event() {
 	subject, o := m.anyOrder()
 	if rapid.IntRange(0, 3).Draw(m.t, "stale") == 0 { // it tells of the lines before an edit
-		subject.SKUs = subject.SKUs[:1]
+		subject.Names = subject.Names[:1]
 	}
 	m.process().submit(flow.Reserve(subject, "sim"))
 	if o = m.order(o.ID); o.Status == state.OrderPaid {

@@ -291,8 +291,8 @@ func (w *world) Effect(_ context.Context, tenant, effectID string) (*state.Effec
 	return nil, state.ErrNotFound
 }
 
-// skus implements Options.SKUs.
-func (w *world) skus(_ context.Context, tenant, orderID string) ([]string, error) {
+// names implements Options.Names.
+func (w *world) names(_ context.Context, tenant, orderID string) ([]string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.unreadable > 0 {
@@ -302,7 +302,7 @@ func (w *world) skus(_ context.Context, tenant, orderID string) ([]string, error
 	if cashier.Is(orderID) {
 		return w.playerOf(orderID), nil
 	}
-	return w.subject(tenant, orderID).SKUs, nil
+	return w.subject(tenant, orderID).Names, nil
 }
 
 // subject names an order with its SKUs.
@@ -310,8 +310,8 @@ func (w *world) subject(tenant, orderID string) flow.Subject {
 	s := flow.Subject{Tenant: tenant, OrderID: orderID}
 	if o, found := w.rows[state.Ref{Kind: state.KindOrder, Tenant: tenant, ID: orderID}].(*state.Order); found {
 		for _, line := range o.Lines {
-			if !slices.Contains(s.SKUs, line.SKU) {
-				s.SKUs = append(s.SKUs, line.SKU)
+			if !slices.Contains(s.Names, line.SKU) {
+				s.Names = append(s.Names, line.SKU)
 			}
 		}
 	}
@@ -347,20 +347,20 @@ func (w *world) reservation(orderID string) *state.Reservation {
 
 // testFlow is the flow as the app wires it.
 func testFlow() Flow {
-	subject := func(e *state.Effect, skus []string) flow.Subject {
-		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, SKUs: skus}
+	subject := func(e *state.Effect, names []string) flow.Subject {
+		return flow.Subject{Tenant: e.Tenant, OrderID: e.OrderID, Names: names}
 	}
 	return Flow{
 		Claim: flow.Notices{}.Claim, Retry: flow.Retry, Note: flow.Note, GiveUp: flow.GiveUp,
 		Doubt: func(e *state.Effect, after time.Duration, did state.EffectAttempt) []command.Step {
 			return flow.Doubt(subject(e, nil), e, after, did)
 		},
-		NeedsStock: func(e *state.Effect, outcome Outcome) bool { return flow.NeedsStock(e, flow.Outcome(outcome)) },
-		Settle: func(e *state.Effect, skus []string, outcome Outcome) []command.Step {
-			return flow.Settle(subject(e, skus), e, flow.Outcome(outcome))
+		NeedsNames: func(e *state.Effect, outcome Outcome) bool { return flow.NeedsNames(e, flow.Outcome(outcome)) },
+		Settle: func(e *state.Effect, names []string, outcome Outcome) []command.Step {
+			return flow.Settle(subject(e, names), e, flow.Outcome(outcome))
 		},
-		Dispute: func(d gateway.Dispute, skus []string) []command.Step {
-			return flow.Disputed(flow.Subject{Tenant: d.Tenant, OrderID: d.OrderID, SKUs: skus}, flow.Dispute{
+		Dispute: func(d gateway.Dispute, names []string) []command.Step {
+			return flow.Disputed(flow.Subject{Tenant: d.Tenant, OrderID: d.OrderID, Names: names}, flow.Dispute{
 				Provider: d.Provider, ExternalID: d.ID, Hold: d.ExternalID, State: d.State, Currency: d.Currency,
 				AmountMinor: d.AmountMinor, FeeMinor: d.FeeMinor, FeeTold: d.FeeTold, Reason: d.Reason, DueBy: d.DueBy, AsOf: d.AsOf,
 			})

@@ -15,12 +15,12 @@ func PlayerPayment(request cashier.Request) []command.Step {
 	return []command.Step{command.Do(request)}
 }
 
-// played names the player's payment that an effect is about, and the player whose account its outcome moves money on. The player stands
-// in the place of an order's SKUs.
+// played names the player's payment that an effect is about, and the player whose account its outcome moves money on, as
+// the subject names it.
 func (s Subject) played(e *state.Effect) cashier.Moved {
 	moved := cashier.Moved{Name: cashier.Name{Tenant: e.Tenant, ID: e.AggregateID}, Currency: e.Currency}
-	if len(s.SKUs) > 0 {
-		moved.PlayerID = s.SKUs[0]
+	if len(s.Names) > 0 {
+		moved.PlayerID = s.Names[0]
 	}
 	return moved
 }

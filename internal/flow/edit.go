@@ -27,10 +27,10 @@ func SKUs(lines []state.Line) []string {
 // order, and its details. Where lines change, the subject names the SKUs of the order's lines, and named says whether it is known that the shop has a
 // catalogue.
 func Edit(s Subject, edit order.Edit, named bool) []command.Step {
-	s.SKUs = slices.Clone(s.SKUs)
+	s.Names = slices.Clone(s.Names)
 	for i := range edit.Parts {
-		if part := &edit.Parts[i]; part.Target == order.TargetAddLine && !slices.Contains(s.SKUs, part.Added.SKU) {
-			s.SKUs = append(s.SKUs, part.Added.SKU)
+		if part := &edit.Parts[i]; part.Target == order.TargetAddLine && !slices.Contains(s.Names, part.Added.SKU) {
+			s.Names = append(s.Names, part.Added.SKU)
 		}
 	}
 	return []command.Step{
@@ -61,7 +61,7 @@ func (c editing) Refs() []state.Ref {
 	if !c.named {
 		return append(refs, catalogue.HeadRef(c.subject.Tenant))
 	}
-	for _, sku := range c.subject.SKUs {
+	for _, sku := range c.subject.Names {
 		refs = append(refs, catalogue.PriceRef(c.subject.Tenant, sku))
 	}
 	return refs

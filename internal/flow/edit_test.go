@@ -20,7 +20,7 @@ func (r rows) Get(ref state.Ref) state.Row { return r[ref] }
 
 func edited(found rows, named bool, skus []string, parts ...order.Part) (domain.Decision, *fault.Fault) {
 	name := order.Name{Tenant: "t", OrderID: "order:019b0000-0000-7000-8000-000000000001"}
-	steps := flow.Edit(flow.Subject{Tenant: "t", OrderID: name.OrderID, SKUs: skus}, order.Edit{Name: name, Listed: true, Parts: parts}, named)
+	steps := flow.Edit(flow.Subject{Tenant: "t", OrderID: name.OrderID, Names: skus}, order.Edit{Name: name, Listed: true, Parts: parts}, named)
 	return steps[0].Next(found).Decide(found, time.Unix(1, 0))
 }
 

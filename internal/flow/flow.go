@@ -24,18 +24,19 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-// Subject is the order that a group is about. SKUs names the items that its reservation touches; groups that may release or
-// sell need them, since rows are named before anything is read.
+// Subject is what a group is about: an order, or a player's payment, which its effect tells. Names are what such a group must name beside it,
+// since rows are named before anything is read: of an order the SKUs that its reservation touches, for groups that may release or sell;
+// of a payment the player, for groups that touch the player's account.
 type Subject struct {
 	Tenant, OrderID string
-	SKUs            []string
+	Names           []string
 	Checked         bool // who pays from a wallet must be verified when the money is set aside
 }
 
 func (s Subject) order() order.Name     { return order.Name{Tenant: s.Tenant, OrderID: s.OrderID} }
 func (s Subject) payment() payment.Name { return payment.Name{Tenant: s.Tenant, OrderID: s.OrderID} }
 func (s Subject) stock() inventory.Order {
-	return inventory.Order{Tenant: s.Tenant, OrderID: s.OrderID, SKUs: s.SKUs}
+	return inventory.Order{Tenant: s.Tenant, OrderID: s.OrderID, SKUs: s.Names}
 }
 
 // view holds the rows of a subject as the steps before have left them. A row that the step does not name is nil.
@@ -126,7 +127,7 @@ func Reserve(s Subject, provider string) []command.Step {
 // unnamed answers a SKU of lines that the subject does not name, or nothing.
 func (s Subject) unnamed(lines []state.Line) string {
 	for i := range lines {
-		if !slices.Contains(s.SKUs, lines[i].SKU) {
+		if !slices.Contains(s.Names, lines[i].SKU) {
 			return lines[i].SKU
 		}
 	}

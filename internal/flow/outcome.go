@@ -34,7 +34,7 @@ type Outcome struct {
 // answer counts; of an effect that is done the group changes nothing, unless it is a refund that failed after it had succeeded. One that
 // was given up is settled all the same and its dead letter closed. The letter is named when e says that it was given up; when it was
 // given up since e was read, the group is refused as ABORTED, to be made anew from the row as it is. Only groups that release or sell
-// need the subject's SKUs (NeedsStock).
+// need the subject's names (NeedsNames).
 func Settle(s Subject, e *state.Effect, outcome Outcome) []command.Step {
 	if !outcome.Succeeded && outcome.Reason == "" {
 		outcome.Reason = "refused" // an effect that is done and has no error has succeeded
@@ -86,8 +86,8 @@ func when(e *state.Effect, admits func(*state.Effect) bool, steps []command.Step
 
 func nameOf(e *state.Effect) effect.Name { return effect.Name{Tenant: e.Tenant, ID: e.ID} }
 
-// NeedsStock tells whether the group of an outcome touches stock, or the account of a player.
-func NeedsStock(e *state.Effect, outcome Outcome) bool {
+// NeedsNames tells whether the group of an outcome touches stock, or the account of a player, and so needs the subject's names.
+func NeedsNames(e *state.Effect, outcome Outcome) bool {
 	if cashier.Is(e.AggregateID) {
 		return needsPlayer(e, outcome)
 	}

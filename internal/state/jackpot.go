@@ -42,6 +42,9 @@ type Jackpot struct {
 	PaidMinor      int64 // to winners
 	ReturnedMinor  int64 // to the house
 	HeldMinor      int64 // of the pool, what open triggers have set aside
+	// OwedMinor is what is to go to the house, of seeds in the place of triggers that were given up. Such a pool has nothing free, and what comes
+	// in next goes there first.
+	OwedMinor int64
 
 	Version   int64
 	CreatedAt time.Time

@@ -63,6 +63,8 @@ const (
 	ContributionsLast   = "of what bets have given to every jackpot was collected what it says, and no more than there was"
 	TriggersAreHeld     = "of every trigger the amount is set aside until it is paid, once, to its winner, or " +
 		"given up; nothing else is set aside of a pool"
+	SeedsComeBack = "every open jackpot has given back the seeds in the place of triggers that were given up, or owes them and has nothing free; " +
+		"a closed one owes nothing"
 	FeedsAreTerms  = "the games of every open jackpot, and no others, feed it by its terms"
 	BetsContribute = "every bet that was taken more than two minutes after the terms of a jackpot of " +
 		"its game were made has given to it by them"
@@ -95,6 +97,6 @@ var Invariants = []string{
 	EventsAreNumbered, PositionsFollow, UnpaidHasTimer, GivenUpHasTimer, NoCallAfterTheEnd, BetsAreHeld, BetsWinTheirResults, WinsAreBooked,
 	BetsHaveSession,
 	BonusPartsAreHeld, OneBonusIsActive, BonusesAreCredited, BonusesAreWagered, BonusesHaveTimer,
-	PoolsAddUp, ContributionsBooked, ContributionsLast, TriggersAreHeld, FeedsAreTerms, BetsContribute,
+	PoolsAddUp, ContributionsBooked, ContributionsLast, TriggersAreHeld, SeedsComeBack, FeedsAreTerms, BetsContribute,
 	SandboxPaysPlay, SandboxHasBegun, WalletPaymentsAdd, GatewaysTouchNoWallet,
 }

@@ -12,15 +12,19 @@ import (
 
 // Jackpot writes a jackpot; uncollected is what bets have given to it that is not in its pool yet, in minor units.
 func Jackpot(j *state.Jackpot, uncollected int64) *providerv1.Jackpot {
+	net := j.FreeMinor() + uncollected - j.OwedMinor
 	message := &providerv1.Jackpot{
 		JackpotId: j.JackpotID(), Name: j.Name, Currency: j.Currency, Seed: sum(j.Currency, j.SeedMinor),
 		ContributionPpm: int32(j.RatePPM), //nolint:gosec // a million at most
-		GameIds:         j.Games, Status: providerv1.JackpotStatus(j.Status), Amount: sum(j.Currency, j.FreeMinor()+uncollected),
+		GameIds:         j.Games, Status: providerv1.JackpotStatus(j.Status), Amount: sum(j.Currency, max(net, 0)),
 		Held: sum(j.Currency, j.HeldMinor), Paid: sum(j.Currency, j.PaidMinor), BrandId: j.Brand, Region: j.Region, ProviderId: j.Provider,
 		Version: j.Version, CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt),
 	}
 	if j.MaxMinor != state.NoLimit {
 		message.MaxContribution = sum(j.Currency, j.MaxMinor)
+	}
+	if net < 0 {
+		message.Owed = sum(j.Currency, -net)
 	}
 	return message
 }

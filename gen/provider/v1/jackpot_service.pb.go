@@ -172,7 +172,10 @@ type Jackpot struct {
 	// When it was made.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was changed last.
-	UpdatedAt     *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	// What the house gets of the next bets before anything is in the pool again: seeds in the place of triggers that were voided, which a later
+	// trigger has set aside or won. Absent for nothing. In events, and in answers of changes, it is without the bets since the latest trigger.
+	Owed          *Money `protobuf:"bytes,18,opt,name=owed,proto3" json:"owed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +325,13 @@ func (x *Jackpot) GetCreatedAt() *timestamppb.Timestamp {
 func (x *Jackpot) GetUpdatedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdatedAt
+	}
+	return nil
+}
+
+func (x *Jackpot) GetOwed() *Money {
+	if x != nil {
+		return x.Owed
 	}
 	return nil
 }
@@ -1690,7 +1700,7 @@ var File_provider_v1_jackpot_service_proto protoreflect.FileDescriptor
 
 const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\n" +
-	"!provider/v1/jackpot_service.proto\x12\vprovider.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x17provider/v1/money.proto\x1a\x16provider/v1/page.proto\"\x99\x05\n" +
+	"!provider/v1/jackpot_service.proto\x12\vprovider.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1coms/options/v1/options.proto\x1a\x17provider/v1/money.proto\x1a\x16provider/v1/page.proto\"\xc1\x05\n" +
 	"\aJackpot\x12\x1d\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tR\tjackpotId\x12\x12\n" +
@@ -1713,7 +1723,8 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"updated_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\"\x99\x04\n" +
+	"updated_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12&\n" +
+	"\x04owed\x18\x12 \x01(\v2\x12.provider.v1.MoneyR\x04owed\"\x99\x04\n" +
 	"\x0eJackpotTrigger\x12\x1d\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tR\tjackpotId\x12\x1d\n" +
@@ -1915,54 +1926,55 @@ var file_provider_v1_jackpot_service_proto_depIdxs = []int32{
 	22, // 5: provider.v1.Jackpot.paid:type_name -> provider.v1.Money
 	23, // 6: provider.v1.Jackpot.created_at:type_name -> google.protobuf.Timestamp
 	23, // 7: provider.v1.Jackpot.updated_at:type_name -> google.protobuf.Timestamp
-	22, // 8: provider.v1.JackpotTrigger.amount:type_name -> provider.v1.Money
-	1,  // 9: provider.v1.JackpotTrigger.status:type_name -> provider.v1.JackpotTriggerStatus
-	23, // 10: provider.v1.JackpotTrigger.created_at:type_name -> google.protobuf.Timestamp
-	23, // 11: provider.v1.JackpotTrigger.updated_at:type_name -> google.protobuf.Timestamp
-	22, // 12: provider.v1.CreateJackpotRequest.seed:type_name -> provider.v1.Money
-	22, // 13: provider.v1.CreateJackpotRequest.max_contribution:type_name -> provider.v1.Money
-	2,  // 14: provider.v1.CreateJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
-	22, // 15: provider.v1.UpdateJackpotRequest.seed:type_name -> provider.v1.Money
-	22, // 16: provider.v1.UpdateJackpotRequest.max_contribution:type_name -> provider.v1.Money
-	2,  // 17: provider.v1.UpdateJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
-	2,  // 18: provider.v1.CloseJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
-	2,  // 19: provider.v1.GetJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
-	24, // 20: provider.v1.ListJackpotsRequest.order:type_name -> provider.v1.SortOrder
-	23, // 21: provider.v1.ListJackpotsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	23, // 22: provider.v1.ListJackpotsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	0,  // 23: provider.v1.ListJackpotsRequest.status:type_name -> provider.v1.JackpotStatus
-	2,  // 24: provider.v1.ListJackpotsResponse.jackpots:type_name -> provider.v1.Jackpot
-	3,  // 25: provider.v1.TriggerJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
-	3,  // 26: provider.v1.PayJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
-	3,  // 27: provider.v1.VoidJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
-	24, // 28: provider.v1.ListJackpotTriggersRequest.order:type_name -> provider.v1.SortOrder
-	23, // 29: provider.v1.ListJackpotTriggersRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
-	23, // 30: provider.v1.ListJackpotTriggersRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
-	1,  // 31: provider.v1.ListJackpotTriggersRequest.status:type_name -> provider.v1.JackpotTriggerStatus
-	3,  // 32: provider.v1.ListJackpotTriggersResponse.triggers:type_name -> provider.v1.JackpotTrigger
-	4,  // 33: provider.v1.JackpotService.CreateJackpot:input_type -> provider.v1.CreateJackpotRequest
-	6,  // 34: provider.v1.JackpotService.UpdateJackpot:input_type -> provider.v1.UpdateJackpotRequest
-	8,  // 35: provider.v1.JackpotService.CloseJackpot:input_type -> provider.v1.CloseJackpotRequest
-	10, // 36: provider.v1.JackpotService.GetJackpot:input_type -> provider.v1.GetJackpotRequest
-	12, // 37: provider.v1.JackpotService.ListJackpots:input_type -> provider.v1.ListJackpotsRequest
-	14, // 38: provider.v1.JackpotService.TriggerJackpot:input_type -> provider.v1.TriggerJackpotRequest
-	16, // 39: provider.v1.JackpotService.PayJackpot:input_type -> provider.v1.PayJackpotRequest
-	18, // 40: provider.v1.JackpotService.VoidJackpot:input_type -> provider.v1.VoidJackpotRequest
-	20, // 41: provider.v1.JackpotService.ListJackpotTriggers:input_type -> provider.v1.ListJackpotTriggersRequest
-	5,  // 42: provider.v1.JackpotService.CreateJackpot:output_type -> provider.v1.CreateJackpotResponse
-	7,  // 43: provider.v1.JackpotService.UpdateJackpot:output_type -> provider.v1.UpdateJackpotResponse
-	9,  // 44: provider.v1.JackpotService.CloseJackpot:output_type -> provider.v1.CloseJackpotResponse
-	11, // 45: provider.v1.JackpotService.GetJackpot:output_type -> provider.v1.GetJackpotResponse
-	13, // 46: provider.v1.JackpotService.ListJackpots:output_type -> provider.v1.ListJackpotsResponse
-	15, // 47: provider.v1.JackpotService.TriggerJackpot:output_type -> provider.v1.TriggerJackpotResponse
-	17, // 48: provider.v1.JackpotService.PayJackpot:output_type -> provider.v1.PayJackpotResponse
-	19, // 49: provider.v1.JackpotService.VoidJackpot:output_type -> provider.v1.VoidJackpotResponse
-	21, // 50: provider.v1.JackpotService.ListJackpotTriggers:output_type -> provider.v1.ListJackpotTriggersResponse
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	22, // 8: provider.v1.Jackpot.owed:type_name -> provider.v1.Money
+	22, // 9: provider.v1.JackpotTrigger.amount:type_name -> provider.v1.Money
+	1,  // 10: provider.v1.JackpotTrigger.status:type_name -> provider.v1.JackpotTriggerStatus
+	23, // 11: provider.v1.JackpotTrigger.created_at:type_name -> google.protobuf.Timestamp
+	23, // 12: provider.v1.JackpotTrigger.updated_at:type_name -> google.protobuf.Timestamp
+	22, // 13: provider.v1.CreateJackpotRequest.seed:type_name -> provider.v1.Money
+	22, // 14: provider.v1.CreateJackpotRequest.max_contribution:type_name -> provider.v1.Money
+	2,  // 15: provider.v1.CreateJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
+	22, // 16: provider.v1.UpdateJackpotRequest.seed:type_name -> provider.v1.Money
+	22, // 17: provider.v1.UpdateJackpotRequest.max_contribution:type_name -> provider.v1.Money
+	2,  // 18: provider.v1.UpdateJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
+	2,  // 19: provider.v1.CloseJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
+	2,  // 20: provider.v1.GetJackpotResponse.jackpot:type_name -> provider.v1.Jackpot
+	24, // 21: provider.v1.ListJackpotsRequest.order:type_name -> provider.v1.SortOrder
+	23, // 22: provider.v1.ListJackpotsRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	23, // 23: provider.v1.ListJackpotsRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	0,  // 24: provider.v1.ListJackpotsRequest.status:type_name -> provider.v1.JackpotStatus
+	2,  // 25: provider.v1.ListJackpotsResponse.jackpots:type_name -> provider.v1.Jackpot
+	3,  // 26: provider.v1.TriggerJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
+	3,  // 27: provider.v1.PayJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
+	3,  // 28: provider.v1.VoidJackpotResponse.trigger:type_name -> provider.v1.JackpotTrigger
+	24, // 29: provider.v1.ListJackpotTriggersRequest.order:type_name -> provider.v1.SortOrder
+	23, // 30: provider.v1.ListJackpotTriggersRequest.occurred_at_from:type_name -> google.protobuf.Timestamp
+	23, // 31: provider.v1.ListJackpotTriggersRequest.occurred_at_to:type_name -> google.protobuf.Timestamp
+	1,  // 32: provider.v1.ListJackpotTriggersRequest.status:type_name -> provider.v1.JackpotTriggerStatus
+	3,  // 33: provider.v1.ListJackpotTriggersResponse.triggers:type_name -> provider.v1.JackpotTrigger
+	4,  // 34: provider.v1.JackpotService.CreateJackpot:input_type -> provider.v1.CreateJackpotRequest
+	6,  // 35: provider.v1.JackpotService.UpdateJackpot:input_type -> provider.v1.UpdateJackpotRequest
+	8,  // 36: provider.v1.JackpotService.CloseJackpot:input_type -> provider.v1.CloseJackpotRequest
+	10, // 37: provider.v1.JackpotService.GetJackpot:input_type -> provider.v1.GetJackpotRequest
+	12, // 38: provider.v1.JackpotService.ListJackpots:input_type -> provider.v1.ListJackpotsRequest
+	14, // 39: provider.v1.JackpotService.TriggerJackpot:input_type -> provider.v1.TriggerJackpotRequest
+	16, // 40: provider.v1.JackpotService.PayJackpot:input_type -> provider.v1.PayJackpotRequest
+	18, // 41: provider.v1.JackpotService.VoidJackpot:input_type -> provider.v1.VoidJackpotRequest
+	20, // 42: provider.v1.JackpotService.ListJackpotTriggers:input_type -> provider.v1.ListJackpotTriggersRequest
+	5,  // 43: provider.v1.JackpotService.CreateJackpot:output_type -> provider.v1.CreateJackpotResponse
+	7,  // 44: provider.v1.JackpotService.UpdateJackpot:output_type -> provider.v1.UpdateJackpotResponse
+	9,  // 45: provider.v1.JackpotService.CloseJackpot:output_type -> provider.v1.CloseJackpotResponse
+	11, // 46: provider.v1.JackpotService.GetJackpot:output_type -> provider.v1.GetJackpotResponse
+	13, // 47: provider.v1.JackpotService.ListJackpots:output_type -> provider.v1.ListJackpotsResponse
+	15, // 48: provider.v1.JackpotService.TriggerJackpot:output_type -> provider.v1.TriggerJackpotResponse
+	17, // 49: provider.v1.JackpotService.PayJackpot:output_type -> provider.v1.PayJackpotResponse
+	19, // 50: provider.v1.JackpotService.VoidJackpot:output_type -> provider.v1.VoidJackpotResponse
+	21, // 51: provider.v1.JackpotService.ListJackpotTriggers:output_type -> provider.v1.ListJackpotTriggersResponse
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_provider_v1_jackpot_service_proto_init() }

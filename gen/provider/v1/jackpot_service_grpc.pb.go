@@ -57,8 +57,8 @@ type JackpotServiceClient interface {
 	TriggerJackpot(ctx context.Context, in *TriggerJackpotRequest, opts ...grpc.CallOption) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(ctx context.Context, in *PayJackpotRequest, opts ...grpc.CallOption) (*PayJackpotResponse, error)
-	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house, as
-	// far as later triggers have left it there.
+	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house;
+	// what a later trigger has set aside or won of it is owed.
 	VoidJackpot(ctx context.Context, in *VoidJackpotRequest, opts ...grpc.CallOption) (*VoidJackpotResponse, error)
 	// ListJackpotTriggers answers the triggers of a jackpot, a page at a time.
 	ListJackpotTriggers(ctx context.Context, in *ListJackpotTriggersRequest, opts ...grpc.CallOption) (*ListJackpotTriggersResponse, error)
@@ -189,8 +189,8 @@ type JackpotServiceServer interface {
 	TriggerJackpot(context.Context, *TriggerJackpotRequest) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(context.Context, *PayJackpotRequest) (*PayJackpotResponse, error)
-	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house, as
-	// far as later triggers have left it there.
+	// VoidJackpot gives a trigger up: what was set aside goes back into the pool, and the seed that took its place back to the house;
+	// what a later trigger has set aside or won of it is owed.
 	VoidJackpot(context.Context, *VoidJackpotRequest) (*VoidJackpotResponse, error)
 	// ListJackpotTriggers answers the triggers of a jackpot, a page at a time.
 	ListJackpotTriggers(context.Context, *ListJackpotTriggersRequest) (*ListJackpotTriggersResponse, error)

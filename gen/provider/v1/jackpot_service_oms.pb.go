@@ -71,6 +71,10 @@ func (x *Jackpot) AppendJSON(b []byte) []byte {
 		b = append(b, `,"updated_at":`...)
 		b = codec.AppendTimestamp(b, x.UpdatedAt)
 	}
+	if x.Owed != nil {
+		b = append(b, `,"owed":`...)
+		b = x.Owed.AppendJSON(b)
+	}
 	return append(b, '}')
 }
 
@@ -154,6 +158,11 @@ func (x *Jackpot) DecodeJSON(r *codec.Reader) {
 		case "updated_at":
 			if r.Enter("updated_at", &seen, 16) {
 				x.UpdatedAt = r.Timestamp()
+			}
+		case "owed":
+			if r.Enter("owed", &seen, 17) {
+				x.Owed = new(Money)
+				x.Owed.DecodeJSON(r)
 			}
 		default:
 			r.Unknown()

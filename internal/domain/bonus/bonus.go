@@ -48,8 +48,7 @@ func (c Grant) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 		ref = state.BonusRef(c.By.Tenant, id.New("bonus", now, c.Random))
 	} else if found := domain.Find[state.Bonus](states, ref); found != nil {
 		if !found.Seen(c.By) || !found.Asks(&c.Terms) {
-			return domain.Decision{}, fault.New(fault.AlreadyExists, "DUPLICATE", "there is a bonus %q already, with another content", c.BonusID).
-				With("id", c.BonusID)
+			return domain.Decision{}, domain.Duplicate("a bonus", c.BonusID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
@@ -131,11 +130,6 @@ func change(states domain.States, bonus *state.Bonus, active string, now time.Ti
 	return decision, nil
 }
 
-// invalid refuses what the status of a bonus does not allow.
-func invalid(status state.BonusStatus, words string) *fault.Fault {
-	return fault.New(fault.FailedPrecondition, "INVALID_STATE", "%s", words).With("status", status.String())
-}
-
 // Activate puts the amount of a bonus into the player's wallet.
 type Activate struct {
 	Name
@@ -157,14 +151,14 @@ func (c Activate) Decide(states domain.States, now time.Time) (domain.Decision, 
 	case state.BonusActive:
 		return domain.Decision{Answer: bonus.Ref()}, nil
 	default:
-		return domain.Decision{}, invalid(status, "the bonus is "+status.String())
+		return domain.Decision{}, domain.InvalidState(status.String(), "the bonus is %s", status)
 	}
 	player, refusal := domain.PlayerOf(states, c.By, bonus.PlayerID)
 	if refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	if player.Bonus != "" {
-		return domain.Decision{}, invalid(state.BonusActive, "another bonus of the player is active")
+		return domain.Decision{}, domain.InvalidState(state.BonusActive.String(), "another bonus of the player is active")
 	}
 	playing := domain.Play(player, now)
 	if refusal := playing.Blocked(); refusal != nil {
@@ -194,7 +188,7 @@ func (c Forfeit) Decide(states domain.States, now time.Time) (domain.Decision, *
 	case stands.Status == state.BonusForfeited:
 		return domain.Decision{Answer: bonus.Ref()}, nil
 	case stands.Ended():
-		return domain.Decision{}, invalid(stands.Status, "the bonus is "+stands.Status.String())
+		return domain.Decision{}, domain.InvalidState(stands.Status.String(), "the bonus is %s", stands.Status)
 	}
 	return end(states, bonus, now, state.BonusForfeited, EventForfeited, c.Words)
 }

@@ -36,9 +36,6 @@ const (
 	TransferPayout  = "jackpot.payout"
 )
 
-// Stale is the reason of a refusal of what was made of a jackpot or trigger that is another one by now. The command is to be made again.
-const Stale = "STALE_PLAYER"
-
 // GameLimit is how many jackpots a game may feed.
 const GameLimit = 4
 
@@ -68,23 +65,9 @@ func jackpotOf(states domain.States, by state.Origin, jackpotID string, seen See
 	case found == nil || !found.Seen(by):
 		return nil, fault.NotFoundf("jackpot", jackpotID)
 	case found.Currency != seen.Currency:
-		return nil, stale()
+		return nil, domain.StalePlayer()
 	}
 	return found, nil
-}
-
-func stale() *fault.Fault {
-	return fault.New(fault.Aborted, Stale, "what the command is about came to be, or was changed, meanwhile")
-}
-
-// invalid refuses what a state does not allow.
-func invalid(status, format string, arguments ...any) *fault.Fault {
-	return fault.New(fault.FailedPrecondition, "INVALID_STATE", format, arguments...).With("status", status)
-}
-
-// duplicate refuses an id that was used for something else.
-func duplicate(kind, name string) *fault.Fault {
-	return fault.New(fault.AlreadyExists, "DUPLICATE", "there is %s %q already, with another content", kind, name).With("id", name)
 }
 
 // change is a jackpot as a decision changes it, with the money that it moves. Each event is a version.
@@ -149,6 +132,13 @@ func (c *change) seed(amount int64) *fault.Fault {
 func (c *change) giveBack(amount int64) *fault.Fault {
 	c.after.ReturnedMinor += amount
 	return c.move(TransferReturn, "return", c.after.Pool(), c.house(), amount)
+}
+
+// settle gives back what the house is owed, as far as it is there.
+func (c *change) settle() *fault.Fault {
+	amount := min(c.after.OwedMinor, c.after.FreeMinor())
+	c.after.OwedMinor -= amount
+	return c.giveBack(amount)
 }
 
 // collect takes into the pool what bets have given up to a moment: fed is how much that was in all, of which some was collected before.

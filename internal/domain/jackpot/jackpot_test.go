@@ -185,7 +185,7 @@ func TestRefusals(t *testing.T) {
 		{func() domain.Command { return create }, ""},
 		{func() domain.Command { return other }, "DUPLICATE"},
 		{func() domain.Command { return elsewhere }, "DUPLICATE"},
-		{func() domain.Command { return stale }, jackpot.Stale},
+		{func() domain.Command { return stale }, domain.Stale},
 		{func() domain.Command {
 			return jackpot.Create{By: by, JackpotID: "empty", Currency: "EUR", Terms: terms(0, 1, state.NoLimit, "g")}
 		}, ""},
@@ -204,7 +204,7 @@ func TestRefusals(t *testing.T) {
 			late := w.claim("j", "1")
 			late.PlayerID = ""
 			return jackpot.Pay{Claim: late}
-		}, jackpot.Stale},
+		}, domain.Stale},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Void{Claim: w.claim("j", "1")} }, "INVALID_STATE"},
@@ -287,7 +287,7 @@ func TestCollectAfterClose(t *testing.T) {
 	}
 }
 
-// A void takes the seed back whole, also one that is greater than what was won, and as far as another trigger has left it there.
+// A void takes the seed back whole, also one that is greater than what was won; what another trigger has won of it is owed.
 func TestVoidGivesTheSeedBack(t *testing.T) {
 	w := newWorld()
 	update := func(seed int64) string {
@@ -303,30 +303,34 @@ func TestVoidGivesTheSeedBack(t *testing.T) {
 	w.does(jackpot.Create{By: by, JackpotID: "j", Currency: "EUR", Terms: terms(0, 10_000, state.NoLimit, "g")})
 	w.does(bet{"b", "g", "EUR", 50_000})
 	for i, step := range []struct {
-		do               func() string
-		free, fed, house int64
+		do                     func() string
+		free, fed, owed, house int64
 	}{
-		{func() string { return update(50_000) }, 0, 500, -500},
-		{func() string { return trigger("1") }, 50_000, 0, -50_500},
-		{func() string { return void("1") }, 500, 0, -500},
-		{func() string { return trigger("2") }, 50_000, 0, -50_500},
-		{func() string { return update(100) }, 50_000, 0, -50_500},
-		{func() string { return trigger("3") }, 100, 0, -50_600}, // of the seed of the one before
-		{func() string { return w.does(bet{"c", "g", "EUR", 10_000}) }, 100, 100, -50_700},
-		{func() string { return w.does(jackpot.Pay{Claim: w.claim("j", "3")}) }, 100, 100, -50_700},
-		{func() string { return void("2") }, 0, 100, -50_100},
+		{func() string { return update(50_000) }, 0, 500, 0, -500},
+		{func() string { return trigger("1") }, 50_000, 0, 0, -50_500},
+		{func() string { return void("1") }, 500, 0, 0, -500},
+		{func() string { return trigger("2") }, 50_000, 0, 0, -50_500},
+		{func() string { return update(100) }, 50_000, 0, 0, -50_500},
+		{func() string { return trigger("3") }, 100, 0, 0, -50_600}, // of the seed of the one before
+		{func() string { return w.does(bet{"c", "g", "EUR", 10_000}) }, 100, 100, 0, -50_700},
+		{func() string { return w.does(jackpot.Pay{Claim: w.claim("j", "3")}) }, 100, 100, 0, -50_700},
+		{func() string { return void("2") }, 0, 100, 49_400, -50_100},
+		{func() string { return w.does(bet{"d", "g", "EUR", 4_930_000}) }, 0, 49_400, 49_400, -99_400},
+		{func() string { return w.does(bet{"e", "g", "EUR", 700}) }, 0, 49_407, 49_400, -99_407},
+		{func() string { return trigger("4") }, 100, 0, 0, -50_107},
+		{func() string { return void("4") }, 7, 0, 0, -50_007},
 	} {
 		refused, j := step.do(), w.jackpot("j")
 		house := w.balances[ledger.ID("", ledger.House, "EUR")]
-		if refused != "" || j.FreeMinor() != step.free || w.balances[j.Fed()] != step.fed || house != step.house {
-			t.Fatalf("step %d: %q, free %d, fed %d, house %d; want %d, %d, %d", i, refused, j.FreeMinor(), w.balances[j.Fed()], house,
-				step.free, step.fed, step.house)
+		if refused != "" || j.FreeMinor() != step.free || w.balances[j.Fed()] != step.fed || j.OwedMinor != step.owed || house != step.house {
+			t.Fatalf("step %d: %q, free %d, fed %d, owed %d, house %d; want %+v", i, refused, j.FreeMinor(), w.balances[j.Fed()], j.OwedMinor, house,
+				step)
 		}
 	}
 }
 
 // model is a jackpot as a child would keep it: a heap of money, beside it what bets gave since the latest trigger, and what is set aside.
-// The house takes its seeds back from the heap only.
+// A heap below zero is what the house is owed, as if it had it already.
 type model struct {
 	heap, given, house, players int64
 	seed, rate, most            int64
@@ -352,7 +356,7 @@ func (m *model) trigger(name string) string {
 	switch {
 	case m.aside[name] != nil:
 		return ""
-	case m.closed, m.heap+m.given == 0:
+	case m.closed, m.heap+m.given <= 0:
 		return "INVALID_STATE"
 	}
 	m.aside[name] = &share{m.heap + m.given, m.seed}
@@ -378,10 +382,7 @@ func (m *model) end(name string, ended map[string]string, how string) string {
 	case m.closed:
 		m.house += s.amount
 	default:
-		m.heap += s.amount
-		for left := s.reseed; left > 0 && m.heap > 0; left-- {
-			m.heap, m.house = m.heap-1, m.house+1
-		}
+		m.heap, m.house = m.heap+s.amount-s.reseed, m.house+s.reseed
 	}
 	return ""
 }
@@ -465,12 +466,13 @@ func (w *world) agrees(t *rapid.T, models map[string]*model) {
 	house, players := int64(0), int64(0)
 	for name, m := range models {
 		j := w.jackpot(name)
+		house -= j.OwedMinor
 		house, players = house+m.house, players+m.players
 		account, _ := w.rows[state.AccountRef("t", j.Pool())].(*state.Account)
 		if account == nil {
 			account = &state.Account{}
 		}
-		if got := j.FreeMinor() + w.balances[j.Fed()]; got != m.heap+m.given || account.AvailableMinor() != j.FreeMinor() || account.HeldMinor != j.HeldMinor ||
+		if got := j.FreeMinor() + w.balances[j.Fed()] - j.OwedMinor; got != m.heap+m.given || j.OwedMinor > 0 && j.FreeMinor() > 0 || account.AvailableMinor() != j.FreeMinor() || account.HeldMinor != j.HeldMinor ||
 			account.BalanceMinor != w.balances[j.Pool()] {
 			t.Fatalf("%s: %d, the model says %d; %+v; %+v", name, got, m.heap+m.given, account, j)
 		}

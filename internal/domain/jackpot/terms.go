@@ -42,7 +42,7 @@ func (c Create) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	ref := state.JackpotRef(c.By, c.JackpotID)
 	if found := domain.Find[state.Jackpot](states, ref); found != nil {
 		if !found.Seen(c.By) || found.Currency != c.Currency || !same(found.Terms, c.Terms) {
-			return domain.Decision{}, duplicate("a jackpot", c.JackpotID)
+			return domain.Decision{}, domain.Duplicate("a jackpot", c.JackpotID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
@@ -90,9 +90,9 @@ func (c Update) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	case refusal != nil:
 		return domain.Decision{}, refusal
 	case !slices.Equal(found.Games, c.Seen.Games):
-		return domain.Decision{}, stale()
+		return domain.Decision{}, domain.StalePlayer()
 	case found.Status == state.JackpotClosed:
-		return domain.Decision{}, invalid(found.Status.String(), "the jackpot %q is closed", c.JackpotID)
+		return domain.Decision{}, domain.InvalidState(found.Status.String(), "the jackpot %q is closed", c.JackpotID)
 	case found.Currency != c.Currency:
 		return domain.Decision{}, fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the jackpot's currency is %s", found.Currency)
 	}
@@ -141,7 +141,7 @@ func (c Close) Decide(states domain.States, now time.Time) (domain.Decision, *fa
 	case found.Status == state.JackpotClosed:
 		return domain.Decision{Answer: found.Ref()}, nil
 	case !slices.Equal(found.Games, c.Seen.Games):
-		return domain.Decision{}, stale()
+		return domain.Decision{}, domain.StalePlayer()
 	}
 	closed := begin(states, found, now)
 	closed.after.Status, closed.after.TermsAt = state.JackpotClosed, now
@@ -163,6 +163,12 @@ func (c *change) empty(fed int64) *fault.Fault {
 	if refusal := c.collect(fed); refusal != nil {
 		return refusal
 	}
+	return c.giveAllBack()
+}
+
+// giveAllBack gives to the house all that is not set aside; of a jackpot that has ended nothing else is owed.
+func (c *change) giveAllBack() *fault.Fault {
+	c.after.OwedMinor = 0
 	return c.giveBack(c.after.FreeMinor())
 }
 

@@ -34,8 +34,8 @@ func (c Trigger) Refs() []state.Ref {
 }
 
 // Decide implements domain.Command. A trigger that is there with the same winner, bet and round is the answer; with others it refuses with
-// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool, or the
-// bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
+// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool but what is
+// owed, or the bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
 func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, refusal := jackpotOf(states, c.By, c.JackpotID, c.Seen)
 	if refusal != nil {
@@ -44,7 +44,7 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	ref := state.JackpotTriggerRef(c.By, c.JackpotID, c.TriggerID)
 	if found := domain.Find[state.JackpotTrigger](states, ref); found != nil {
 		if found.PlayerID != c.PlayerID || found.BetID != c.BetID || found.RoundID != c.RoundID {
-			return domain.Decision{}, duplicate("a trigger", c.TriggerID)
+			return domain.Decision{}, domain.Duplicate("a trigger", c.TriggerID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
@@ -55,13 +55,16 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	if refusal := won.collect(c.Seen.FedMinor); refusal != nil {
 		return domain.Decision{}, refusal
 	}
+	if refusal := won.settle(); refusal != nil {
+		return domain.Decision{}, refusal
+	}
 	trigger := &state.JackpotTrigger{
 		Tenant: ref.Tenant, ID: ref.ID, Brand: jackpot.Brand, Region: jackpot.Region, Provider: jackpot.Provider, JackpotID: c.JackpotID,
 		TriggerID: c.TriggerID, PlayerID: c.PlayerID, BetID: c.BetID, RoundID: c.RoundID, Currency: jackpot.Currency,
 		AmountMinor: won.after.FreeMinor(), ReseedMinor: jackpot.SeedMinor, Status: state.TriggerOpen, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if trigger.AmountMinor == 0 {
-		return domain.Decision{}, invalid("empty", "nothing is in the pool of the jackpot %q", c.JackpotID)
+		return domain.Decision{}, domain.InvalidState("empty", "nothing is in the pool of the jackpot %q", c.JackpotID)
 	}
 	hold := ledger.Hold{ID: trigger.HoldID(), Account: jackpot.Pool(), AmountMinor: trigger.AmountMinor}
 	if _, refusal := won.books.Place(hold); refusal != nil {
@@ -98,15 +101,15 @@ func (c Trigger) allowed(states domain.States, jackpot *state.Jackpot) *fault.Fa
 		return fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the player's currency is %s, the jackpot's %s", player.Currency,
 			jackpot.Currency)
 	case jackpot.Status == state.JackpotClosed:
-		return invalid(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
+		return domain.InvalidState(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
 	case bet == nil:
 		return nil
 	case bet.Status == state.BetRolledBack:
-		return invalid(bet.Status.String(), "the bet %q was rolled back", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q was rolled back", c.BetID)
 	case bet.PlayerID != c.PlayerID:
-		return invalid(bet.Status.String(), "the bet %q is another player's", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q is another player's", c.BetID)
 	case c.RoundID != "" && bet.RoundID != c.RoundID:
-		return invalid(bet.Status.String(), "the bet %q was made in another round", c.BetID)
+		return domain.InvalidState(bet.Status.String(), "the bet %q was made in another round", c.BetID)
 	}
 	return nil
 }
@@ -143,7 +146,7 @@ func (c Claim) find(states domain.States) (*state.Jackpot, *state.JackpotTrigger
 	case trigger == nil:
 		return nil, nil, fault.NotFoundf("trigger", c.TriggerID)
 	case trigger.PlayerID != c.PlayerID:
-		return nil, nil, stale()
+		return nil, nil, domain.StalePlayer()
 	}
 	return jackpot, trigger, nil
 }
@@ -171,7 +174,7 @@ func (c Pay) Decide(states domain.States, now time.Time) (domain.Decision, *faul
 	case trigger.Status == state.TriggerPaid:
 		return domain.Decision{Answer: trigger.Ref()}, nil
 	case trigger.Status != state.TriggerOpen:
-		return domain.Decision{}, invalid(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
+		return domain.Decision{}, domain.InvalidState(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
 	}
 	paid := begin(states, jackpot, now)
 	capture := ledger.Capture{
@@ -198,8 +201,9 @@ type Void struct {
 }
 
 // Decide implements domain.Command. A trigger that was given up is the answer. It refuses with NOT_FOUND, and with INVALID_STATE when the
-// trigger is paid. The pool is then as if it had not been triggered: what was set aside is back, and the seed that took its place has gone
-// back to the house, as far as later triggers have left it there. That of a closed jackpot goes to the house as a whole.
+// trigger is paid. The pool is then as if it had not been triggered, whatever was voided or paid before: what was set aside is back, and the seed
+// that took its place goes back to the house. Where a later trigger has set that seed aside it is owed, and what comes in next goes to the
+// house. That of a closed jackpot goes to the house as a whole.
 func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, trigger, refusal := c.find(states)
 	switch {
@@ -208,18 +212,19 @@ func (c Void) Decide(states domain.States, now time.Time) (domain.Decision, *fau
 	case trigger.Status == state.TriggerVoided:
 		return domain.Decision{Answer: trigger.Ref()}, nil
 	case trigger.Status != state.TriggerOpen:
-		return domain.Decision{}, invalid(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
+		return domain.Decision{}, domain.InvalidState(trigger.Status.String(), "the trigger %q is %s", c.TriggerID, trigger.Status)
 	}
 	voided := begin(states, jackpot, now)
 	if _, refusal := voided.books.Void(trigger.HoldID()); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	voided.after.HeldMinor -= trigger.AmountMinor
-	back := min(trigger.ReseedMinor, voided.after.FreeMinor())
+	voided.after.OwedMinor += trigger.ReseedMinor
+	returns := voided.settle
 	if jackpot.Status == state.JackpotClosed {
-		back = voided.after.FreeMinor()
+		returns = voided.giveAllBack
 	}
-	if refusal := voided.giveBack(back); refusal != nil {
+	if refusal := returns(); refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	return voided.finish(trigger, state.TriggerVoided, c.Words, EventVoided), nil

@@ -86,11 +86,11 @@ func (c Authorize) insufficient(available int64) *fault.Fault {
 func (c Authorize) again(found *state.Bet) (domain.Decision, *fault.Fault) {
 	switch {
 	case !found.Seen(c.By):
-		return domain.Decision{}, duplicate("a bet", c.BetID)
+		return domain.Decision{}, domain.Duplicate("a bet", c.BetID)
 	case found.Status == state.BetRolledBack:
-		return domain.Decision{}, invalid(found.Status.String(), "the bet %q was rolled back", c.BetID)
+		return domain.Decision{}, domain.InvalidState(found.Status.String(), "the bet %q was rolled back", c.BetID)
 	case found.SessionID != c.SessionID || found.RoundID != c.RoundID || found.AmountMinor != c.AmountMinor || found.Currency != c.Currency:
-		return domain.Decision{}, duplicate("a bet", c.BetID)
+		return domain.Decision{}, domain.Duplicate("a bet", c.BetID)
 	}
 	return domain.Decision{Answer: found.Ref()}, nil
 }
@@ -101,11 +101,11 @@ func (c Authorize) allowed(session *state.Session, round *state.Round, playing *
 	case c.Currency != session.Currency:
 		return fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the session's currency is %s", session.Currency)
 	case session.Status != state.SessionActive:
-		return invalid(session.Status.String(), "the session %q is %s", c.SessionID, session.Status)
+		return domain.InvalidState(session.Status.String(), "the session %q is %s", c.SessionID, session.Status)
 	case round != nil && round.GameID != session.GameID:
-		return duplicate("a round", c.RoundID)
+		return domain.Duplicate("a round", c.RoundID)
 	case round != nil && round.Status != state.RoundOpen:
-		return invalid("closed", "the round %q is closed", c.RoundID)
+		return domain.InvalidState("closed", "the round %q is closed", c.RoundID)
 	}
 	if refusal := playing.Blocked(); refusal != nil {
 		return refusal

@@ -364,14 +364,14 @@ func TestStaleBonuses(t *testing.T) {
 	bet := wager.Authorize{By: studio, SessionID: "slot", BetID: "1", RoundID: "slot", AmountMinor: 10, Currency: "EUR"}
 	for _, name := range []string{"", "bonus:else"} {
 		bet.Wallet = wager.Wallet{PlayerID: "ann", Currency: "EUR", Bonus: name}
-		same(t, "authorize with "+name, w.do(bet), wager.Stale)
+		same(t, "authorize with "+name, w.do(bet), domain.Stale)
 	}
 	bet.Wallet = w.wallet("1")
 	same(t, "authorize", w.do(bet), "")
 	none := wager.Wallet{PlayerID: "ann", Currency: "EUR", GameID: "slot"}
-	same(t, "settle", w.do(wager.Settle{By: studio, BetID: "1", RoundID: "slot", Currency: "EUR", Wallet: none}), wager.Stale)
-	same(t, "roll back", w.do(wager.Rollback{By: studio, BetID: "1", RoundID: "slot", Wallet: none}), wager.Stale)
-	same(t, "activate", w.do(bonus.Activate{By: studio, Name: bonus.Name{Tenant: "t", BonusID: "a"}}), wager.Stale)
+	same(t, "settle", w.do(wager.Settle{By: studio, BetID: "1", RoundID: "slot", Currency: "EUR", Wallet: none}), domain.Stale)
+	same(t, "roll back", w.do(wager.Rollback{By: studio, BetID: "1", RoundID: "slot", Wallet: none}), domain.Stale)
+	same(t, "activate", w.do(bonus.Activate{By: studio, Name: bonus.Name{Tenant: "t", BonusID: "a"}}), domain.Stale)
 	w.forfeit("a")
 	bet.BetID = "2" // a bonus that is active no more is named for nothing
 	same(t, "authorize without one", w.do(bet), "")

@@ -44,7 +44,7 @@ func (c CreateSession) Decide(states domain.States, now time.Time) (domain.Decis
 		ref = state.SessionRef(c.By, id.New("session", now, c.Random))
 	} else if found := domain.Find[state.Session](states, ref); found != nil {
 		if !c.asks(found) {
-			return domain.Decision{}, duplicate("a session", c.SessionID)
+			return domain.Decision{}, domain.Duplicate("a session", c.SessionID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}

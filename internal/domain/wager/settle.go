@@ -54,15 +54,16 @@ func (c Settle) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	ref := state.SettlementRef(c.By, c.BetID, c.ResultID)
 	if found := domain.Find[state.Settlement](states, ref); found != nil {
 		if found.WinMinor != c.WinMinor || found.Partial != c.Partial {
-			return domain.Decision{}, duplicate("a result of the bet", c.BetID)
+			return domain.Decision{}, domain.Duplicate("a result of the bet", c.BetID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
 	if bet.Status != state.BetAuthorized {
-		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q is %s", c.BetID, bet.Status)
+		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q is %s", c.BetID, bet.Status)
 	}
 	if bet.Results >= ResultsLimit {
-		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID, ResultsLimit)
+		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q has %d results, the most that there can be", c.BetID,
+			ResultsLimit)
 	}
 	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal
@@ -80,13 +81,13 @@ func (c Settle) bet(states domain.States) (*state.Bet, *fault.Fault) {
 	bet := domain.Find[state.Bet](states, state.BetRef(c.By, c.BetID))
 	switch {
 	case bet == nil:
-		return nil, invalid("unknown", "the bet %q is not authorized", c.BetID)
+		return nil, domain.InvalidState("unknown", "the bet %q is not authorized", c.BetID)
 	case !bet.Seen(c.By):
 		return nil, fault.NotFoundf("bet", c.BetID)
 	case bet.Status == state.BetRolledBack:
-		return nil, invalid(bet.Status.String(), "the bet %q was rolled back", c.BetID)
+		return nil, domain.InvalidState(bet.Status.String(), "the bet %q was rolled back", c.BetID)
 	case bet.RoundID != c.RoundID:
-		return nil, invalid(bet.Status.String(), "the bet %q was made in another round", c.BetID)
+		return nil, domain.InvalidState(bet.Status.String(), "the bet %q was made in another round", c.BetID)
 	case bet.Currency != c.Currency:
 		return nil, fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the bet's currency is %s", bet.Currency)
 	}
@@ -168,11 +169,11 @@ func (c Rollback) Decide(states domain.States, now time.Time) (domain.Decision, 
 	case !bet.Seen(c.By):
 		return domain.Decision{}, fault.NotFoundf("bet", c.BetID)
 	case bet.RoundID != c.RoundID:
-		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q was made in another round", c.BetID)
+		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q was made in another round", c.BetID)
 	case bet.Status == state.BetRolledBack:
 		return domain.Decision{Answer: ref}, nil
 	case bet.Results > 0:
-		return domain.Decision{}, invalid(bet.Status.String(), "the bet %q has %s", c.BetID, results(bet.Results))
+		return domain.Decision{}, domain.InvalidState(bet.Status.String(), "the bet %q has %s", c.BetID, results(bet.Results))
 	}
 	if refusal := c.Wallet.of(bet); refusal != nil {
 		return domain.Decision{}, refusal

@@ -19,10 +19,6 @@ const (
 	EventRoundClosed    = "round.closed"
 )
 
-// Stale is the reason of a refusal of what names another player than the session or bet is of: it came to be after it was looked up. The
-// command is to be made again.
-const Stale = "STALE_PLAYER"
-
 // Wallet names whose money a command is about, and the game. Those of a session or bet never change, so they are looked up before; all is
 // empty when there was no such session or bet. Bonus is the row of the bonus that a bet counts for, which never changes either, or that is active for
 // a bet to come, which is a guess: where it was wrong the command is made again.
@@ -58,14 +54,4 @@ func (w Wallet) of(bet *state.Bet) *fault.Fault {
 		return domain.StalePlayer()
 	}
 	return w.is(bet.PlayerID, bet.Currency)
-}
-
-// invalid refuses what a state does not allow.
-func invalid(status, format string, arguments ...any) *fault.Fault {
-	return fault.New(fault.FailedPrecondition, "INVALID_STATE", format, arguments...).With("status", status)
-}
-
-// duplicate refuses an id that was used for something else.
-func duplicate(kind, name string) *fault.Fault {
-	return fault.New(fault.AlreadyExists, "DUPLICATE", "there is %s %q already, with another content", kind, name).With("id", name)
 }

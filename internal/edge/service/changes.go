@@ -104,7 +104,7 @@ func (s *Orders) edit(ctx context.Context, edit order.Edit) (*omsv1.ChangeOrderR
 				return nil, unavailable(err)
 			}
 			if found != nil {
-				about.SKUs = flow.SKUs(found.Lines)
+				about.Names = flow.SKUs(found.Lines)
 			}
 		}
 		return flow.Edit(about, edit, s.Catalogues.has(edit.Tenant)), nil

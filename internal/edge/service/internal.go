@@ -42,7 +42,7 @@ func (s *Inventory) Reserve(ctx context.Context, request *omsv1.ReserveRequest) 
 	demands = inventory.SumDemands(demands)
 	subject := subject(ctx, request.OrderId)
 	for _, demand := range demands {
-		subject.SKUs = append(subject.SKUs, demand.SKU)
+		subject.Names = append(subject.Names, demand.SKU)
 	}
 	c := prepare(ctx)
 	c.Steps = flow.ReserveByHand(subject, demands, s.Provider)
@@ -60,7 +60,7 @@ func (s *Inventory) Release(ctx context.Context, request *omsv1.ReleaseRequest) 
 	}
 	if reservation != nil {
 		for _, demand := range reservation.Items {
-			subject.SKUs = append(subject.SKUs, demand.SKU)
+			subject.Names = append(subject.Names, demand.SKU)
 		}
 	}
 	c := prepare(ctx)

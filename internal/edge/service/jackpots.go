@@ -37,7 +37,7 @@ func aboutJackpot[M interface {
 		c := prepare(ctx)
 		c.Steps = []command.Step{command.Do(made)}
 		result := e.Submit(ctx, c)
-		if result.Fault != nil && result.Fault.Reason == jackpot.Stale && try < staleTries {
+		if result.Fault != nil && result.Fault.Reason == domain.Stale && try < staleTries {
 			continue
 		}
 		return answered(ctx, result, M(new(T)))

@@ -191,7 +191,7 @@ func (s *Operations) subjectOf(ctx context.Context, orderID string) (flow.Subjec
 	if err != nil {
 		return about, nil, read(err, "order", orderID)
 	}
-	about.SKUs, about.Checked = flow.SKUs(o.Lines), s.RequireKYC
+	about.Names, about.Checked = flow.SKUs(o.Lines), s.RequireKYC
 	p, err := s.View.Payment(ctx, about.Tenant, id.Derive("payment", orderID))
 	if err != nil && !isNotFound(err) {
 		return about, nil, unavailable(err)

@@ -48,7 +48,7 @@ func (s *Orders) stocked(ctx context.Context, orderID string) (flow.Subject, err
 	if err != nil {
 		return subject, unavailable(err)
 	}
-	subject.SKUs = skus
+	subject.Names = skus
 	return subject, nil
 }
 

@@ -32,7 +32,7 @@ func wagers[M interface {
 		c := prepare(ctx)
 		c.Steps = []command.Step{command.Do(about(wallet))}
 		result := e.Submit(ctx, c)
-		if result.Fault != nil && result.Fault.Reason == wager.Stale && try < staleTries {
+		if result.Fault != nil && result.Fault.Reason == domain.Stale && try < staleTries {
 			continue
 		}
 		return answered(ctx, result, M(new(T)))

@@ -83,6 +83,17 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = ('jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15)) COLLATE "C")`,
 	},
 	{
+		holds: store.SeedsComeBack,
+		rows:  "SELECT count(*) FROM jackpots",
+		bad: `SELECT format('%s of %s: given back %s, owes %s, has %s free; the seeds of what was given up are %s', jackpot_id, tenant_id,
+				returned_minor, owed_minor, free, due) FROM (
+				SELECT j.*, seeded_minor + collected_minor - paid_minor - returned_minor - held_minor AS free,
+					coalesce((SELECT sum(g.reseed_minor) FROM jackpot_triggers g WHERE g.tenant_id = j.tenant_id AND g.provider_id = j.provider_id
+						AND g.jackpot_id = substr(j.jackpot_id, 10 + length(j.provider_id)) COLLATE "C" AND g.status = 3), 0) AS due
+				FROM jackpots j) AS seeds
+			WHERE CASE status WHEN 1 THEN returned_minor + owed_minor <> due OR (owed_minor > 0 AND free > 0) ELSE owed_minor > 0 END`,
+	},
+	{
 		holds: store.FeedsAreTerms,
 		rows:  "SELECT count(*) FROM jackpot_feeds",
 		bad: `SELECT format('%s of %s: %s should feed it by %s, and does by %s', coalesce(w.jackpot_id, f.jackpot_id),

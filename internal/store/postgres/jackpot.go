@@ -7,8 +7,8 @@ var (
 		{"tenant_id", kindText}, {"jackpot_id", kindText}, {"brand_id", kindText}, {"region", kindText}, {"provider_id", kindText},
 		{"currency", kindText}, {"name", kindText}, {"seed_minor", kindInt8}, {"rate_ppm", kindInt8}, {"max_minor", kindInt8},
 		{"games", kindJSON}, {"status", kindInt2}, {"seeded_minor", kindInt8}, {"collected_minor", kindInt8}, {"paid_minor", kindInt8},
-		{"returned_minor", kindInt8}, {"held_minor", kindInt8}, {"version", kindInt8}, {"created_at", kindTime}, {"terms_at", kindTime},
-		{"updated_at", kindTime},
+		{"returned_minor", kindInt8}, {"held_minor", kindInt8}, {"owed_minor", kindInt8}, {"version", kindInt8}, {"created_at", kindTime},
+		{"terms_at", kindTime}, {"updated_at", kindTime},
 	}
 	jackpotFixed      = []string{"brand_id", "region", "provider_id", "currency", "created_at"}
 	jackpotFeedFields = []field{
@@ -46,6 +46,7 @@ func encodeJackpot(set *rowset, j *state.Jackpot) error {
 	set.int64(j.PaidMinor)
 	set.int64(j.ReturnedMinor)
 	set.int64(j.HeldMinor)
+	set.int64(j.OwedMinor)
 	set.int64(j.Version)
 	set.time(j.CreatedAt)
 	set.time(j.TermsAt)
@@ -62,8 +63,8 @@ func decodeJackpot(f *fields) (*state.Jackpot, error) {
 		return nil, err
 	}
 	j.Status, j.SeededMinor, j.CollectedMinor, j.PaidMinor = state.JackpotStatus(f.int16()), f.int64(), f.int64(), f.int64()
-	j.ReturnedMinor, j.HeldMinor, j.Version, j.CreatedAt = f.int64(), f.int64(), f.int64(), f.time()
-	j.TermsAt, j.UpdatedAt = f.time(), f.time()
+	j.ReturnedMinor, j.HeldMinor, j.OwedMinor, j.Version = f.int64(), f.int64(), f.int64(), f.int64()
+	j.CreatedAt, j.TermsAt, j.UpdatedAt = f.time(), f.time(), f.time()
 	return j, nil
 }
 

@@ -82,6 +82,17 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = 'jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15))`,
 	},
 	{
+		sentence: store.SeedsComeBack,
+		checked:  "SELECT count(*) FROM jackpots",
+		violated: `SELECT format('%s %s: given back %d, owes %d, has %d free; the seeds of what was given up are %d', tenant_id, jackpot_id,
+				returned_minor, owed_minor, free, due) FROM (
+				SELECT j.*, seeded_minor + collected_minor - paid_minor - returned_minor - held_minor AS free,
+					coalesce((SELECT sum(g.reseed_minor) FROM jackpot_triggers g WHERE g.tenant_id = j.tenant_id AND g.provider_id = j.provider_id
+						AND g.jackpot_id = substr(j.jackpot_id, 10 + length(j.provider_id)) AND g.status = 3), 0) AS due
+				FROM jackpots j)
+			WHERE iif(status = 1, returned_minor + owed_minor <> due OR (owed_minor > 0 AND free > 0), owed_minor > 0)`,
+	},
+	{
 		sentence: store.FeedsAreTerms,
 		checked:  "SELECT count(*) FROM jackpot_feeds",
 		violated: `WITH wanted AS MATERIALIZED (

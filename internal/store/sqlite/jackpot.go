@@ -6,7 +6,7 @@ var (
 	jackpotTable = table{
 		name: "jackpots",
 		columns: "tenant_id, jackpot_id, brand_id, region, provider_id, currency, name, seed_minor, rate_ppm, max_minor, games, status, " +
-			"seeded_minor, collected_minor, paid_minor, returned_minor, held_minor, version, created_at_us, terms_at_us, updated_at_us",
+			"seeded_minor, collected_minor, paid_minor, returned_minor, held_minor, owed_minor, version, created_at_us, terms_at_us, updated_at_us",
 		fixed: []string{"brand_id", "region", "provider_id", "currency", "created_at_us"},
 		bind:  bindJackpot, scan: scanJackpot,
 	}
@@ -44,6 +44,7 @@ func bindJackpot(r *row, value state.Row) {
 	r.integer(v.PaidMinor)
 	r.integer(v.ReturnedMinor)
 	r.integer(v.HeldMinor)
+	r.integer(v.OwedMinor)
 	r.integer(v.Version)
 	r.instant(v.CreatedAt)
 	r.instant(v.TermsAt)
@@ -56,8 +57,8 @@ func scanJackpot(c *columns) state.Row {
 	v.Provider, v.Currency, v.Name, v.SeedMinor = c.text(), c.text(), c.text(), c.integer()
 	v.RatePPM, v.MaxMinor, v.Games, v.Status = c.integer(), c.integer(), list[[]string](c), small[state.JackpotStatus](c)
 	v.SeededMinor, v.CollectedMinor, v.PaidMinor, v.ReturnedMinor = c.integer(), c.integer(), c.integer(), c.integer()
-	v.HeldMinor, v.Version, v.CreatedAt, v.TermsAt = c.integer(), c.integer(), c.instant(), c.instant()
-	v.UpdatedAt = c.instant()
+	v.HeldMinor, v.OwedMinor, v.Version, v.CreatedAt = c.integer(), c.integer(), c.integer(), c.instant()
+	v.TermsAt, v.UpdatedAt = c.instant(), c.instant()
 	return v
 }
 

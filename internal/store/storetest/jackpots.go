@@ -22,7 +22,7 @@ func sampleJackpot(jackpotID string) *state.Jackpot {
 	return &state.Jackpot{
 		Tenant: tenant, ID: state.JackpotRef(studio, jackpotID).ID, Brand: studio.Brand, Region: studio.Region, Provider: studio.Provider,
 		Currency: "EUR", Terms: state.Terms{Name: "Mega \"1\"", SeedMinor: 500, RatePPM: 10_000, MaxMinor: 100, Games: []string{"studio:slot"}},
-		Status: state.JackpotClosed, SeededMinor: 1, CollectedMinor: 2, PaidMinor: 3, ReturnedMinor: 4, HeldMinor: 5, Version: 9,
+		Status: state.JackpotClosed, SeededMinor: 1, CollectedMinor: 2, PaidMinor: 3, ReturnedMinor: 4, HeldMinor: 5, OwedMinor: 6, Version: 9,
 		CreatedAt: at.Add(-time.Hour), TermsAt: at.Add(-2 * time.Minute), UpdatedAt: at,
 	}
 }
@@ -163,7 +163,7 @@ func testFeedOpened(s *suite) {
 func (s *suite) addJackpots(changes *state.Changes) {
 	s.Helper()
 	jackpot := sampleJackpot("mega 1:~.x")
-	jackpot.Status = state.JackpotOpen
+	jackpot.Status, jackpot.OwedMinor = state.JackpotOpen, 0
 	jackpot.SeededMinor, jackpot.CollectedMinor, jackpot.PaidMinor, jackpot.ReturnedMinor, jackpot.HeldMinor = 2000, 2, 502, 500, 500
 	winner := ledger.ID("winner", ledger.PlayerCash, "EUR")
 	s.teller().book(changes, longAgo(), func(books *ledger.Books) {
@@ -275,6 +275,14 @@ var jackpotPlants = []plant{
 			hold_id = 'hold:studio 1:~.x/mega 1:~.x/open/jackpox' WHERE hold_id = 'hold:studio 1:~.x/back'`},
 	{name: "a payout of no trigger", breaks: store.TriggersAreHeld, about: triggered("paid"), mention: "a payout of no trigger",
 		sql: `DELETE FROM jackpot_triggers WHERE trigger_row = '$id'`},
+	{name: "a jackpot that has kept a seed", breaks: store.SeedsComeBack, about: mega,
+		sql: `UPDATE jackpot_triggers SET reseed_minor = reseed_minor + 1 WHERE status = 3`},
+	{name: "a jackpot that owes nothing and says it does", breaks: store.SeedsComeBack, about: mega,
+		sql: `UPDATE jackpots SET owed_minor = 1 WHERE jackpot_id = '$id'`},
+	{name: "a jackpot that owes what it has", breaks: store.SeedsComeBack, about: mega, mention: "owes 1, has 499 free",
+		sql: `UPDATE jackpots SET owed_minor = 1, returned_minor = 499, held_minor = held_minor + 2 WHERE jackpot_id = '$id'`},
+	{name: "a closed jackpot that owes", breaks: store.SeedsComeBack, about: mega,
+		sql: `UPDATE jackpots SET status = 2, owed_minor = 1 WHERE jackpot_id = '$id'`},
 	{name: "a game that does not feed its jackpot", breaks: store.FeedsAreTerms, about: mega,
 		sql: `UPDATE jackpot_feeds SET feeds = NULL`},
 	{name: "a game that feeds by other terms than the jackpot's", breaks: store.FeedsAreTerms, about: mega,
