@@ -201,7 +201,7 @@ func answerOf(result command.Result) string {
 // Whatever players, providers and gateways do in whatever order, with limits, bonuses and jackpots: the answers, moneys, counters and pools
 // are those of the model, and the books are sound (requirements P-1, P-3, P-4, P-5).
 func TestRandomPlay(t *testing.T) {
-	steps := map[string]int{"sqlite": 170, "postgres": 60}
+	steps := map[string]int{"sqlite": 140, "postgres": 60}
 	onWallets(t, func(t *testing.T, kind string, stores ...playStore) {
 		submit, told := submitterOfGroups(t, stores[0], 1), map[string]int{}
 		rapid.Check(t, func(t *rapid.T) {
