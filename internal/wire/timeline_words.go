@@ -43,7 +43,7 @@ func because(reason string) string {
 	case reasonClient:
 		return "the order was canceled"
 	case reasonDeclined:
-		return "the gateway declined the payment"
+		return "the payment was declined"
 	case reasonFailed:
 		return "the held money could not be captured"
 	case "":
@@ -64,7 +64,7 @@ func orderWords(to state.OrderStatus, reason string, free bool) string {
 		if free {
 			return "There is nothing to pay."
 		}
-		return "The gateway holds the money, and it is captured next."
+		return "The money is held, and it is captured next."
 	case state.OrderConfirmed:
 		return "The order is paid and its stock is sold."
 	case state.OrderCanceled:
@@ -92,7 +92,7 @@ func updateWords(reason string) string {
 	case "PAYMENT_UNKNOWN":
 		return "It is not known what became of the payment; the gateway is asked."
 	case reasonDeclined:
-		return "The gateway declined the payment; the order stays reserved, and may be paid again until it expires."
+		return "The payment was declined; the order stays reserved, and may be paid again until it expires."
 	case "PAYMENT_VOIDED":
 		return "The money is held no more."
 	case reasonCancel:
@@ -146,22 +146,22 @@ func paymentWords(from, to state.PaymentStatus, reason string) string {
 	case reason == reasonVoid:
 		return "The held money is to be set free."
 	case reason == reasonLate:
-		return "The gateway holds the money, but the order has ended; the hold is given up."
+		return "The money is held, but the order has ended; the hold is given up."
 	case from == to && (to == state.PaymentCaptured || to == state.PaymentPartiallyRefunded) && reason != "":
-		return "The gateway refused a refund."
+		return "A refund was refused."
 	}
 	switch to {
 	case state.PaymentProcessing:
 		return "The payment began."
 	case state.PaymentAuthorized:
-		return "The gateway holds the money."
+		return "The money is held."
 	case state.PaymentCaptured:
 		return "The money was captured."
 	case state.PaymentDeclined:
 		if from == state.PaymentAuthorized {
 			return "The held money could not be captured."
 		}
-		return "The gateway declined the payment."
+		return "The payment was declined."
 	case state.PaymentVoided:
 		return "The hold was given up; no money was taken."
 	case state.PaymentPartiallyRefunded:

@@ -34,7 +34,7 @@ const (
 	OrderStatus_ORDER_STATUS_PENDING OrderStatus = 1
 	// All lines are reserved; it waits for a payment until expires_at.
 	OrderStatus_ORDER_STATUS_RESERVED OrderStatus = 2
-	// The gateway holds the money; capture is under way.
+	// The money is held, by the gateway or in the wallet; capture is under way.
 	OrderStatus_ORDER_STATUS_PAID OrderStatus = 3
 	// Captured and sold.
 	OrderStatus_ORDER_STATUS_CONFIRMED OrderStatus = 4
@@ -103,7 +103,7 @@ const (
 	PaymentStatus_PAYMENT_STATUS_REQUESTED PaymentStatus = 1
 	// The gateway was asked or is about to be asked to hold the money.
 	PaymentStatus_PAYMENT_STATUS_PROCESSING PaymentStatus = 2
-	// The gateway holds the money.
+	// The money is held, by the gateway or in the wallet.
 	PaymentStatus_PAYMENT_STATUS_AUTHORIZED PaymentStatus = 3
 	// The money was taken.
 	PaymentStatus_PAYMENT_STATUS_CAPTURED PaymentStatus = 4
