@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 )
 
 // load parses arguments as a command that embeds the settings does.
@@ -150,7 +153,7 @@ const (
 // production is a server that the world reaches, set right.
 func production(t *testing.T) Config {
 	c := Default()
-	c.Store, c.Bus, c.PageTokenKey, c.Gateway = postgres, "nats://bus:4222", key, Simulator
+	c.Store, c.Bus, c.PageTokenKey, c.Gateway, c.GatewayJournal = postgres, "nats://bus:4222", key, Simulator, "/gateway/journal"
 	c.APIAddr, c.GRPCAddr = "0.0.0.0:8080", "0.0.0.0:9090"
 	c.CredentialsFile = file(t, "credentials", "")
 	return c
@@ -178,6 +181,8 @@ func TestValidate(t *testing.T) {
 		"store on a socket":  {func(c *Config) { c.Store = "postgres:///d?host=/run/postgresql" }, ""},
 		"no data folder":     {func(c *Config) { c.DataDir = "" }, "--data-dir is empty"},
 		"unknown bus":        {func(c *Config) { c.Bus = "kafka://x" }, "--bus=kafka://x is unknown"},
+		"simulators apart":   {func(c *Config) { c.GatewayJournal = "" }, "--gateway-journal"},
+		"no simulator here":  {func(c *Config) { c.GatewayJournal, c.Roles = "", []string{"api"} }, ""},
 		"bus no URL":         {func(c *Config) { c.Bus = "nats://a,b" }, "--bus"},
 		"cluster":            {func(c *Config) { c.Bus = "nats://u:p@a:4222, nats://u:p@b:4222" }, ""},
 		"sqlite and a bus":   {func(c *Config) { c.Store = SQLite }, "--bus=embedded"},
@@ -469,6 +474,49 @@ func TestExampleFile(t *testing.T) {
 	for name := range defaults {
 		if !slices.Contains(shown, name) {
 			t.Errorf("%s is not shown", name)
+		}
+	}
+}
+
+// The processes of the compose file start with the settings that it and the image give them, and their simulators know of each other.
+func TestComposeFile(t *testing.T) {
+	t.Parallel()
+	image, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../deploy/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Services map[string]struct {
+			Environment map[string]string
+			Volumes     []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &compose); err != nil {
+		t.Fatal(err)
+	}
+	secrets := strings.NewReplacer("/run/secrets/credentials", file(t, "credentials.json", "[]"))
+	secret := regexp.MustCompile(`\$\{(\w+)[^}]*\}`)
+	for _, name := range []string{"oms-1", "oms-2"} {
+		settings := map[string]string{}
+		for _, found := range regexp.MustCompile(`(OMS_\w+)=(\S+)`).FindAllStringSubmatch(strings.Split(string(image), "\nENV ")[1], -1) {
+			settings[found[1]] = found[2]
+		}
+		maps.Copy(settings, compose.Services[name].Environment)
+		var arguments []string
+		for variable, value := range settings {
+			flag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(variable, "OMS_")), "_", "-")
+			arguments = append(arguments, flag+"="+secrets.Replace(secret.ReplaceAllString(value, strings.Repeat("k", 64))))
+		}
+		c, err := load(t, arguments...)
+		if err != nil {
+			t.Errorf("%s is refused: %v", name, err)
+		}
+		if journal := filepath.Dir(c.GatewayJournal); !slices.Contains(compose.Services[name].Volumes, "gateway:"+journal) {
+			t.Errorf("%s has a simulator of its own: its journal is in %s", name, journal)
 		}
 	}
 }

@@ -121,6 +121,10 @@ func (c *Config) checkBus(p *Problems) {
 			p.add("--store=sqlite serves one process and --bus=%s is for several: write --bus=embedded, or a postgres:// URL as --store.",
 				c.Bus)
 		}
+		if c.Gateway == Simulator && c.GatewayJournal == "" && c.Has(RoleEffect) {
+			p.add("--gateway=sim would be another simulator in each process of --bus=%s, which knows nothing of the others' payments: write "+
+				"--gateway-journal=FILE, the same file for all of them; or run `oms gateway` and name it in --gateways-file.", c.Bus)
+		}
 	default:
 		p.add("--bus=%s is unknown: write embedded, or nats://HOST:4222.", c.Bus)
 	}
