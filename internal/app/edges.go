@@ -130,6 +130,7 @@ func (a *App) chain(sandbox *service.Sandbox) (edge.Chain, error) {
 	options := edge.Options{
 		Authenticate: a.authenticator.Authenticate, Sandbox: sandbox.Call, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
 		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight), Canonical: service.Canonical,
+		Beyond: service.Violations,
 	}
 	a.observeCalls(&options)
 	return edge.NewChain(options)

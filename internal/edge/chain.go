@@ -38,6 +38,9 @@ type Options struct {
 	// Canonical answers what of a request is hashed with its key: without what must not be stored, not even as a hash. The request
 	// itself stays as it is; optional.
 	Canonical func(request proto.Message) proto.Message
+	// Beyond answers what is wrong with single fields of a request and the rules of the contract cannot say. It is told beside what they say,
+	// so that all of it is cured at once; where they say nothing, the method itself refuses. Optional.
+	Beyond func(request proto.Message) []fault.Violation
 	// Sandbox carries out a call that came to the sandbox, which belongs to the tenant of the sandboxes still. It is needed where callers
 	// may have access.
 	Sandbox func(ctx context.Context, handle func(context.Context) (proto.Message, error)) (proto.Message, error)

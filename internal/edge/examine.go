@@ -36,6 +36,9 @@ func (c *chain) examine(call *Call, scope *Scope) error {
 		}
 		violations = join(violations, found)
 	}
+	if len(violations) > 0 {
+		violations = c.beyond(call, violations)
+	}
 	switch {
 	case len(violations) > 0 && scope.refuseParts(unread, violations):
 		return nil
@@ -46,6 +49,23 @@ func (c *chain) examine(call *Call, scope *Scope) error {
 	default:
 		return nil
 	}
+}
+
+// beyondLimit is how many violations beyond the rules are told; join compares each with all others.
+const beyondLimit = 50
+
+// beyond adds to what is wrong with a call what later steps would refuse of single fields and of the key.
+func (c *chain) beyond(call *Call, violations []fault.Violation) []fault.Violation {
+	if c.Beyond != nil && call.Request != nil {
+		more := c.Beyond(call.Request)
+		violations = join(violations, more[:min(len(more), beyondLimit)])
+	}
+	if call.Method.Mutation && len(call.Method.Headers) == 0 { // else it is among the headers
+		if _, refusal := readKey(call); refusal != nil {
+			violations = append(violations, refusal.Violations...)
+		}
+	}
+	return violations
 }
 
 // ofRequest tells whether a fault is about what the request says, and not about its bytes or their type.

@@ -59,17 +59,11 @@ func NewCreate(draft Draft, unpaidFor time.Duration, random id.Random) (Create, 
 		Lines: make([]state.Line, len(draft.SKUs)),
 	}
 	check := checker{currency: draft.Currency}
-	if _, known := money.Exponent(draft.Currency); !known {
-		check.violate("currency", "CURRENCY_UNKNOWN", "%q is not an ISO 4217 currency code", draft.Currency)
-	}
+	check.fields(&draft)
 	total := int64(0)
 	for i, sku := range draft.SKUs {
 		price := draft.Prices[i]
 		c.Lines[i] = state.Line{SKU: sku, Quantity: draft.Quantities[i], PriceMinor: price.AmountMinor}
-		check.amount("items", i, "price", price)
-		if price.AmountMinor < 0 {
-			check.at("items", i, ".price.amount_minor", "NEGATIVE_AMOUNT", "must be 0 or more, is %d", price.AmountMinor)
-		}
 		sum, err := money.Multiply(price.AmountMinor, int64(draft.Quantities[i]))
 		if err == nil {
 			sum, err = money.Add(total, sum)
@@ -82,7 +76,6 @@ func NewCreate(draft Draft, unpaidFor time.Duration, random id.Random) (Create, 
 	}
 	for i, amount := range draft.AdjustmentAmounts {
 		c.Adjustments = append(c.Adjustments, state.Adjustment{Name: draft.AdjustmentNames[i], AmountMinor: amount.AmountMinor})
-		check.amount("adjustments", i, "amount", amount)
 		sum, err := money.Add(total, amount.AmountMinor)
 		if err != nil {
 			check.at("adjustments", i, ".amount.amount_minor", "AMOUNT_OVERFLOW", "the order's amount exceeds %d minor units", int64(money.Limit))
@@ -97,10 +90,36 @@ func NewCreate(draft Draft, unpaidFor time.Duration, random id.Random) (Create, 
 	return c, check.fault
 }
 
+// Violations are those of NewCreate that are one field's each, to be told beside what else is wrong with a request.
+func Violations(draft *Draft) []fault.Violation {
+	check := checker{currency: draft.Currency}
+	check.fields(draft)
+	if check.fault == nil {
+		return nil
+	}
+	return check.fault.Violations
+}
+
 // checker gathers violations.
 type checker struct {
 	currency string
 	fault    *fault.Fault
+}
+
+// fields checks the currencies and each price by itself.
+func (c *checker) fields(draft *Draft) {
+	if _, known := money.Exponent(draft.Currency); !known {
+		c.violate("currency", "CURRENCY_UNKNOWN", "%q is not an ISO 4217 currency code", draft.Currency)
+	}
+	for i, price := range draft.Prices {
+		c.amount("items", i, "price", price)
+		if price.AmountMinor < 0 {
+			c.at("items", i, ".price.amount_minor", "NEGATIVE_AMOUNT", "must be 0 or more, is %d", price.AmountMinor)
+		}
+	}
+	for i, amount := range draft.AdjustmentAmounts {
+		c.amount("adjustments", i, "amount", amount)
+	}
 }
 
 func (c *checker) violate(field, reason, format string, arguments ...any) {

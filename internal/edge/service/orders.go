@@ -64,9 +64,24 @@ func (s *Orders) CreateOrder(ctx context.Context, request *omsv1.CreateOrderRequ
 
 // draft reads the request of an order.
 func (s *Orders) draft(ctx context.Context, request *omsv1.CreateOrderRequest) (order.Create, *fault.Fault) {
+	draft := draftOf(request)
+	draft.Tenant = edge.ScopeOf(ctx).Caller.Tenant
+	return order.NewCreate(draft, s.UnpaidFor, s.Random())
+}
+
+// Violations answers what is wrong with single fields of a request and the rules of the contract cannot say.
+func Violations(request proto.Message) []fault.Violation {
+	create, is := request.(*omsv1.CreateOrderRequest)
+	if !is {
+		return nil
+	}
+	draft := draftOf(create)
+	return order.Violations(&draft)
+}
+
+func draftOf(request *omsv1.CreateOrderRequest) order.Draft {
 	draft := order.Draft{
-		Tenant: edge.ScopeOf(ctx).Caller.Tenant, CustomerID: request.CustomerId, Currency: request.Currency,
-		ClientReference: request.ClientReference, Metadata: request.Metadata,
+		CustomerID: request.CustomerId, Currency: request.Currency, ClientReference: request.ClientReference, Metadata: request.Metadata,
 		SKUs: make([]string, len(request.Items)), Quantities: make([]int32, len(request.Items)),
 		Prices: make([]order.Priced, len(request.Items)),
 	}
@@ -77,7 +92,7 @@ func (s *Orders) draft(ctx context.Context, request *omsv1.CreateOrderRequest) (
 		draft.AdjustmentNames = append(draft.AdjustmentNames, adjustment.Name)
 		draft.AdjustmentAmounts = append(draft.AdjustmentAmounts, priced(adjustment.Amount))
 	}
-	return order.NewCreate(draft, s.UnpaidFor, s.Random())
+	return draft
 }
 
 // size is the rows that a new order comes to.
