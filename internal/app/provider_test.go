@@ -166,6 +166,12 @@ func TestPlayersAreProtected(t *testing.T) {
 	server.plays(t, "POST", "/v1/rounds/close", `{"round_id":"r1"}`, 200, `"open_bets":3`)
 	bet("s1", "b6", "r1", "0.01", 400, `"status":"closed"`)
 	server.plays(t, "POST", "/v1/rounds/close", `{"round_id":"none"}`, 404, "NOT_FOUND")
+	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion_until":"2020-01-01T00:00:00Z"}}`, 400, "OUT_OF_RANGE")
+	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion":false,"self_exclusion_until":"2999-01-01T00:00:00Z"}}`, 400,
+		"OUT_OF_RANGE")
+	server.plays(t, "POST", "/v1/sessions", `{"player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE","constraints":{"rg_flags":{`+
+		`"self_exclusion_until":"2999-01-01T00:00:00Z"}}}`, 400, "RG_BLOCK")
+	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion_until":"2999-01-01T00:00:00Z"}}`, 200, `"self_exclusion":true`)
 	server.plays(t, "PUT", "/v1/players/ann/rg_flags", `{"rg_flags":{"self_exclusion":true}}`, 200, `"self_exclusion":true`)
 	bet("s1", "b7", "r2", "0.01", 400, "RG_BLOCK")
 	server.plays(t, "POST", "/v1/sessions", `{"player_id":"ann","game_id":"g","currency":"EUR","locale":"de-DE"}`, 400, "RG_BLOCK")
@@ -178,6 +184,8 @@ func TestPlayersAreProtected(t *testing.T) {
 	server.plays(t, "POST", "/v1/bets/settle", `{"bet_id":"b3","round_id":"r1","win":{"amount":0,"currency":"EUR"}}`, 200, "forfeited")
 	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"b5","round_id":"r1"}`, 200, `"applied":true`)
 	server.plays(t, "GET", "/v1/players/ann/balances", "", 200, `"available":{"amount":97.00,"currency":"EUR"},"held":{"amount":0.00,`)
+	server.plays(t, "POST", "/v1/rounds/close", `{"round_id":"r1"}`, 200, `"open_bets":3`) // as of then, as it was answered
+	server.plays(t, "GET", "/v1/rounds/r1", "", 200, `"open_bets":0`)
 }
 
 // A session ends by its own time, and by what is left of a limit of the player's.

@@ -267,8 +267,8 @@ var deciding = []Entry{
 		Cure: "Set no less than `reserved`, or cancel orders first.",
 	},
 	{
-		Reason: "OUT_OF_RANGE", Code: InvalidArgument, Stage: Condition, Cause: "The stock would be more than 2^53 - 1.",
-		Cure: "Add less.",
+		Reason: "OUT_OF_RANGE", Code: InvalidArgument, Stage: Condition,
+		Cause: "A number or a time is beyond what it may be.", Cure: "Keep to what the field violation names.",
 	},
 	{
 		Reason: "AFTER_VERSION_INVALID", Code: InvalidArgument, Stage: Condition, Cause: "The order has no such version yet.",

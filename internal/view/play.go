@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 )
@@ -17,6 +18,7 @@ type Play interface {
 	Settlement(ctx context.Context, tenant, settlementID string) (*state.Settlement, error)
 	// Results answers the settlements of some bets, oldest first; bets are named by the ids of their rows.
 	Results(ctx context.Context, tenant string, bets []string) ([]state.Row, error)
-	// CountBets counts the bets that were made in some rounds of a provider, by round. Rounds without a bet are left out.
-	CountBets(ctx context.Context, by state.Origin, rounds []string) (map[string]state.BetCount, error)
+	// CountBets counts the bets that were made in some rounds of a provider, by round. Rounds without a bet are left out. Open are those that had
+	// no outcome at a time; zero stands for now.
+	CountBets(ctx context.Context, by state.Origin, rounds []string, at time.Time) (map[string]state.BetCount, error)
 }

@@ -258,7 +258,7 @@ type RgFlags struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The player has excluded themselves.
 	SelfExclusion *bool `protobuf:"varint,1,opt,name=self_exclusion,json=selfExclusion,proto3,oneof" json:"self_exclusion,omitempty"`
-	// Until when; absent with self_exclusion for an exclusion without an end.
+	// Until when; absent with self_exclusion for an exclusion without an end. Alone it is an exclusion too.
 	SelfExclusionUntil *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=self_exclusion_until,json=selfExclusionUntil,proto3" json:"self_exclusion_until,omitempty"`
 	// The player pauses until this time.
 	CoolOffUntil  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=cool_off_until,json=coolOffUntil,proto3" json:"cool_off_until,omitempty"`
@@ -1121,7 +1121,7 @@ type SetFlagsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose.
 	PlayerId string `protobuf:"bytes,1,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
-	// The flags to set; those that are absent stay.
+	// The flags to set; those that are absent stay. Ends are to come, and self_exclusion_until does not go with self_exclusion false.
 	RgFlags       *RgFlags `protobuf:"bytes,2,opt,name=rg_flags,json=rgFlags,proto3" json:"rg_flags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -134,7 +134,7 @@ func set(limits []state.Limit, bound Bound, from time.Time) []state.Limit {
 type SetFlags struct {
 	By       state.Origin
 	PlayerID string
-	Exclude  *bool     // nil to leave it
+	Exclude  *bool     // nil to leave it, but where there is an end to come: that is an exclusion
 	Until    time.Time // of the exclusion; zero with Exclude for one without an end, and else to leave it
 	CoolOff  time.Time // zero to leave it
 	Delay    time.Duration
@@ -143,8 +143,8 @@ type SetFlags struct {
 // Refs implements domain.Command.
 func (c SetFlags) Refs() []state.Ref { return []state.Ref{state.PlayerRef(c.By.Tenant, c.PlayerID)} }
 
-// Decide implements domain.Command. It refuses with NOT_FOUND. An exclusion or a pause that is asked to end earlier ends after the delay
-// at the earliest.
+// Decide implements domain.Command. It refuses with NOT_FOUND, and with OUT_OF_RANGE an end that says nothing, so that nobody takes for an
+// exclusion what is none. An exclusion or a pause that is asked to end earlier ends after the delay at the earliest.
 func (c SetFlags) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	before, refusal := domain.PlayerOf(states, c.By, c.PlayerID)
 	if refusal != nil {
@@ -153,6 +153,9 @@ func (c SetFlags) Decide(states domain.States, now time.Time) (domain.Decision, 
 	after, flags, earliest := *before, before.Flags, now.Add(c.Delay)
 	flags.CoolOffUntil = cut(flags.CoolOffUntil, c.CoolOff, earliest, now)
 	excluded := flags.Excluded && (flags.ExcludedUntil.IsZero() || now.Before(flags.ExcludedUntil))
+	if refusal := c.endsSayNothing(before.Flags, excluded, now); refusal != nil {
+		return domain.Decision{}, refusal
+	}
 	switch {
 	case c.Exclude == nil && c.Until.IsZero(), c.Exclude != nil && !*c.Exclude && !excluded:
 	case c.Exclude != nil && *c.Exclude && c.Until.IsZero():
@@ -165,7 +168,7 @@ func (c SetFlags) Decide(states domain.States, now time.Time) (domain.Decision, 
 			until = now
 		}
 		flags.ExcludedUntil = cut(flags.ExcludedUntil, until, earliest, now)
-	case c.Exclude != nil && now.Before(c.Until):
+	default:
 		flags.Excluded, flags.ExcludedUntil = true, c.Until
 	}
 	if flags == before.Flags {
@@ -173,6 +176,22 @@ func (c SetFlags) Decide(states domain.States, now time.Time) (domain.Decision, 
 	}
 	after.Flags = flags
 	return changed(before, after, now, EventFlagsSet), nil
+}
+
+// endsSayNothing refuses an end beside what it cannot be the end of, and one that is over and ends nothing.
+func (c SetFlags) endsSayNothing(flags state.Flags, excluded bool, now time.Time) *fault.Fault {
+	refuse := func(field, words string) *fault.Fault {
+		return fault.Invalid("rg_flags."+field, "OUT_OF_RANGE", "%s", words)
+	}
+	switch {
+	case c.Exclude != nil && !*c.Exclude && !c.Until.IsZero():
+		return refuse("self_exclusion_until", "is the end of an exclusion, and self_exclusion is false: send one of them")
+	case !c.Until.IsZero() && !now.Before(c.Until) && (c.Exclude != nil || !excluded):
+		return refuse("self_exclusion_until", "must be in the future")
+	case !c.CoolOff.IsZero() && !now.Before(c.CoolOff) && !now.Before(flags.CoolOffUntil):
+		return refuse("cool_off_until", "must be in the future")
+	}
+	return nil
 }
 
 // SetKYC tells what the check of a player has come to.

@@ -245,13 +245,22 @@ func TestFlagsProtect(t *testing.T) {
 				set.Exclude = &exclude
 			}
 			soon := func(name string) time.Time {
-				return now.Add(time.Duration(rapid.IntRange(1, 50).Draw(t, name)) * time.Hour)
+				return now.Add(time.Duration(rapid.IntRange(-5, 50).Draw(t, name)) * time.Hour)
 			}
 			if rapid.Bool().Draw(t, "with an end") {
 				set.Until = soon("until")
 			}
 			if rapid.Bool().Draw(t, "pause") {
 				set.CoolOff = soon("cool off")
+			}
+			taken := set.Exclude != nil && !*set.Exclude
+			if over := func(end time.Time) bool { return !end.IsZero() && !end.After(now) }; taken && !set.Until.IsZero() ||
+				over(set.Until) && (set.Exclude != nil || !(state.Flags{Excluded: p.Flags.Excluded, ExcludedUntil: p.Flags.ExcludedUntil}).Block(now)) ||
+				over(set.CoolOff) && !p.Flags.CoolOffUntil.After(now) {
+				if _, refused := set.Decide(rows{p.Ref(): p}, now); refused == nil || refused.Reason != "OUT_OF_RANGE" {
+					t.Fatalf("%+v on %+v is answered %v", set, p.Flags, refused)
+				}
+				continue
 			}
 			after := decide(t, p, set, now)
 			for hours := range 120 {
@@ -262,7 +271,7 @@ func TestFlagsProtect(t *testing.T) {
 				if at.Before(set.CoolOff) && !after.Flags.Block(at) {
 					t.Fatalf("no pause after %d hours: %+v, asked %+v", hours, after.Flags, set)
 				}
-				if set.Exclude != nil && *set.Exclude && (set.Until.IsZero() || at.Before(set.Until)) && !after.Flags.Block(at) {
+				if !taken && (set.Exclude != nil || now.Before(set.Until)) && (set.Until.IsZero() || at.Before(set.Until)) && !after.Flags.Block(at) {
 					t.Fatalf("not excluded after %d hours: %+v, asked %+v", hours, after.Flags, set)
 				}
 			}

@@ -69,7 +69,8 @@ func (s *Sessions) CreateSession(ctx context.Context, r *providerv1.CreateSessio
 	}
 	if f := r.Constraints.GetRgFlags(); f != nil {
 		create.Told = state.Flags{
-			Excluded: f.GetSelfExclusion(), ExcludedUntil: stored(f.SelfExclusionUntil), CoolOffUntil: stored(f.CoolOffUntil),
+			Excluded:      f.GetSelfExclusion() || f.SelfExclusion == nil && f.SelfExclusionUntil != nil,
+			ExcludedUntil: stored(f.SelfExclusionUntil), CoolOffUntil: stored(f.CoolOffUntil),
 		}
 	}
 	answer, err := do[*providerv1.Session](ctx, s.Environment, create)
@@ -125,7 +126,8 @@ func (s *Rounds) CloseRound(ctx context.Context, r *providerv1.CloseRoundRequest
 	if err != nil {
 		return nil, err
 	}
-	counts, err := s.View.CountBets(ctx, origin(ctx), []string{r.RoundId})
+	// Counted as of then, so that a repeat is answered the same: no bet comes to a closed round.
+	counts, err := s.View.CountBets(ctx, origin(ctx), []string{r.RoundId}, answer.ClosedAt.AsTime())
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -164,7 +166,7 @@ func (s *Rounds) written(ctx context.Context, rounds []*state.Round) ([]*provide
 	for i, round := range rounds {
 		names[i] = round.RoundID()
 	}
-	counts, err := s.View.CountBets(ctx, origin(ctx), names)
+	counts, err := s.View.CountBets(ctx, origin(ctx), names, time.Time{})
 	if err != nil {
 		return nil, unavailable(err)
 	}

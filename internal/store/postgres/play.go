@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/store"
@@ -92,12 +94,13 @@ func (s *Store) Results(ctx context.Context, tenant string, bets []string) ([]st
 }
 
 // CountBets implements view.Play.
-func (s *Store) CountBets(ctx context.Context, by state.Origin, rounds []string) (map[string]state.BetCount, error) {
+func (s *Store) CountBets(ctx context.Context, by state.Origin, rounds []string, at time.Time) (map[string]state.BetCount, error) {
 	counts := map[string]state.BetCount{}
 	_, err := read(ctx, s, "bets of rounds", func(f *fields) (struct{}, error) {
 		counts[f.text()] = state.BetCount{Bets: f.int64(), Open: f.int64()}
 		return struct{}{}, nil
-	}, `SELECT round_id, count(*), count(*) FILTER (WHERE status = 1) FROM bets
-		WHERE tenant_id = $1 AND provider_id = $2 AND round_id = ANY ($3) AND amount_minor > 0 GROUP BY round_id`, by.Tenant, by.Provider, rounds)
+	}, `SELECT round_id, count(*), count(*) FILTER (WHERE status = 1 OR updated_at > $4) FROM bets
+		WHERE tenant_id = $1 AND provider_id = $2 AND round_id = ANY ($3) AND amount_minor > 0 GROUP BY round_id`,
+		by.Tenant, by.Provider, rounds, sql.NullTime{Time: at, Valid: !at.IsZero()})
 	return counts, err
 }

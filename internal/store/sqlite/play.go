@@ -103,17 +103,18 @@ func (s *Store) Results(ctx context.Context, tenant string, bets []string) ([]st
 }
 
 // CountBets implements view.Play.
-func (s *Store) CountBets(ctx context.Context, by state.Origin, rounds []string) (counts map[string]state.BetCount, err error) {
+func (s *Store) CountBets(ctx context.Context, by state.Origin, rounds []string, at time.Time) (counts map[string]state.BetCount, err error) {
 	counts = map[string]state.BetCount{}
 	if len(rounds) == 0 {
 		return counts, nil
 	}
-	_, err = collect(ctx, s, "bets of rounds", `SELECT round_id, count(*), sum(iif(status = 1, 1, 0)) FROM bets
+	_, err = collect(ctx, s, "bets of rounds", `SELECT round_id, count(*), sum(iif(status = 1 OR updated_at_us > ?4, 1, 0)) FROM bets
 		WHERE tenant_id = ?1 AND provider_id = ?2 AND round_id IN (SELECT value FROM json_each(?3)) AND amount_minor > 0 GROUP BY round_id`,
 		func(r *row) {
 			r.text(by.Tenant)
 			r.text(by.Provider)
 			r.text(string(listJSON(rounds)))
+			r.moment(at)
 		}, func(c *columns) struct{} {
 			counts[c.text()] = state.BetCount{Bets: c.integer(), Open: c.integer()}
 			return struct{}{}

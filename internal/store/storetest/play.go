@@ -341,9 +341,12 @@ func testPlayReads(s *suite) {
 			b.Status = state.BetAuthorized
 		}
 	})
-	counts, err := s.store.CountBets(s.context(), studio, []string{"round 1:~.x", "none"})
-	s.must(err)
-	s.same("counts", counts, map[string]state.BetCount{"round 1:~.x": {Bets: 3, Open: 1}})
+	settled := rows[3].(*state.Bet) //nolint:errcheck,forcetypeassert // of playRows
+	for at, open := range map[time.Time]int64{{}: 1, settled.UpdatedAt: 1, settled.UpdatedAt.Add(-time.Microsecond): 3} {
+		counts, err := s.store.CountBets(s.context(), studio, []string{"round 1:~.x", "none"}, at)
+		s.must(err)
+		s.same("counts", counts, map[string]state.BetCount{"round 1:~.x": {Bets: 3, Open: open}})
+	}
 }
 
 // What the world's player has played.
