@@ -209,6 +209,13 @@ func badBodies() map[string]struct {
 		"empty":                 {notJSON(` `), want{code: fault.InvalidArgument, any: true}},
 		"no UTF-8":              {notJSON(line + ",\"client_reference\":\"\xff\"}"), want{code: fault.InvalidArgument, any: true}},
 		"half a surrogate":      {notJSON(line + `,"client_reference":"\ud800"}`), invalid(validation, "client_reference")},
+		"all at once": {
+			both{
+				method: http.MethodPost, path: "/v1/orders", key: "-",
+				body: `{"customer_id":"c","currency":"EUR","items":[{"sku":"mug","qty":0,"price":{"currency":"USD","amount_minor":-1}}]}`,
+			},
+			invalid(validation, "items[0].qty", "items[0].price.currency", "items[0].price.amount_minor", "Idempotency-Key"),
+		},
 		"unknown field":         {notJSON(line + `,"colour":"red"}`), invalid(validation, "colour")},
 		"unknown inner field":   {notJSON(strings.Replace(line, `"qty"`, `"colour":1,"qty"`, 1) + `}`), invalid(validation, "items[0].colour")},
 		"camel case":            {notJSON(line + `,"clientReference":"x"}`), invalid(validation, "clientReference")},
