@@ -202,13 +202,13 @@ func badBodies() map[string]struct {
 		want
 	}
 	return map[string]row{
-		"no JSON":               {notJSON(`{"customer_id":`), want{code: fault.InvalidArgument, any: true}},
-		"no object":             {notJSON(`[1]`), want{code: fault.InvalidArgument, any: true}},
-		"more than one object":  {notJSON(line + `} {}`), want{code: fault.InvalidArgument, any: true}},
-		"null":                  {notJSON(`null`), want{code: fault.InvalidArgument, any: true}},
-		"empty":                 {notJSON(` `), want{code: fault.InvalidArgument, any: true}},
-		"no UTF-8":              {notJSON(line + ",\"client_reference\":\"\xff\"}"), want{code: fault.InvalidArgument, any: true}},
-		"half a surrogate":      {notJSON(line + `,"client_reference":"\ud800"}`), invalid(validation, "client_reference")},
+		"no JSON":              {notJSON(`{"customer_id":`), want{code: fault.InvalidArgument, any: true}},
+		"no object":            {notJSON(`[1]`), want{code: fault.InvalidArgument, any: true}},
+		"more than one object": {notJSON(line + `} {}`), want{code: fault.InvalidArgument, any: true}},
+		"null":                 {notJSON(`null`), want{code: fault.InvalidArgument, any: true}},
+		"empty":                {notJSON(` `), want{code: fault.InvalidArgument, any: true}},
+		"no UTF-8":             {notJSON(line + ",\"client_reference\":\"\xff\"}"), want{code: fault.InvalidArgument, any: true}},
+		"half a surrogate":     {notJSON(line + `,"client_reference":"\ud800"}`), invalid(validation, "client_reference")},
 		"all at once": {
 			both{
 				method: http.MethodPost, path: "/v1/orders", key: "-",
