@@ -302,7 +302,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(keeping, &group, "embedded bus", a.exclusive != nil, a.exclusive.Keep)
 	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
-	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
+	a.logger.Info("the server is ready: it accepts commands", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
 
 	<-serving.Done()
 	a.ready.Store(false)

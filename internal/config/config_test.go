@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -364,7 +365,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{string(encoded), fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c)} {
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "config", c)
+	for _, setting := range []string{`"store":"postgres://u:***@h/d"`, `"data-dir":"./oms-data"`, `"page-token-key":"***"`, `"roles":["all"]`, `"sms-secret":""`} {
+		if !strings.Contains(logged.String(), setting) {
+			t.Errorf("the log does not say %s: %s", setting, logged.String())
+		}
+	}
+	for _, text := range []string{string(encoded), logged.String(), fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c)} {
 		if strings.Contains(text, "geheim") {
 			t.Errorf("told: %s", text)
 		}

@@ -24,7 +24,7 @@ func TestFilesOfSettings(t *testing.T) {
 		"two lists":        {"credentials-file", `[{"name":"a","tenant":"t","token_sha256":"` + digest + `"}] []`, "something follows the list"},
 		"broken behind":    {"credentials-file", `[{"name":"a","tenant":"t","token_sha256":"` + digest + `"}] x`, "something follows the list"},
 		"nobody":           {"credentials-file", `[]`, "the list is empty; nobody could call"},
-		"unknown member":   {"credentials-file", `[{"nmae":"a"}]`, `unknown field "nmae"`},
+		"unknown member":   {"credentials-file", `[{"user":"a"}]`, `unknown field "user"`},
 		"bad digest":       {"credentials-file", `[{"name":"a","tenant":"t","token_sha256":"0a"}]`, "credentials[0].token_sha256: must be 64 hexadecimal digits"},
 		"misspelled scope": {"credentials-file", `[{"name":"a","tenant":"t","token_sha256":"` + digest + `","scopes":["orders:wrote"]}]`, `credentials[0].scopes: there is no scope "orders:wrote"; there are "*" for all, and admin:read, `},
 		"keys, right":      {"shop-keys-file", `[{"name":"a","tenant":"t","hmac_secret":"` + digest + `"}]`, ""},
