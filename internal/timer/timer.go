@@ -9,12 +9,14 @@
 package timer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -63,26 +65,20 @@ func (o *Options) setDefaults() error {
 	if o.Store == nil || o.Submit == nil {
 		return errors.New("timer: a store and a way to submit are needed")
 	}
-	setDefault(&o.Lease, 30*time.Second)
-	setDefault(&o.Limit, 256)
-	setDefault(&o.Concurrency, 256)
-	setDefault(&o.PollMin, 50*time.Millisecond)
-	setDefault(&o.PollMax, time.Second)
-	setDefault(&o.KeyAge, 48*time.Hour)
-	setDefault(&o.BatchAge, 24*time.Hour)
-	setDefault(&o.PurgeEvery, time.Minute)
-	setDefault(&o.PurgeLimit, 500)
-	setDefault(&o.PurgePause, 100*time.Millisecond)
+	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Limit = cmp.Or(o.Limit, 256)
+	o.Concurrency = cmp.Or(o.Concurrency, 256)
+	o.PollMin = cmp.Or(o.PollMin, 50*time.Millisecond)
+	o.PollMax = cmp.Or(o.PollMax, time.Second)
+	o.KeyAge = cmp.Or(o.KeyAge, 48*time.Hour)
+	o.BatchAge = cmp.Or(o.BatchAge, 24*time.Hour)
+	o.PurgeEvery = cmp.Or(o.PurgeEvery, time.Minute)
+	o.PurgeLimit = cmp.Or(o.PurgeLimit, 500)
+	o.PurgePause = cmp.Or(o.PurgePause, 100*time.Millisecond)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
-}
-
-func setDefault[V int | time.Duration](value *V, otherwise V) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 // Service fires timers and purges what is old. Any number of processes may run one each on a database.
@@ -123,7 +119,7 @@ func (s *Service) fireOnAndOn(ctx context.Context) {
 		default:
 			pause = min(max(2*pause, s.o.PollMin), s.o.PollMax)
 		}
-		if !wait(ctx, pause) {
+		if !clock.Wait(ctx, pause) {
 			return
 		}
 	}
@@ -183,31 +179,24 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 	}
 }
 
-// defects is how many INTERNAL refusals of one command are taken for bad luck.
-const defects = 3
-
 // submit submits a command and tells whether its refusal is for good. INTERNAL is after some tries: what a defect, or a row that is
 // not as it must be, stands in the way of does not cure itself.
 func (s *Service) submit(ctx context.Context, c command.Command) (refused *fault.Fault, final bool) {
+	var tries command.Tries
 	for try := 1; ; try++ {
-		refused = s.o.Submit(ctx, c).Fault
-		switch {
-		case refused == nil:
+		if refused = s.o.Submit(ctx, c).Fault; refused == nil {
 			return nil, false
-		case refused.Code != fault.Internal:
-			return refused, !refused.Retryable() && refused.Code != fault.Canceled
-		case try == defects:
-			return refused, true
 		}
-		if !wait(ctx, time.Duration(try)*s.o.PollMin) {
-			return refused, false
+		final = tries.Final(refused)
+		if final || refused.Code != fault.Internal || !clock.Wait(ctx, time.Duration(try)*s.o.PollMin) {
+			return refused, final
 		}
 	}
 }
 
 // purgeOnAndOn purges what is old now and then.
 func (s *Service) purgeOnAndOn(ctx context.Context) {
-	for wait(ctx, s.o.PurgeEvery) {
+	for clock.Wait(ctx, s.o.PurgeEvery) {
 		if err := s.purge(ctx, s.o.Store.PurgeKeys, s.o.KeyAge, s.o.Observe.Purged); err != nil && ctx.Err() == nil {
 			s.o.Logger.Error("old idempotency keys cannot be purged", "cause", err)
 		}
@@ -233,7 +222,7 @@ func (s *Service) purge(ctx context.Context, some purgeOf, age time.Duration, ho
 		if hook != nil && purged > 0 {
 			hook(purged)
 		}
-		if purged < s.o.PurgeLimit || !wait(ctx, s.o.PurgePause) {
+		if purged < s.o.PurgeLimit || !clock.Wait(ctx, s.o.PurgePause) {
 			return nil
 		}
 	}
@@ -249,20 +238,8 @@ func (s *Service) purgeSandboxes(ctx context.Context) error {
 		if hook := s.o.Observe.PurgedSandboxes; hook != nil && purged > 0 {
 			hook(purged)
 		}
-		if !more || !wait(ctx, s.o.PurgePause) {
+		if !more || !clock.Wait(ctx, s.o.PurgePause) {
 			return nil
 		}
-	}
-}
-
-// wait sleeps unless ctx ends.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
