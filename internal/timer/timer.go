@@ -3,6 +3,7 @@
 // batch. So a timer fires at least once, and firing again is harmless, since decisions look at the state and at the database's
 // time. What could not be carried out (the store was away, it was too early) comes back when the lease ends. What is refused for good
 // would come back for ever: another command takes the timer away and says so where an operator looks.
+// Timers of one aggregate fire one after the other; a slow one holds nobody else up (see underWay).
 //
 // It also purges what is kept for a time only, a few rows at a time: the answers under idempotency keys (requirement R-6), and the ids
 // of batches, which tell whether a commit took place whose answer was lost, and what is left of sandboxes that were reset (P-14).
@@ -47,7 +48,7 @@ type Options struct {
 
 	Lease       time.Duration // how long a timer is this process's; 30 s
 	Limit       int           // timers a poll; 256
-	Concurrency int           // commands under way at most; 256
+	Concurrency int           // timers under way at most, those that wait behind one of their own aggregate too; 256
 	PollMin     time.Duration // between polls while there is something to do; 50 ms
 	PollMax     time.Duration // and while there is not; 1 s
 
@@ -101,18 +102,25 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// fireOnAndOn polls for timers: soon again while there are some, at once while there are more than one poll takes.
+// fireOnAndOn polls for timers: soon again while there are some, at once while there are more than one poll takes. It ends when all that it
+// has begun has ended.
 func (s *Service) fireOnAndOn(ctx context.Context) {
+	under := newUnderWay(s.o.Concurrency, s.fire)
+	defer under.group.Wait()
 	pause := s.o.PollMin
 	for {
-		fired, err := s.fireDue(ctx)
+		room := min(s.o.Limit, under.room())
+		fired, err := s.fireDue(ctx, under, room)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.o.Logger.Error("due timers cannot be read", "cause", err)
 			pause = s.o.PollMax
-		case fired == s.o.Limit:
+		case fired == room: // there may be more, for which there is room when these are done; slow ones are not waited for
+			if !under.settle(ctx, s.o.PollMin) {
+				return
+			}
 			pause = 0
 		case fired > 0:
 			pause = s.o.PollMin
@@ -125,24 +133,19 @@ func (s *Service) fireOnAndOn(ctx context.Context) {
 	}
 }
 
-// fireDue fires what is due and answers how many timers that were. It ends before their leases do.
-func (s *Service) fireDue(ctx context.Context) (int, error) {
-	due, err := s.o.Store.DueTimers(ctx, s.o.Limit, s.o.Lease)
+// fireDue begins to fire what is due, as much as there is room for, and answers how many timers that were.
+func (s *Service) fireDue(ctx context.Context, under *underWay, room int) (int, error) {
+	if room <= 0 {
+		return 0, nil
+	}
+	until := time.Now().Add(s.o.Lease) // before the store's lease ends, which begins later
+	due, err := s.o.Store.DueTimers(ctx, room, s.o.Lease)
 	if err != nil {
 		return 0, err
 	}
-	leased, cancel := context.WithTimeout(ctx, s.o.Lease)
-	defer cancel()
-	var group sync.WaitGroup
-	room := make(chan struct{}, s.o.Concurrency) // commands meet in batches, so they are submitted side by side
-	for _, t := range due {
-		room <- struct{}{}
-		group.Go(func() {
-			s.fire(leased, t)
-			<-room
-		})
+	for _, t := range due { // commands meet in batches, so they are submitted side by side
+		under.take(ctx, leased{t, until})
 	}
-	group.Wait()
 	return len(due), nil
 }
 

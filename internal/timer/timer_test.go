@@ -35,6 +35,7 @@ type fake struct {
 	failing                   bool
 
 	refuseEnds int
+	slow       map[string]chan struct{} // by timer: ends its command
 }
 
 func (f *fake) DueTimers(_ context.Context, limit int, lease time.Duration) ([]state.Timer, error) {
@@ -82,6 +83,9 @@ func (f *fake) PurgeSandboxes(_ context.Context, age time.Duration, limit int) (
 }
 
 func (f *fake) submit(_ context.Context, c command.Command) command.Result {
+	if gate := f.slow[c.TraceID]; gate != nil {
+		<-gate
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse[c.TraceID] > 0 {
