@@ -250,7 +250,8 @@ func (a *App) makeReactors() error {
 			jackpot.TimerCollect:    a.table.collectJackpot,
 			domain.TimerBonusExpire: a.table.expireBonus,
 		},
-		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
+		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Unknown: endUnknown,
+		Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)
@@ -302,7 +303,8 @@ func (a *App) Run(ctx context.Context) error {
 	run(keeping, &group, "embedded bus", a.exclusive != nil, a.exclusive.Keep)
 	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
-	a.logger.Info("the server is ready: it accepts commands", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
+	a.logger.Info("the server is ready: it accepts commands", "api", a.edges.api(), "grpc", a.edges.grpc(),
+		"internal", a.edges.internal(), "ops", a.edges.ops())
 
 	<-serving.Done()
 	a.ready.Store(false)

@@ -46,6 +46,10 @@ type Options struct {
 	Fire   map[string]Fire // by the kind of timer
 	End    map[string]End  // the same; timers of a kind without one are fired again for as long as they are there
 
+	// Unknown makes the command that takes a timer of a kind that Fire does not know away, once it is sure that nobody knows it; optional.
+	// Until then the timer comes back at the end of each lease.
+	Unknown func(timer state.Timer) command.Command
+
 	Lease       time.Duration // how long a timer is this process's; 30 s
 	Limit       int           // timers a poll; 256
 	Concurrency int           // timers under way at most, those that wait behind one of their own aggregate too; 256
@@ -154,7 +158,7 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 	log := s.o.Logger.With("tenant", t.Tenant, "timer", t.Kind, "aggregate", t.AggregateID)
 	fire, found := s.o.Fire[t.Kind]
 	if !found {
-		log.Error("a timer of a kind that nobody knows is due")
+		s.fireUnknown(ctx, log, t)
 		return
 	}
 	c, err := fire(ctx, t)
@@ -179,6 +183,17 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 		if failed, _ := s.submit(ctx, end(t, refused)); failed != nil {
 			log.Error("the timer could not be taken away; the end of its lease brings it back", "cause", failed)
 		}
+	}
+}
+
+// fireUnknown follows a timer of a kind that this version does not know.
+func (s *Service) fireUnknown(ctx context.Context, log *slog.Logger, t state.Timer) {
+	log.Error("a timer of a kind that this version does not know is due; it becomes a dead letter when no version fires it", "due", t.DueAt)
+	if s.o.Unknown == nil {
+		return
+	}
+	if refused, _ := s.submit(ctx, s.o.Unknown(t)); refused != nil {
+		log.Error("the timer could not be taken away; the end of its lease brings it back", "cause", refused)
 	}
 }
 
