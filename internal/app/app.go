@@ -25,7 +25,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/domain/inventory"
 	"github.com/seed-255eabaa/oms/internal/domain/jackpot"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
-	"github.com/seed-255eabaa/oms/internal/edge/auth"
 	"github.com/seed-255eabaa/oms/internal/edge/service"
 	"github.com/seed-255eabaa/oms/internal/effect"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
@@ -34,7 +33,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/feed"
 	"github.com/seed-255eabaa/oms/internal/flow"
 	"github.com/seed-255eabaa/oms/internal/id"
-	"github.com/seed-255eabaa/oms/internal/message"
 	"github.com/seed-255eabaa/oms/internal/outbox"
 	"github.com/seed-255eabaa/oms/internal/pipeline"
 	"github.com/seed-255eabaa/oms/internal/public"
@@ -71,18 +69,22 @@ type App struct {
 	feed      *feed.Feed
 	edges     *edges
 
-	authenticator *auth.Authenticator
-	levels        *levels
-	templates     *message.Templates
+	files  files
+	levels *levels
 
 	ready   atomic.Bool
 	closers []func() error // in order of opening
 }
 
-// New opens everything that a process needs and listens on its addresses; Run serves. The settings have been validated.
+// New opens everything that a process needs and listens on its addresses; Run serves. The settings have been validated; files of theirs
+// that are wrong (see CheckFiles) are config.Problems.
 func New(ctx context.Context, c config.Config, logger *slog.Logger) (*App, error) {
 	tuneMemory()
 	a := &App{config: c, logger: logger, holder: holderName(&c), metrics: telemetry.NewMetrics(telemetry.Build())}
+	var problems config.Problems
+	if a.files, problems = readFiles(&c); len(problems) > 0 {
+		return nil, problems
+	}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -106,17 +108,11 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openBus(ctx); err != nil {
 		return err
 	}
-	if err := a.openAuth(); err != nil {
-		return err
-	}
 	a.table = &table{
 		store: a.store, provider: a.config.GatewayName(), kyc: a.config.RequireKYC,
 		names: newNameCache(a.store), wallets: newWalletCache(a.store),
 	}
 	a.table.notices = &noticeTable{Notices: notices(&a.config), store: a.store}
-	if err := a.makeTemplates(); err != nil {
-		return err
-	}
 	a.makeRelay()
 	a.makePipeline()
 	if a.stripe, err = a.openStripe(); err != nil {
@@ -254,7 +250,8 @@ func (a *App) makeReactors() error {
 			jackpot.TimerCollect:    a.table.collectJackpot,
 			domain.TimerBonusExpire: a.table.expireBonus,
 		},
-		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Observe: a.timerMetrics(),
+		End: map[string]timer.End{order.TimerExpire: a.table.endExpiry}, Unknown: endUnknown,
+		Observe: a.timerMetrics(),
 	})
 	if err != nil {
 		return fmt.Errorf("timers: %w", err)
@@ -306,7 +303,8 @@ func (a *App) Run(ctx context.Context) error {
 	run(keeping, &group, "embedded bus", a.exclusive != nil, a.exclusive.Keep)
 	run(keeping, &group, "listeners", true, func(context.Context) error { return a.edges.serve() })
 	a.ready.Store(true)
-	a.logger.Info("ready", "api", a.edges.api(), "grpc", a.edges.grpc(), "internal", a.edges.internal(), "ops", a.edges.ops())
+	a.logger.Info("the server is ready: it accepts commands", "api", a.edges.api(), "grpc", a.edges.grpc(),
+		"internal", a.edges.internal(), "ops", a.edges.ops())
 
 	<-serving.Done()
 	a.ready.Store(false)

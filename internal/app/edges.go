@@ -14,11 +14,9 @@ import (
 	"google.golang.org/grpc"
 
 	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
-	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
-	"github.com/seed-255eabaa/oms/internal/edge/auth"
 	"github.com/seed-255eabaa/oms/internal/edge/grpcapi"
 	"github.com/seed-255eabaa/oms/internal/edge/ops"
 	"github.com/seed-255eabaa/oms/internal/edge/pagetoken"
@@ -56,7 +54,7 @@ func (a *App) openEdges(ctx context.Context) error {
 	orders, stock := &service.Orders{Environment: environment}, &service.Inventory{Environment: environment}
 	public := a.grpcServer(chain, environment.Methods, false)
 	prices := &service.Catalogue{Environment: environment}
-	notifications := &service.Notifications{Environment: environment, Templates: a.templates, Notices: a.table.notices.Notices}
+	notifications := &service.Notifications{Environment: environment, Templates: a.files.templates, Notices: a.table.notices.Notices}
 	accounts := &service.Ledger{Environment: environment}
 	rest, err := restapi.New(restapi.Options{
 		Chain: chain, BodyLimit: a.config.MaxBodyBytes, ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
@@ -68,12 +66,8 @@ func (a *App) openEdges(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REST routes: %w", err)
 	}
-	handler, err := a.shop(chain, orders, stock, notifications, environment.Methods, rest)
-	if err != nil {
-		return err
-	}
 	e := &edges{
-		apiServer: a.httpServer(a.withWebhooks(handler)),
+		apiServer: a.httpServer(a.withWebhooks(a.shop(chain, orders, stock, notifications, environment.Methods, rest))),
 		opsServer: a.httpServer(ops.New(a.opsOptions())),
 		public:    public,
 		private:   a.grpcServer(chain, environment.Methods, true),
@@ -115,7 +109,7 @@ func (a *App) environment() (*service.Environment, error) {
 	}
 	return &service.Environment{
 		Submit: a.request, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
-		Methods: contract.NewTable(omsv1.Methods, providerv1.Methods), SKUs: a.table.names.find,
+		Methods: methods(), SKUs: a.table.names.find,
 		WalletOf: a.table.wallets.find, JackpotOf: a.table.jackpotOf, Random: randomBytes, Replay: a.table.replay,
 		CheckPlayToken: func(token string) *fault.Fault { return gateway.ValidToken(token, false) }, PlayGateway: config.Simulator,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
@@ -128,21 +122,12 @@ func (a *App) environment() (*service.Environment, error) {
 // chain makes the chain that all dialects share.
 func (a *App) chain(sandbox *service.Sandbox) (edge.Chain, error) {
 	options := edge.Options{
-		Authenticate: a.authenticator.Authenticate, Sandbox: sandbox.Call, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
+		Authenticate: a.files.authenticator.Authenticate, Sandbox: sandbox.Call, Logger: a.logger, DefaultDeadline: a.config.RequestDeadline,
 		MaxDeadline: a.config.MaxRequestDeadline, MaxInFlight: int64(a.config.MaxInFlight), Canonical: service.Canonical,
 		Beyond: service.Violations,
 	}
 	a.observeCalls(&options)
 	return edge.NewChain(options)
-}
-
-// openAuth reads who may call. Without credentials everybody may.
-func (a *App) openAuth() (err error) {
-	a.authenticator = auth.Open()
-	if a.config.AuthMode() == config.Credentials {
-		a.authenticator, err = auth.Load(a.config.CredentialsFile)
-	}
-	return err //nolint:wrapcheck // names the file
 }
 
 func (a *App) grpcServer(chain edge.Chain, methods contract.Table, internal bool) *grpcapi.Server {

@@ -29,7 +29,7 @@ func (a *App) openGateways() (map[string]gateway.Gateway, error) {
 		gateways[config.Stripe], a.receivers[config.Stripe], a.listers[config.Stripe] = a.stripe, a.stripe, a.stripe
 	}
 	named := func(g config.Gateway) bool { return g.Name == config.Simulator }
-	if a.authenticator.Sandbox() && !slices.ContainsFunc(configured, named) { // the sandbox pays by it, whatever real payments go through
+	if a.files.authenticator.Sandbox() && !slices.ContainsFunc(configured, named) { // the sandbox pays by it, whatever real payments go through
 		configured = append(configured, config.Gateway{Name: config.Simulator, Kind: config.GatewaySimulator})
 	}
 	for _, g := range configured {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/effect/notify"
 	"github.com/seed-255eabaa/oms/internal/flow"
-	"github.com/seed-255eabaa/oms/internal/message"
 	"github.com/seed-255eabaa/oms/internal/state"
 	"github.com/seed-255eabaa/oms/internal/wire"
 )
@@ -52,15 +50,6 @@ func notices(c *config.Config) flow.Notices {
 	return n
 }
 
-// makeTemplates reads the templates.
-func (a *App) makeTemplates() error {
-	var err error
-	if a.templates, err = message.Load(a.config.NotifyTemplates, a.config.NotifyLocale); err != nil {
-		return fmt.Errorf("templates of notifications: %w", err)
-	}
-	return nil
-}
-
 // addSenders adds the transports of notifications to the gateways of the effect workers.
 func (a *App) addSenders(options *effect.Options) error {
 	transports := map[string]notify.Transport{}
@@ -87,7 +76,7 @@ func (a *App) addSenders(options *effect.Options) error {
 	}
 	options.Own = map[string]effect.Own{}
 	for name, transport := range transports {
-		options.Gateways[name] = &notify.Sender{Store: a.store, Templates: a.templates, Transport: transport, Logger: a.logger}
+		options.Gateways[name] = &notify.Sender{Store: a.store, Templates: a.files.templates, Transport: transport, Logger: a.logger}
 		options.Own[name] = effect.Own{
 			Calls: notifyCalls, Attempts: a.config.NotifyAttempts, BackoffMin: notifyBackoffLeast, BackoffMax: notifyBackoffMax,
 		}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/seed-255eabaa/oms/internal/config"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/edge"
 	"github.com/seed-255eabaa/oms/internal/edge/restapi"
@@ -18,28 +17,17 @@ const shopBodyLimit = 256 << 10
 // shop puts the dialect of /api before the REST handler.
 func (a *App) shop(chain edge.Chain, orders *service.Orders, stock *service.Inventory, notifications *service.Notifications,
 	methods contract.Table, rest http.Handler,
-) (http.Handler, error) {
-	options := shopapi.Options{
+) http.Handler {
+	dialect := shopapi.New(shopapi.Options{
 		Chain: chain, Orders: orders, Inventory: stock, Notifications: notifications, Methods: methods, PaymentWait: a.config.PaymentWait,
 		BodyLimit: min(shopBodyLimit, a.config.MaxBodyBytes), ReadTimeout: a.config.BodyTimeout, WriteTimeout: a.config.WriteTimeout,
-		Log: a.logger,
-	}
-	var err error
-	switch {
-	case a.config.ShopKeysFile != "":
-		options.Keys, err = shopapi.LoadKeys(a.config.ShopKeysFile)
-	case a.config.AuthMode() == config.Credentials:
-		options.Keys, err = shopapi.NewKeys(nil) // nobody's signature can be verified, and so nobody may order
-	}
-	if err != nil {
-		return nil, err //nolint:wrapcheck // names the file
-	}
-	dialect := shopapi.New(options)
+		Log: a.logger, Keys: a.files.keys,
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, shopapi.Prefix) && !restapi.IsDocument(r.URL.Path) {
 			dialect.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)
-	}), nil
+	})
 }

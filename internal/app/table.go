@@ -146,6 +146,13 @@ func (t *table) endExpiry(timer state.Timer, refused *fault.Fault) command.Comma
 	}
 }
 
+// endUnknown answers the command that follows a timer of a kind that this version does not know.
+func endUnknown(timer state.Timer) command.Command {
+	return command.Command{
+		Tenant: timer.Tenant, Principal: "timer", Method: "timer/end", Steps: []command.Step{command.Do(deadletter.EndTimer{Timer: timer})},
+	}
+}
+
 // causeLimit bounds the text of an error in a dead letter.
 const causeLimit = 500
 
@@ -186,7 +193,10 @@ func (t *table) replay(ctx context.Context, letter *state.DeadLetter) ([]command
 			return nil, unreadable(err)
 		}
 		return flow.ReplayDispute(flow.Subject{Tenant: letter.Tenant, OrderID: string(letter.Payload), Names: skus}, letter), nil
-	case deadletter.KindTimer: // there is one kind of timer
+	case deadletter.KindTimer:
+		if string(letter.Payload) != order.TimerExpire { // it was not known, and this version may know it
+			return []command.Step{end, command.Do(deadletter.SetTimer{Letter: letter})}, nil
+		}
 		c, err := t.expire(ctx, state.Timer{TimerKey: state.TimerKey{Tenant: letter.Tenant, AggregateID: letter.AggregateID}})
 		if err != nil {
 			return nil, unreadable(err)

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -29,5 +30,17 @@ func TestSteadyNeverGoesBack(t *testing.T) {
 	}
 	if off := time.Since(last).Abs(); off > time.Minute {
 		t.Errorf("is %v away from the system's clock", off)
+	}
+}
+
+func TestWait(t *testing.T) {
+	t.Parallel()
+	if !Wait(t.Context(), time.Millisecond) || !Wait(t.Context(), 0) {
+		t.Error("the context has not ended")
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if Wait(ended, time.Hour) {
+		t.Error("the context has ended")
 	}
 }

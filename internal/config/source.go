@@ -69,15 +69,20 @@ func text(node *yaml.Node) (string, bool) {
 
 // settings are the names that a file may use.
 func settings() []string {
-	app, err := kong.New(&Config{}, kong.NoDefaultHelp())
-	if err != nil {
-		panic("config: " + err.Error())
-	}
 	var names []string
-	for _, flag := range app.Model.Flags {
+	for _, flag := range flags(&Config{}) {
 		names = append(names, flag.Name)
 	}
 	return names
+}
+
+// flags are the flags that settings have.
+func flags(c *Config) []*kong.Flag {
+	app, err := kong.New(c, kong.NoDefaultHelp())
+	if err != nil {
+		panic("config: " + err.Error())
+	}
+	return app.Model.Flags
 }
 
 // fileValues resolves flags from a file.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +58,8 @@ func (s *Storage) Validate() error {
 	return p.orNil()
 }
 
-// Validate finds everything that is wrong or unsafe, at once.
+// Validate finds everything that is wrong or unsafe, at once. What is in the files of credentials, keys and templates is looked at by
+// those who read them (app.CheckFiles).
 func (c *Config) Validate() error {
 	var p Problems
 	c.check(&p)
@@ -219,16 +219,6 @@ func (c *Config) checkSecurity(p *Problems) {
 		}
 	default:
 		p.add("--auth=%s is unknown: write credentials, or none.", c.Auth)
-	}
-	if c.CredentialsFile != "" {
-		if info, err := os.Stat(c.CredentialsFile); err != nil || info.IsDir() {
-			p.add("--credentials-file=%s cannot be read: name a file that is there and that this user may read.", c.CredentialsFile)
-		}
-	}
-	if c.ShopKeysFile != "" {
-		if info, err := os.Stat(c.ShopKeysFile); err != nil || info.IsDir() {
-			p.add("--shop-keys-file=%s cannot be read: name a file that is there and that this user may read.", c.ShopKeysFile)
-		}
 	}
 	c.checkGateways(p)
 	c.checkStripe(p)

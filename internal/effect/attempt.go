@@ -244,9 +244,6 @@ func (w *Workers) abandon(ctx context.Context, e *state.Effect, did state.Effect
 	}
 }
 
-// defects is how many INTERNAL refusals of one command are taken for bad luck.
-const defects = 3
-
 // Waiting times of persist.
 const (
 	persistFirst = 10 * time.Millisecond
@@ -255,7 +252,7 @@ const (
 
 // persist submits a command until it is stored or refused for good. The error is context.Canceled when the process is ending.
 func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, steps func() ([]command.Step, error)) error {
-	internal := 0
+	var tries command.Tries
 	for try := int32(1); ; try++ {
 		var refused *fault.Fault
 		if group, err := steps(); err != nil {
@@ -263,10 +260,7 @@ func (w *Workers) persist(ctx context.Context, e *state.Effect, step string, ste
 		} else if refused = w.o.Submit(ctx, w.command(e, step, group)).Fault; refused == nil {
 			return nil
 		}
-		if refused.Code == fault.Internal {
-			internal++
-		}
-		if (!refused.Retryable() && refused.Code != fault.Canceled) || internal >= defects {
+		if tries.Final(refused) {
 			return refused
 		}
 		if !w.wait(ctx, jittered(try, persistFirst, persistLimit)) {

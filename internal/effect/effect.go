@@ -22,6 +22,7 @@
 package effect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -31,6 +32,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/effect/gateway"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -126,10 +128,10 @@ type Own struct {
 // of answers what holds for a provider.
 func (o *Options) of(provider string) Own {
 	own := o.Own[provider]
-	setDefault(&own.Calls, o.Calls)
-	setDefault(&own.Attempts, o.Attempts)
-	setDefault(&own.BackoffMin, o.BackoffMin)
-	setDefault(&own.BackoffMax, o.BackoffMax)
+	own.Calls = cmp.Or(own.Calls, o.Calls)
+	own.Attempts = cmp.Or(own.Attempts, o.Attempts)
+	own.BackoffMin = cmp.Or(own.BackoffMin, o.BackoffMin)
+	own.BackoffMax = cmp.Or(own.BackoffMax, o.BackoffMax)
 	return own
 }
 
@@ -137,20 +139,20 @@ func (o *Options) setDefaults() error {
 	if o.Store == nil || o.Submit == nil || o.Names == nil || o.Owner == "" || o.Flow.Settle == nil {
 		return errors.New("effect: a store, a way to submit, names, an owner and a flow are needed")
 	}
-	setDefault(&o.Lease, Lease)
-	setDefault(&o.Timeout, 10*time.Second)
-	setDefault(&o.Calls, 256)
-	setDefault(&o.Queue, 4096)
-	setDefault(&o.Settlements, 1024)
-	setDefault(&o.Claims, 64)
-	setDefault(&o.PollLimit, 256)
-	setDefault(&o.PollMin, 250*time.Millisecond)
-	setDefault(&o.PollMax, time.Second)
-	setDefault(&o.Attempts, 11)
-	setDefault(&o.BackoffMin, 500*time.Millisecond)
-	setDefault(&o.BackoffMax, 30*time.Second)
-	setDefault(&o.Patience, 1000)
-	setDefault(&o.Grace, 5*time.Second)
+	o.Lease = cmp.Or(o.Lease, Lease)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.Calls = cmp.Or(o.Calls, 256)
+	o.Queue = cmp.Or(o.Queue, 4096)
+	o.Settlements = cmp.Or(o.Settlements, 1024)
+	o.Claims = cmp.Or(o.Claims, 64)
+	o.PollLimit = cmp.Or(o.PollLimit, 256)
+	o.PollMin = cmp.Or(o.PollMin, 250*time.Millisecond)
+	o.PollMax = cmp.Or(o.PollMax, time.Second)
+	o.Attempts = cmp.Or(o.Attempts, 11)
+	o.BackoffMin = cmp.Or(o.BackoffMin, 500*time.Millisecond)
+	o.BackoffMax = cmp.Or(o.BackoffMax, 30*time.Second)
+	o.Patience = cmp.Or(o.Patience, 1000)
+	o.Grace = cmp.Or(o.Grace, 5*time.Second)
 	if o.Timeout >= o.Lease {
 		return errors.New("effect: an attempt must end before its claim does: the time-out must be below the lease")
 	}
@@ -158,12 +160,6 @@ func (o *Options) setDefaults() error {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
-}
-
-func setDefault[V int | time.Duration](value *V, otherwise V) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 // Workers call gateways for the effects of all tenants.
@@ -189,7 +185,7 @@ func New(options Options) (*Workers, error) {
 	}
 	w := &Workers{
 		o: options, desks: map[string]*desk{}, open: newRecent(recentLimit), alarm: newAlarm(),
-		settling: semaphore.NewWeighted(int64(options.Settlements)), wait: wait,
+		settling: semaphore.NewWeighted(int64(options.Settlements)), wait: clock.Wait,
 	}
 	for provider, g := range options.Gateways {
 		w.desks[provider] = newDesk(provider, g, options.Queue)
@@ -276,16 +272,4 @@ func (w *Workers) command(e *state.Effect, step string, steps []command.Step) co
 // log is the logger with what identifies an effect. Tokens are never logged.
 func (w *Workers) log(e *state.Effect) *slog.Logger {
 	return w.o.Logger.With("trace_id", e.TraceID, "tenant", e.Tenant, "effect", e.ID, "provider", e.Provider, "attempts", e.Attempts)
-}
-
-// wait sleeps unless ctx ends.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -10,6 +10,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/bus"
+	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
@@ -81,18 +83,12 @@ func New(o Options) *Feed {
 		o.Logger = slog.Default()
 	}
 	o.Logger = o.Logger.With("component", "feed")
-	set(&o.Recent, 4096)
-	set(&o.ResumeLimit, 1<<20)
-	set(&o.Readers, 4)
-	set(&o.WatchEvery, 2*time.Second)
+	o.Recent = cmp.Or(o.Recent, 4096)
+	o.ResumeLimit = cmp.Or(o.ResumeLimit, 1<<20)
+	o.Readers = cmp.Or(o.Readers, 4)
+	o.WatchEvery = cmp.Or(o.WatchEvery, 2*time.Second)
 	return &Feed{
 		Options: o, readers: make(chan struct{}, o.Readers), recent: ring{limit: o.Recent}, index: newIndex(),
-	}
-}
-
-func set[T int | int64 | time.Duration](value *T, otherwise T) {
-	if *value <= 0 {
-		*value = otherwise
 	}
 }
 
@@ -116,7 +112,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		if time.Since(started) > 10*time.Second {
 			wait = 50 * time.Millisecond
 		}
-		pause(ctx, wait)
+		clock.Wait(ctx, wait)
 		wait = min(2*wait, 5*time.Second)
 	}
 }
@@ -158,7 +154,7 @@ func (f *Feed) follow(ctx context.Context) error {
 			wait = time.Millisecond
 		}
 		f.Logger.Debug("going to the log", "after", f.Now().Position, "error", err)
-		pause(ctx, wait)
+		clock.Wait(ctx, wait)
 	}
 }
 
@@ -201,7 +197,7 @@ func (f *Feed) catchUp(ctx context.Context) error {
 // watch notices a new epoch.
 func (f *Feed) watch(ctx context.Context, cancel context.CancelCauseFunc, epoch string) {
 	for {
-		pause(ctx, f.WatchEvery)
+		clock.Wait(ctx, f.WatchEvery)
 		if ctx.Err() != nil {
 			return
 		}
@@ -279,13 +275,4 @@ func after(events []state.Event, position int64) []state.Event {
 	}
 	skip := min(position+1-events[0].Position, int64(len(events)))
 	return events[skip:]
-}
-
-func pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -36,6 +36,9 @@ const (
 // ErrUnknown says that there is no template of the name.
 var ErrUnknown = errors.New("message: no such template")
 
+// ErrLocale says that the locale to fall back to is none.
+var ErrLocale = errors.New("message: no such locale")
+
 // Text is a message that is ready to be sent.
 type Text struct {
 	Locale  string // of the template that was found, BCP 47
@@ -64,7 +67,7 @@ type Templates struct {
 func Load(folder, fallback string) (*Templates, error) {
 	tag, err := language.Parse(fallback)
 	if err != nil {
-		return nil, fmt.Errorf("the locale %q: %w", fallback, err)
+		return nil, fmt.Errorf("%w: %q: %w", ErrLocale, fallback, err)
 	}
 	defaults, err := fs.Sub(embedded, "templates")
 	if err != nil {
@@ -72,6 +75,9 @@ func Load(folder, fallback string) (*Templates, error) {
 	}
 	sources := []fs.FS{defaults}
 	if folder != "" {
+		if _, err := os.ReadDir(folder); err != nil { // names the folder, which the errors of a file system do not
+			return nil, fmt.Errorf("read templates: %w", err)
+		}
 		sources = append(sources, os.DirFS(folder))
 	}
 	files := map[string]string{}

@@ -21,6 +21,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -75,23 +76,17 @@ func (o Options) withDefaults() Options {
 	if o.LowWater == nil {
 		o.LowWater = func(context.Context) (int64, error) { return 0, nil }
 	}
-	set(&o.LeaseTTL, lease.TTL)
-	set(&o.FrameEvents, 1024)
-	set(&o.FrameBytes, 512<<10)
-	set(&o.CacheBytes, 16<<20)
-	set(&o.NumberLimit, 64)
-	set(&o.RepublishLimit, 1<<18)
-	set(&o.PollLeast, 50*time.Millisecond)
-	set(&o.PollMost, time.Second)
-	set(&o.VerifyLeast, time.Second)
-	set(&o.VerifyMost, 5*time.Second)
+	o.LeaseTTL = cmp.Or(o.LeaseTTL, lease.TTL)
+	o.FrameEvents = cmp.Or(o.FrameEvents, 1024)
+	o.FrameBytes = cmp.Or(o.FrameBytes, 512<<10)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 16<<20)
+	o.NumberLimit = cmp.Or(o.NumberLimit, 64)
+	o.RepublishLimit = cmp.Or(o.RepublishLimit, 1<<18)
+	o.PollLeast = cmp.Or(o.PollLeast, 50*time.Millisecond)
+	o.PollMost = cmp.Or(o.PollMost, time.Second)
+	o.VerifyLeast = cmp.Or(o.VerifyLeast, time.Second)
+	o.VerifyMost = cmp.Or(o.VerifyMost, 5*time.Second)
 	return o
-}
-
-func set[T int | int64 | time.Duration](value *T, otherwise T) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 // Stats are the relay's levels.

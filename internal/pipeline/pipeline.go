@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -78,18 +79,18 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.Lanes, 2)
-	setDefault(&o.MaxCommands, 256)
-	setDefault(&o.MaxRows, 8192)
-	setDefault(&o.MaxBytes, 4<<20)
-	setDefault(&o.MaxQueue, 16384)
-	setDefault(&o.SecondLaneAt, 64)
-	setDefault(&o.RetryLimit, 6)
-	setDefault(&o.LookupBatches, 32)
-	setDefault(&o.Backoff, 2*time.Millisecond)
-	setDefault(&o.Deadline, 10*time.Second)
-	setDefault(&o.MaxDeadline, 60*time.Second)
-	setDefault(&o.Environment.EffectLease, 30*time.Second)
+	o.Lanes = cmp.Or(o.Lanes, 2)
+	o.MaxCommands = cmp.Or(o.MaxCommands, 256)
+	o.MaxRows = cmp.Or(o.MaxRows, 8192)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<20)
+	o.MaxQueue = cmp.Or(o.MaxQueue, 16384)
+	o.SecondLaneAt = cmp.Or(o.SecondLaneAt, 64)
+	o.RetryLimit = cmp.Or(o.RetryLimit, 6)
+	o.LookupBatches = cmp.Or(o.LookupBatches, 32)
+	o.Backoff = cmp.Or(o.Backoff, 2*time.Millisecond)
+	o.Deadline = cmp.Or(o.Deadline, 10*time.Second)
+	o.MaxDeadline = cmp.Or(o.MaxDeadline, 60*time.Second)
+	o.Environment.EffectLease = cmp.Or(o.Environment.EffectLease, 30*time.Second)
 	if o.Environment.Logger == nil {
 		o.Environment.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -101,12 +102,6 @@ func (o *Options) setDefaults() {
 			_, _ = rand.Read(entropy[:]) // never fails
 			return entropy
 		}
-	}
-}
-
-func setDefault[V int | time.Duration](value *V, otherwise V) {
-	if *value <= 0 {
-		*value = otherwise
 	}
 }
 

@@ -17,6 +17,7 @@
 package reactor
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -77,23 +78,17 @@ func (o Options) withDefaults() Options {
 	if o.Partition == nil {
 		o.Partition = Root
 	}
-	set(&o.Workers, 1024)
-	set(&o.InFlight, 8192)
-	set(&o.Window, 1<<18)
-	set(&o.Attempts, 8)
-	set(&o.RetryFrom, 50*time.Millisecond)
-	set(&o.RetryTo, 5*time.Second)
-	set(&o.LeaseTTL, lease.TTL)
-	set(&o.SaveEvery, 250*time.Millisecond)
-	set(&o.WatchEvery, 2*time.Second)
-	set(&o.Drain, 5*time.Second)
+	o.Workers = cmp.Or(o.Workers, 1024)
+	o.InFlight = cmp.Or(o.InFlight, 8192)
+	o.Window = cmp.Or(o.Window, 1<<18)
+	o.Attempts = cmp.Or(o.Attempts, 8)
+	o.RetryFrom = cmp.Or(o.RetryFrom, 50*time.Millisecond)
+	o.RetryTo = cmp.Or(o.RetryTo, 5*time.Second)
+	o.LeaseTTL = cmp.Or(o.LeaseTTL, lease.TTL)
+	o.SaveEvery = cmp.Or(o.SaveEvery, 250*time.Millisecond)
+	o.WatchEvery = cmp.Or(o.WatchEvery, 2*time.Second)
+	o.Drain = cmp.Or(o.Drain, 5*time.Second)
 	return o
-}
-
-func set[T int | int64 | time.Duration](value *T, otherwise T) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 // Root is the part of an identifier behind its kind, which an order shares with all that derives from it: "order:<uuid>" and

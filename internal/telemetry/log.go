@@ -14,9 +14,10 @@ import (
 
 // NewLogger writes log lines of a level ("debug", "info", "warn", "error") and above, as "json" or "text". Lines that are
 // written with a context carry the trace in it: its id, and beside it what the caller calls the trace. Values that look like
-// secrets are masked; that is a net, not a licence to log them.
+// secrets are masked; that is a net, not a licence to log them. Durations are written as Go writes them, "32.1ms" or "1h0m0s", in both
+// formats.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
-	options := &slog.HandlerOptions{ReplaceAttr: maskSecrets}
+	options := &slog.HandlerOptions{ReplaceAttr: rewrite}
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
@@ -70,11 +71,15 @@ var (
 	userinfo   = regexp.MustCompile(`://[^/\s"]*@`)
 )
 
-func maskSecrets(groups []string, attr slog.Attr) slog.Attr {
-	if isSecret(attr.Key) || slices.ContainsFunc(groups, isSecret) {
+// rewrite masks secrets and writes durations as texts. A secret that is empty is none, and stays: whoever reads settings sees that it is
+// not set.
+func rewrite(groups []string, attr slog.Attr) slog.Attr {
+	if (isSecret(attr.Key) || slices.ContainsFunc(groups, isSecret)) && attr.Value.String() != "" {
 		return slog.String(attr.Key, masked)
 	}
-	switch attr.Value.Kind() { //nolint:exhaustive // only these hold texts
+	switch attr.Value.Kind() { //nolint:exhaustive // the others are written as they are
+	case slog.KindDuration:
+		return slog.String(attr.Key, attr.Value.Duration().String())
 	case slog.KindString:
 		if text := attr.Value.String(); strings.Contains(text, "://") {
 			return slog.String(attr.Key, maskURLs(text))

@@ -77,6 +77,20 @@ func TestLogMasksSecrets(t *testing.T) {
 	}
 }
 
+func TestLogWritesDurationsAsText(t *testing.T) {
+	t.Parallel()
+	line := logged(t, func(log *slog.Logger) {
+		log.Info("x", "took", 32_132_815*time.Nanosecond, "password", "", slog.Group("config", "notify-per", time.Hour, "zero", time.Duration(0)))
+	})
+	group, _ := line["config"].(map[string]any)
+	if line["took"] != "32.132815ms" || group["notify-per"] != "1h0m0s" || group["zero"] != "0s" {
+		t.Errorf("%v", line)
+	}
+	if line["password"] != "" {
+		t.Errorf("a secret that is not set: %v", line)
+	}
+}
+
 func TestLogLevelsAndFormats(t *testing.T) {
 	t.Parallel()
 	var buffer bytes.Buffer

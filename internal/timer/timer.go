@@ -3,18 +3,21 @@
 // batch. So a timer fires at least once, and firing again is harmless, since decisions look at the state and at the database's
 // time. What could not be carried out (the store was away, it was too early) comes back when the lease ends. What is refused for good
 // would come back for ever: another command takes the timer away and says so where an operator looks.
+// Timers of one aggregate fire one after the other; a slow one holds nobody else up (see underWay).
 //
 // It also purges what is kept for a time only, a few rows at a time: the answers under idempotency keys (requirement R-6), and the ids
 // of batches, which tell whether a commit took place whose answer was lost, and what is left of sandboxes that were reset (P-14).
 package timer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/seed-255eabaa/oms/internal/clock"
 	"github.com/seed-255eabaa/oms/internal/command"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/state"
@@ -43,9 +46,13 @@ type Options struct {
 	Fire   map[string]Fire // by the kind of timer
 	End    map[string]End  // the same; timers of a kind without one are fired again for as long as they are there
 
+	// Unknown makes the command that takes a timer of a kind that Fire does not know away, once it is sure that nobody knows it; optional.
+	// Until then the timer comes back at the end of each lease.
+	Unknown func(timer state.Timer) command.Command
+
 	Lease       time.Duration // how long a timer is this process's; 30 s
 	Limit       int           // timers a poll; 256
-	Concurrency int           // commands under way at most; 256
+	Concurrency int           // timers under way at most, those that wait behind one of their own aggregate too; 256
 	PollMin     time.Duration // between polls while there is something to do; 50 ms
 	PollMax     time.Duration // and while there is not; 1 s
 
@@ -63,26 +70,20 @@ func (o *Options) setDefaults() error {
 	if o.Store == nil || o.Submit == nil {
 		return errors.New("timer: a store and a way to submit are needed")
 	}
-	setDefault(&o.Lease, 30*time.Second)
-	setDefault(&o.Limit, 256)
-	setDefault(&o.Concurrency, 256)
-	setDefault(&o.PollMin, 50*time.Millisecond)
-	setDefault(&o.PollMax, time.Second)
-	setDefault(&o.KeyAge, 48*time.Hour)
-	setDefault(&o.BatchAge, 24*time.Hour)
-	setDefault(&o.PurgeEvery, time.Minute)
-	setDefault(&o.PurgeLimit, 500)
-	setDefault(&o.PurgePause, 100*time.Millisecond)
+	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Limit = cmp.Or(o.Limit, 256)
+	o.Concurrency = cmp.Or(o.Concurrency, 256)
+	o.PollMin = cmp.Or(o.PollMin, 50*time.Millisecond)
+	o.PollMax = cmp.Or(o.PollMax, time.Second)
+	o.KeyAge = cmp.Or(o.KeyAge, 48*time.Hour)
+	o.BatchAge = cmp.Or(o.BatchAge, 24*time.Hour)
+	o.PurgeEvery = cmp.Or(o.PurgeEvery, time.Minute)
+	o.PurgeLimit = cmp.Or(o.PurgeLimit, 500)
+	o.PurgePause = cmp.Or(o.PurgePause, 100*time.Millisecond)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
-}
-
-func setDefault[V int | time.Duration](value *V, otherwise V) {
-	if *value <= 0 {
-		*value = otherwise
-	}
 }
 
 // Service fires timers and purges what is old. Any number of processes may run one each on a database.
@@ -105,48 +106,50 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// fireOnAndOn polls for timers: soon again while there are some, at once while there are more than one poll takes.
+// fireOnAndOn polls for timers: soon again while there are some, at once while there are more than one poll takes. It ends when all that it
+// has begun has ended.
 func (s *Service) fireOnAndOn(ctx context.Context) {
+	under := newUnderWay(s.o.Concurrency, s.fire)
+	defer under.group.Wait()
 	pause := s.o.PollMin
 	for {
-		fired, err := s.fireDue(ctx)
+		room := min(s.o.Limit, under.room())
+		fired, err := s.fireDue(ctx, under, room)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.o.Logger.Error("due timers cannot be read", "cause", err)
 			pause = s.o.PollMax
-		case fired == s.o.Limit:
+		case fired == room: // there may be more, for which there is room when these are done; slow ones are not waited for
+			if !under.settle(ctx, s.o.PollMin) {
+				return
+			}
 			pause = 0
 		case fired > 0:
 			pause = s.o.PollMin
 		default:
 			pause = min(max(2*pause, s.o.PollMin), s.o.PollMax)
 		}
-		if !wait(ctx, pause) {
+		if !clock.Wait(ctx, pause) {
 			return
 		}
 	}
 }
 
-// fireDue fires what is due and answers how many timers that were. It ends before their leases do.
-func (s *Service) fireDue(ctx context.Context) (int, error) {
-	due, err := s.o.Store.DueTimers(ctx, s.o.Limit, s.o.Lease)
+// fireDue begins to fire what is due, as much as there is room for, and answers how many timers that were.
+func (s *Service) fireDue(ctx context.Context, under *underWay, room int) (int, error) {
+	if room <= 0 {
+		return 0, nil
+	}
+	until := time.Now().Add(s.o.Lease) // before the store's lease ends, which begins later
+	due, err := s.o.Store.DueTimers(ctx, room, s.o.Lease)
 	if err != nil {
 		return 0, err
 	}
-	leased, cancel := context.WithTimeout(ctx, s.o.Lease)
-	defer cancel()
-	var group sync.WaitGroup
-	room := make(chan struct{}, s.o.Concurrency) // commands meet in batches, so they are submitted side by side
-	for _, t := range due {
-		room <- struct{}{}
-		group.Go(func() {
-			s.fire(leased, t)
-			<-room
-		})
+	for _, t := range due { // commands meet in batches, so they are submitted side by side
+		under.take(ctx, leased{t, until})
 	}
-	group.Wait()
 	return len(due), nil
 }
 
@@ -155,7 +158,7 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 	log := s.o.Logger.With("tenant", t.Tenant, "timer", t.Kind, "aggregate", t.AggregateID)
 	fire, found := s.o.Fire[t.Kind]
 	if !found {
-		log.Error("a timer of a kind that nobody knows is due")
+		s.fireUnknown(ctx, log, t)
 		return
 	}
 	c, err := fire(ctx, t)
@@ -183,31 +186,35 @@ func (s *Service) fire(ctx context.Context, t state.Timer) {
 	}
 }
 
-// defects is how many INTERNAL refusals of one command are taken for bad luck.
-const defects = 3
+// fireUnknown follows a timer of a kind that this version does not know.
+func (s *Service) fireUnknown(ctx context.Context, log *slog.Logger, t state.Timer) {
+	log.Error("a timer of a kind that this version does not know is due; it becomes a dead letter when no version fires it", "due", t.DueAt)
+	if s.o.Unknown == nil {
+		return
+	}
+	if refused, _ := s.submit(ctx, s.o.Unknown(t)); refused != nil {
+		log.Error("the timer could not be taken away; the end of its lease brings it back", "cause", refused)
+	}
+}
 
 // submit submits a command and tells whether its refusal is for good. INTERNAL is after some tries: what a defect, or a row that is
 // not as it must be, stands in the way of does not cure itself.
 func (s *Service) submit(ctx context.Context, c command.Command) (refused *fault.Fault, final bool) {
+	var tries command.Tries
 	for try := 1; ; try++ {
-		refused = s.o.Submit(ctx, c).Fault
-		switch {
-		case refused == nil:
+		if refused = s.o.Submit(ctx, c).Fault; refused == nil {
 			return nil, false
-		case refused.Code != fault.Internal:
-			return refused, !refused.Retryable() && refused.Code != fault.Canceled
-		case try == defects:
-			return refused, true
 		}
-		if !wait(ctx, time.Duration(try)*s.o.PollMin) {
-			return refused, false
+		final = tries.Final(refused)
+		if final || refused.Code != fault.Internal || !clock.Wait(ctx, time.Duration(try)*s.o.PollMin) {
+			return refused, final
 		}
 	}
 }
 
 // purgeOnAndOn purges what is old now and then.
 func (s *Service) purgeOnAndOn(ctx context.Context) {
-	for wait(ctx, s.o.PurgeEvery) {
+	for clock.Wait(ctx, s.o.PurgeEvery) {
 		if err := s.purge(ctx, s.o.Store.PurgeKeys, s.o.KeyAge, s.o.Observe.Purged); err != nil && ctx.Err() == nil {
 			s.o.Logger.Error("old idempotency keys cannot be purged", "cause", err)
 		}
@@ -233,7 +240,7 @@ func (s *Service) purge(ctx context.Context, some purgeOf, age time.Duration, ho
 		if hook != nil && purged > 0 {
 			hook(purged)
 		}
-		if purged < s.o.PurgeLimit || !wait(ctx, s.o.PurgePause) {
+		if purged < s.o.PurgeLimit || !clock.Wait(ctx, s.o.PurgePause) {
 			return nil
 		}
 	}
@@ -249,20 +256,8 @@ func (s *Service) purgeSandboxes(ctx context.Context) error {
 		if hook := s.o.Observe.PurgedSandboxes; hook != nil && purged > 0 {
 			hook(purged)
 		}
-		if !more || !wait(ctx, s.o.PurgePause) {
+		if !more || !clock.Wait(ctx, s.o.PurgePause) {
 			return nil
 		}
-	}
-}
-
-// wait sleeps unless ctx ends.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -35,6 +35,7 @@ type fake struct {
 	failing                   bool
 
 	refuseEnds int
+	slow       map[string]chan struct{} // by timer: ends its command
 }
 
 func (f *fake) DueTimers(_ context.Context, limit int, lease time.Duration) ([]state.Timer, error) {
@@ -47,7 +48,11 @@ func (f *fake) DueTimers(_ context.Context, limit int, lease time.Duration) ([]s
 	for _, name := range slices.Sorted(maps.Keys(f.due)) {
 		if len(timers) < limit && !f.due[name].After(time.Now()) {
 			f.due[name] = time.Now().Add(lease)
-			timers = append(timers, state.Timer{TimerKey: state.TimerKey{Tenant: "t", Kind: "order.expire", AggregateID: name}})
+			kind := "order.expire"
+			if name == "strange" {
+				kind = "order.frob"
+			}
+			timers = append(timers, state.Timer{TimerKey: state.TimerKey{Tenant: "t", Kind: kind, AggregateID: name}})
 		}
 	}
 	return timers, nil
@@ -82,6 +87,9 @@ func (f *fake) PurgeSandboxes(_ context.Context, age time.Duration, limit int) (
 }
 
 func (f *fake) submit(_ context.Context, c command.Command) command.Result {
+	if gate := f.slow[c.TraceID]; gate != nil {
+		<-gate
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse[c.TraceID] > 0 {
@@ -197,6 +205,24 @@ func TestTimerThatIsRefusedForGoodEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A timer of a kind that is not known is taken away by a command that may say that it is too early.
+func TestTimerOfAnUnknownKindEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{due: map[string]time.Time{"strange": time.Now()}, refuseEnds: 2}
+		start(t, f, Options{Lease: 10 * time.Second, Unknown: func(timer state.Timer) command.Command {
+			return command.Command{Method: "end", TraceID: timer.AggregateID}
+		}})
+		time.Sleep(15 * time.Second)
+		if due, _, _ := f.counts(); due != 1 {
+			t.Fatal("the timer went although its end was refused")
+		}
+		time.Sleep(10 * time.Second)
+		if due, fired, _ := f.counts(); due != 0 || fired != 0 {
+			t.Errorf("%d timers are left and %d fired", due, fired)
+		}
+	})
 }
 
 // The end of a timer may be refused as well: it comes with the next lease.

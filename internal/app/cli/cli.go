@@ -121,10 +121,14 @@ func complain(errOut io.Writer, err error) int {
 		return exitDone
 	}
 	var failed failure
-	if !errors.As(err, &failed) {
+	var problems config.Problems
+	switch {
+	case errors.As(err, &failed):
+	case errors.As(err, &problems):
+		failed = failure{exitUsage, err}
+	default:
 		failed = failure{exitFailed, err}
 	}
-	var problems config.Problems
 	switch {
 	case failed.err == nil:
 	case errors.As(failed.err, &problems):

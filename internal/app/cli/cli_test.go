@@ -218,6 +218,7 @@ func TestComplain(t *testing.T) {
 		{errors.New("x"), 1, "oms: x\n"},
 		{failure{code: 1}, 1, ""},
 		{failure{3, errors.New("x")}, 3, "oms: x\n"},
+		{config.Problems{"a."}, 2, "oms: these settings are refused:\n  - a.\n"},
 		{failure{2, config.Problems{"a.", "b."}}, 2, "oms: these settings are refused:\n  - a.\n  - b.\n"},
 	} {
 		var out bytes.Buffer

@@ -25,6 +25,9 @@ func (d *demoRun) BeforeApply() error {
 	return nil
 }
 
+// Validate finds everything that is wrong with the settings.
+func (d *demoRun) Validate() error { return validate(&d.Config) }
+
 // Run starts a server, has orders sent through it, and stops it unless it is to be kept.
 func (d *demoRun) Run(c *console, ctx *contextOf) error {
 	if d.LogLevel == "info" {

@@ -56,6 +56,24 @@ func (d *dev) Run(c *console, ctx *contextOf) error {
 	})
 }
 
+// Validate finds everything that is wrong with the settings.
+func (s *serve) Validate() error { return validate(&s.Config) }
+
+// Validate finds everything that is wrong with the settings.
+func (d *dev) Validate() error { return validate(&d.Config) }
+
+// validate looks at the settings and at the files that they name.
+func validate(c *config.Config) error {
+	var problems config.Problems
+	if err := c.Validate(); err != nil && !errors.As(err, &problems) {
+		return err //nolint:wrapcheck // says what it is
+	}
+	if problems = append(problems, app.CheckFiles(c)...); len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
 func logger(c *config.Config, w io.Writer) (*slog.Logger, error) {
 	log, err := telemetry.NewLogger(w, c.LogLevel, c.Format())
 	if err != nil {

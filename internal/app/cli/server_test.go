@@ -178,15 +178,16 @@ func TestServeWarnsAndTellsItsSettings(t *testing.T) {
 	log := &screen{}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(&console{io.Discard, log}, &contextOf{ctx}) }()
+	const ready = `"msg":"the server is ready: it accepts commands"`
 	deadline := time.Now().Add(20 * time.Second)
-	for !strings.Contains(log.String(), `"msg":"ready"`) && time.Now().Before(deadline) {
+	for !strings.Contains(log.String(), ready) && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("serve ended with %v", err)
 	}
-	for _, says := range []string{`"msg":"ready"`, "nobody is asked for credentials", "payments are simulated", `"PageTokenKey":"***"`, `"version":`} {
+	for _, says := range []string{ready, `"data-dir":"`, `"notify-per":"1h0m0s"`, "nobody is asked for credentials", "payments are simulated", `"page-token-key":"***"`, `"version":`} {
 		if !strings.Contains(log.String(), says) {
 			t.Errorf("the log does not say %s", says)
 		}

@@ -13,7 +13,7 @@ import (
 // carried out.
 const (
 	KindEffect  = "effect"  // a call to the outside; the payload is the effect's id
-	KindTimer   = "timer"   // a timer whose command was refused for good; the payload is the timer's kind
+	KindTimer   = "timer"   // a timer whose command was refused for good, or whose kind is not known; the payload is the timer's kind
 	KindDispute = "dispute" // disputes of a payment that cannot be booked; the payload is the order's id
 )
 

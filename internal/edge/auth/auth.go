@@ -5,10 +5,9 @@ package auth
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/edge"
@@ -66,24 +65,18 @@ func (a *Authenticator) Sandbox() bool { return a.open || a.sandbox }
 // Open lets everybody in, as the anonymous principal of the default tenant with every scope: dev, and --auth=none.
 func Open() *Authenticator { return &Authenticator{open: true} }
 
-// Load reads a file of credentials: a JSON array of Credential.
-func Load(path string) (*Authenticator, error) {
-	file, err := os.Open(path)
+// Load reads a file of credentials: a JSON list of Credential. Scopes are those that a credential may name.
+func Load(path string, scopes []string) (*Authenticator, error) {
+	credentials, err := edge.ReadList[Credential](path)
 	if err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
+		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
-	decoder := json.NewDecoder(file)
-	decoder.DisallowUnknownFields()
-	var credentials []Credential
-	if err := decoder.Decode(&credentials); err != nil {
-		return nil, fmt.Errorf("credentials %s: %w", path, err)
-	}
-	return New(credentials)
+	return New(credentials, scopes)
 }
 
-// New makes an authenticator of credentials; it refuses what is incomplete or doubled.
-func New(credentials []Credential) (*Authenticator, error) {
+// New makes an authenticator of credentials; it refuses what is incomplete or doubled, and scopes that nothing asks for, which are
+// misspelled: their credential would lack what its owner thinks that it has.
+func New(credentials []Credential, scopes []string) (*Authenticator, error) {
 	a := &Authenticator{callers: map[[sha256.Size]byte]edge.Caller{}}
 	if len(credentials) == 0 {
 		return nil, errors.New("credentials: the list is empty; nobody could call")
@@ -95,6 +88,12 @@ func New(credentials []Credential) (*Authenticator, error) {
 		}
 		if !id.Partner(credential.Name) || !id.Partner(credential.Tenant) {
 			return nil, fmt.Errorf("credentials[%d]: name and tenant must be identifiers of 1 to 128 characters", i)
+		}
+		for _, scope := range credential.Scopes {
+			if scope != "*" && !slices.Contains(scopes, scope) {
+				return nil, fmt.Errorf(`credentials[%d].scopes: there is no scope %q; there are "*" for all, and %s`, i, scope,
+					strings.Join(scopes, ", "))
+			}
 		}
 		access, told := credential.access()
 		if !told {

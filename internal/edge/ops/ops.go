@@ -140,10 +140,19 @@ func (r *readiness) note(ctx context.Context, failed []string, causes []any) {
 	switch {
 	case !changed:
 	case len(failed) > 0:
-		r.log.WarnContext(ctx, "not ready", causes...)
+		r.log.WarnContext(ctx, "/readyz answers that the server is not ready", causes...)
 	default:
-		r.log.InfoContext(ctx, "ready")
+		r.log.InfoContext(ctx, "/readyz answers that the server is ready", "checks", r.names())
 	}
+}
+
+// names are those of the checks.
+func (r *readiness) names() []string {
+	var names []string
+	for _, check := range r.checks {
+		names = append(names, check.Name)
+	}
+	return names
 }
 
 // loopbackOnly refuses requests from other machines.

@@ -81,7 +81,8 @@ func TestReadiness(t *testing.T) {
 	ask(503, `{"status":"unavailable","failed":["store"]}`)
 	storeErr = nil
 	ask(200, `{"status":"ready"}`)
-	if text := log.String(); strings.Count(text, "\n") != 3 || strings.Count(text, "db.internal") != 1 {
+	if text := log.String(); strings.Count(text, "\n") != 3 || strings.Count(text, "db.internal") != 1 ||
+		strings.Count(text, `msg="/readyz answers that the server is ready" checks="[store accepting]"`) != 2 {
 		t.Errorf("logged %s", text)
 	}
 }

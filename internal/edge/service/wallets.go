@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"github.com/seed-255eabaa/oms/internal/command"
+	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/domain/order"
 	"github.com/seed-255eabaa/oms/internal/domain/payment"
 	"github.com/seed-255eabaa/oms/internal/edge"
@@ -14,6 +16,16 @@ import (
 // scopeWallet is what a credential needs beside the method's scopes to have a player's wallet pay: a gateway's token shows that the payer
 // has agreed, and this one shows nothing.
 const scopeWallet = "wallet:pay"
+
+// Scopes answers all scopes that a credential can be asked for, in order.
+func Scopes(methods contract.Table) []string {
+	scopes := []string{scopeWallet}
+	for _, method := range methods {
+		scopes = append(scopes, method.Scopes...)
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
 
 // tokenTaken refuses payment tokens that neither the gateway knows nor the caller may use.
 func (e *Environment) tokenTaken(ctx context.Context, token string) *fault.Fault {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/gowebpki/jcs"
 
@@ -37,18 +36,11 @@ type Keys struct {
 	verifiers map[client][]func(message, signature []byte) bool
 }
 
-// LoadKeys reads a file of keys: a JSON array of Key. No error tells a secret.
+// LoadKeys reads a file of keys: a JSON list of Key. No error tells a secret.
 func LoadKeys(path string) (*Keys, error) {
-	file, err := os.Open(path)
+	keys, err := edge.ReadList[Key](path)
 	if err != nil {
-		return nil, fmt.Errorf("signing keys: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // only read
-	decoder := json.NewDecoder(file)
-	decoder.DisallowUnknownFields()
-	var keys []Key
-	if err := decoder.Decode(&keys); err != nil {
-		return nil, fmt.Errorf("signing keys %s: %w", path, err)
+		return nil, err
 	}
 	return NewKeys(keys)
 }

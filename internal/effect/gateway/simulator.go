@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,27 +58,21 @@ func (o *SimulatorOptions) setDefaults() error {
 	if o.Dispute == nil {
 		o.Dispute = func(context.Context, Dispute) error { return errNoTaker }
 	}
-	setDefault(&o.Latency, time.Millisecond)
+	o.Latency = cmp.Or(o.Latency, time.Millisecond)
 	o.Latency = max(o.Latency, 0)
-	setDefault(&o.LateAfter, 20*time.Second)
-	setDefault(&o.DisputeAfter, 2*time.Second)
-	setDefault(&o.UnknownFor, 2*time.Second)
-	setDefault(&o.RepeatAfter, o.Latency)
-	setDefault(&o.Window, 7*24*time.Hour)
-	setDefault(&o.OvertakeAfter, 500*time.Millisecond)
-	setDefault(&o.Deliveries, 64)
-	setDefault(&o.Remember, 1_000_000)
-	setDefault(&o.ReadBack, 64<<20)
+	o.LateAfter = cmp.Or(o.LateAfter, 20*time.Second)
+	o.DisputeAfter = cmp.Or(o.DisputeAfter, 2*time.Second)
+	o.UnknownFor = cmp.Or(o.UnknownFor, 2*time.Second)
+	o.RepeatAfter = cmp.Or(o.RepeatAfter, o.Latency)
+	o.Window = cmp.Or(o.Window, 7*24*time.Hour)
+	o.OvertakeAfter = cmp.Or(o.OvertakeAfter, 500*time.Millisecond)
+	o.Deliveries = cmp.Or(o.Deliveries, 64)
+	o.Remember = cmp.Or(o.Remember, 1_000_000)
+	o.ReadBack = cmp.Or(o.ReadBack, 64<<20)
 	if o.Clock == nil {
 		o.Clock = clock.Steady()
 	}
 	return nil
-}
-
-func setDefault[V int | int64 | time.Duration](value *V, otherwise V) {
-	if *value == 0 {
-		*value = otherwise
-	}
 }
 
 // Simulator is a payment gateway that behaves as the token says (see Tokens). It keeps to the rules of real ones: idempotent by
