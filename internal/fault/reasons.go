@@ -177,7 +177,7 @@ var asking = []Entry{
 	{
 		Reason: "CURRENCY_MISMATCH", Code: InvalidArgument, Stage: Meaning, Cause: "An amount has another currency than the order.",
 		Cure: "Send all amounts in the order's currency.", Raises: []string{"NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
-		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Condition, "Hold": Condition},
+		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Existence, "Hold": Existence},
 	},
 	{
 		Reason: "NEGATIVE_AMOUNT", Code: InvalidArgument, Stage: Meaning, Cause: "A price, or the order's amount, is below zero.",
@@ -244,7 +244,7 @@ var deciding = []Entry{
 	{
 		Reason: "REFUND_EXCEEDS_CAPTURED", Code: FailedPrecondition, Stage: Condition,
 		Cause: "More is asked back than is left; pending refunds and disputed amounts count. `refundable_minor` names the rest.",
-		Cure:  "Ask for at most the rest.", Raises: []string{"TOO_MANY_REFUNDS"},
+		Cure:  "Ask for at most the rest.",
 	},
 	{
 		Reason: "TOO_MANY_REFUNDS", Code: FailedPrecondition, Stage: Condition, Final: true,
@@ -252,7 +252,7 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "TOO_MANY_DISPUTES", Code: FailedPrecondition, Stage: Condition, Final: true,
-		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: no caller gets to see it; the log has it.",
+		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: the log has it.",
 	},
 	{
 		Reason: "DEMAND_MISMATCH", Code: InvalidArgument, Stage: Condition, Cause: "What is to be reserved are not the order's lines.",
@@ -267,8 +267,8 @@ var deciding = []Entry{
 		Cure: "Set no less than `reserved`, or cancel orders first.",
 	},
 	{
-		Reason: "OUT_OF_RANGE", Code: InvalidArgument, Stage: Condition, Cause: "The stock would be more than 2^53 - 1.",
-		Cure: "Add less.",
+		Reason: "OUT_OF_RANGE", Code: InvalidArgument, Stage: Condition, Cause: "The stock would be more than 2^53 - 1; or, in a list of orders, created_from is after created_to.",
+		Cure: "Add less; or send created_from no later than created_to.", In: map[string]Stage{"ListOrders": Meaning},
 	},
 	{
 		Reason: "AFTER_VERSION_INVALID", Code: InvalidArgument, Stage: Condition, Cause: "The order has no such version yet.",
