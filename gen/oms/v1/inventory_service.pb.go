@@ -537,7 +537,8 @@ func (x *ReleaseResponse) GetReservation() *Reservation {
 // SetStockRequest sets a SKU's stock.
 type SetStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stock keeping unit.
+	// Stock keeping unit. In a path, one that ends in ":adjust" is written with "%3Aadjust", since "/v1/inventory/items/a:adjust" is AdjustStock
+	// of "a".
 	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	// Pieces in the house, reserved ones included. It must be named, also when it is 0: a forgotten one would empty the shelf.
 	OnHand *int64 `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3,oneof" json:"on_hand,omitempty"`
@@ -757,7 +758,8 @@ func (x *AdjustStockResponse) GetItem() *StockItem {
 // GetStockRequest names a SKU.
 type GetStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stock keeping unit.
+	// Stock keeping unit. In a path, one that ends in ":adjust" is written with "%3Aadjust", since "/v1/inventory/items/a:adjust" is AdjustStock
+	// of "a".
 	Sku           string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
