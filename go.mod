@@ -2,7 +2,7 @@ module github.com/seed-255eabaa/oms
 
 go 1.26.0
 
-// This version is listed and not served everywhere.
+// Nothing needs this pre-release; without the line `go get -u` moves to it.
 exclude golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49
 
 require (

@@ -281,5 +281,8 @@ func (r *running) http(t *testing.T, verb, path, body string, headers ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if response.StatusCode >= http.StatusBadRequest {
+		announcedAt(t, verb, path, string(answer))
+	}
 	return response.StatusCode, string(answer)
 }

@@ -78,7 +78,7 @@ func start(t *testing.T, change ...func(*config.Config)) *running {
 
 func dial(t *testing.T, address string) *grpc.ClientConn {
 	t.Helper()
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(address, append(announcing(t), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -78,9 +79,10 @@ type Result struct {
 // a refusal that is not kept, because the key belongs to the first. An error says that the stored refusal cannot be read.
 func Repeat(c *Command, answer *state.Answer) (Result, error) {
 	if answer.Hash != c.Hash {
+		method := strings.TrimPrefix(answer.Method, "/") // as GetOperation tells it
 		return Result{Fault: fault.New(fault.AlreadyExists, "IDEMPOTENCY_MISMATCH",
-			"the idempotency key %q was used for another request (%s); use a new key", c.Key, answer.Method).
-			With("idempotency_key", c.Key).With("method", answer.Method)}, nil
+			"the idempotency key %q was used for another request (%s); use a new key", c.Key, method).
+			With("idempotency_key", c.Key).With("method", method)}, nil
 	}
 	result := Result{Body: answer.Body, Replayed: true, At: answer.At}
 	if answer.Code != fault.OK {

@@ -146,7 +146,7 @@ func TestInvalid(t *testing.T) {
 		{[]fault.Violation{wrongKind}, contract.WrongKind, "order_id: must read x"},
 		{[]fault.Violation{wrongKind, unknown}, contract.ValidationFailed, "order_id: must read x (and 1 more)"},
 		{[]fault.Violation{syntax}, "MALFORMED_JSON", "the body is not valid JSON"},
-		{[]fault.Violation{unknown, syntax}, "MALFORMED_JSON", "x: is unknown (and 1 more)"},
+		{[]fault.Violation{unknown, syntax}, "MALFORMED_JSON", "the body is not valid JSON (and 1 more)"},
 	} {
 		f := contract.Invalid(test.violations)
 		if f.Code != fault.InvalidArgument || f.Reason != test.reason || f.Message != test.message || len(f.Violations) != len(test.violations) {

@@ -113,13 +113,13 @@ func Invalid(violations []fault.Violation) *fault.Fault {
 	if allOf(violations, keyMissing) {
 		reason = keyMissing
 	}
-	if last := violations[len(violations)-1]; last.Reason == malformedJSON {
-		reason = malformedJSON
+	told, all := violations[0], len(violations) // by the message; it is of what gave the reason
+	if last := violations[all-1]; last.Reason == malformedJSON {
+		told, reason = last, malformedJSON
 	}
-	first, all := violations[0], len(violations)
-	f := fault.New(fault.InvalidArgument, reason, "%s", describe(first))
+	f := fault.New(fault.InvalidArgument, reason, "%s", describe(told))
 	if all > 1 {
-		f = fault.New(fault.InvalidArgument, reason, "%s (and %d more)", describe(first), all-1)
+		f = fault.New(fault.InvalidArgument, reason, "%s (and %d more)", describe(told), all-1)
 	}
 	f.Violations = violations
 	return f.Bounded(violationLimit)

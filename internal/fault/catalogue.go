@@ -98,6 +98,12 @@ func (e *Entry) StageIn(method string) Stage {
 	return e.Stage
 }
 
+// Shared tells that any method may refuse with it, so that none announces it: what is found before a request means anything, keys, and what
+// is not there or not built.
+func (e *Entry) Shared() bool {
+	return e.Stage <= KeySent || e.Reason == "IDEMPOTENCY_MISMATCH" || e.Reason == "NOT_FOUND" || e.Reason == "NOT_IMPLEMENTED"
+}
+
 // Retryable tells whether the same request can succeed later without a change.
 func (e *Entry) Retryable() bool { return (&Fault{Code: e.Code, Reason: e.Reason}).Retryable() }
 
@@ -114,12 +120,13 @@ func Orders() []MethodOrder {
 			"IDEMPOTENCY_KEY_MISSING"}, own...)
 	}
 	return []MethodOrder{
-		{"CreateOrder", before("CURRENCY_UNKNOWN", "NEGATIVE_AMOUNT", "IDEMPOTENCY_MISMATCH", "PRICE_CHANGED")},
+		{"CreateOrder", before("CURRENCY_UNKNOWN", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW", "IDEMPOTENCY_MISMATCH",
+			"PRICE_CHANGED")},
 		{"PayOrder", before("PAYMENT_MEANS_AMBIGUOUS", "PAYMENT_TOKEN_INVALID", "CARD_NUMBER_INVALID", "CARD_EXPIRY_INVALID", "CARD_EXPIRED",
-			"CARD_CVV_INVALID", "IDEMPOTENCY_MISMATCH", "CARD_REFUSED", "NOT_FOUND", "PLAYER_UNKNOWN", "ILLEGAL_TRANSITION", "KYC_REQUIRED",
-			"PAYMENT_IN_PROGRESS", "VERSION_CONFLICT")},
+			"CARD_CVV_INVALID", "IDEMPOTENCY_MISMATCH", "CARD_REFUSED", "NOT_FOUND", "PLAYER_UNKNOWN", "CURRENCY_MISMATCH", "ILLEGAL_TRANSITION",
+			"KYC_REQUIRED", "PAYMENT_IN_PROGRESS", "VERSION_CONFLICT")},
 		{"CancelOrder", before("IDEMPOTENCY_MISMATCH", "NOT_FOUND", "ILLEGAL_TRANSITION", "VERSION_CONFLICT")},
-		{"RefundOrder", before("NOT_POSITIVE", "IDEMPOTENCY_MISMATCH", "NOT_FOUND", "ILLEGAL_TRANSITION", "CURRENCY_MISMATCH",
+		{"RefundOrder", before("NOT_POSITIVE", "IDEMPOTENCY_MISMATCH", "NOT_FOUND", "ILLEGAL_TRANSITION", "TOO_MANY_REFUNDS", "CURRENCY_MISMATCH",
 			"REFUND_EXCEEDS_CAPTURED", "VERSION_CONFLICT")},
 	}
 }

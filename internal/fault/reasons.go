@@ -100,7 +100,8 @@ var reaching = []Entry{
 	},
 	{
 		Reason: "METHOD_NOT_ALLOWED", Code: Unimplemented, Stage: Target, Status: statusMethodNotAllowed,
-		Cause: "The path does not take this HTTP method.", Cure: "Use one that the header `Allow` names.",
+		Cause: "The path does not take this HTTP method.",
+		Cure:  "Use one that the header `Allow` names. An id in the path that itself ends as an action does, such as `a:adjust`, is sent as `a%3Aadjust`.",
 	},
 	{
 		Reason: "METHOD_NOT_FOUND", Code: Unimplemented, Stage: Target, Cause: "There is no such gRPC method on this listener.",
@@ -177,7 +178,7 @@ var asking = []Entry{
 	{
 		Reason: "CURRENCY_MISMATCH", Code: InvalidArgument, Stage: Meaning, Cause: "An amount has another currency than the order.",
 		Cure: "Send all amounts in the order's currency.", Raises: []string{"NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
-		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Condition, "Hold": Condition},
+		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Existence, "Hold": Existence},
 	},
 	{
 		Reason: "NEGATIVE_AMOUNT", Code: InvalidArgument, Stage: Meaning, Cause: "A price, or the order's amount, is below zero.",
@@ -244,7 +245,7 @@ var deciding = []Entry{
 	{
 		Reason: "REFUND_EXCEEDS_CAPTURED", Code: FailedPrecondition, Stage: Condition,
 		Cause: "More is asked back than is left; pending refunds and disputed amounts count. `refundable_minor` names the rest.",
-		Cure:  "Ask for at most the rest.", Raises: []string{"TOO_MANY_REFUNDS"},
+		Cure:  "Ask for at most the rest.",
 	},
 	{
 		Reason: "TOO_MANY_REFUNDS", Code: FailedPrecondition, Stage: Condition, Final: true,
@@ -252,7 +253,7 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "TOO_MANY_DISPUTES", Code: FailedPrecondition, Stage: Condition, Final: true,
-		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: no caller gets to see it; the log has it.",
+		Cause: "A gateway tells of more disputes of a payment than it may have.", Cure: "None: the log has it.",
 	},
 	{
 		Reason: "DEMAND_MISMATCH", Code: InvalidArgument, Stage: Condition, Cause: "What is to be reserved are not the order's lines.",
@@ -269,6 +270,7 @@ var deciding = []Entry{
 	{
 		Reason: "OUT_OF_RANGE", Code: InvalidArgument, Stage: Condition,
 		Cause: "A number or a time is beyond what it may be.", Cure: "Keep to what the field violation names.",
+		In: map[string]Stage{"ListOrders": Meaning},
 	},
 	{
 		Reason: "AFTER_VERSION_INVALID", Code: InvalidArgument, Stage: Condition, Cause: "The order has no such version yet.",

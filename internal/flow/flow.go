@@ -232,6 +232,12 @@ func (s Subject) release(status state.OrderStatus) command.Step {
 // Refund is a client's refund of a confirmed order.
 func Refund(s Subject, refund order.Refund, words string) []command.Step {
 	return []command.Step{
+		s.step(func(v view) domain.Command {
+			if !v.is(state.OrderConfirmed) {
+				return nil // the next step refuses
+			}
+			return payment.AnotherRefund{Name: s.payment()}
+		}, s.payment().Refs()),
 		command.Do(refund),
 		s.step(func(v view) domain.Command {
 			if v.payment == nil {

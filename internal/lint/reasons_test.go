@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	omsv1 "github.com/seed-255eabaa/oms/gen/oms/v1"
+	providerv1 "github.com/seed-255eabaa/oms/gen/provider/v1"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
@@ -69,25 +71,43 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestReasonsOfMethods holds the reasons that the contract announces to the catalogue.
+// TestReasonsOfMethods holds the reasons that the contract announces to the catalogue, both ways: where the catalogue tells the order of a
+// method's refusals, these are what the method announces, but for those that all methods share; and each reason that is not shared is
+// announced somewhere.
 func TestReasonsOfMethods(t *testing.T) {
-	announced := regexp.MustCompile(`(?m)^\s*reasons: "([A-Z0-9_]+)"`)
-	files, err := fs.Glob(os.DirFS("../.."), "proto/*/v1/*.proto")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no contract found", err)
+	orders, announced := map[string][]string{}, map[string]bool{}
+	for _, order := range fault.Orders() {
+		orders[order.Method] = slices.DeleteFunc(order.Reasons, func(reason string) bool { return fault.Find(reason).Shared() })
 	}
-	for _, name := range files {
-		text, err := os.ReadFile("../../" + name)
-		if err != nil {
-			t.Fatal(err)
+	for _, method := range slices.Concat(omsv1.Methods, providerv1.Methods) {
+		for _, reason := range method.Reasons {
+			announced[reason] = true
+			if entry := fault.Find(reason); entry == nil || entry.Internal {
+				t.Errorf("%s announces %s, which no caller is refused with", method.Name, reason)
+			} else if entry.Shared() {
+				t.Errorf("%s announces %s, which all methods share", method.Name, reason)
+			}
 		}
-		for _, match := range announced.FindAllSubmatch(text, -1) {
-			if entry := fault.Find(string(match[1])); entry == nil || entry.Internal {
-				t.Errorf("%s announces %s, which no caller is refused with", name, match[1])
+		if order, found := orders[method.Name]; found && method.Service == "oms.v1.OrderService" {
+			delete(orders, method.Name)
+			if !slices.Equal(slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(method.Reasons))) {
+				t.Errorf("%s announces %v, and by the catalogue refuses with %v", method.Name, method.Reasons, order)
 			}
 		}
 	}
+	if len(orders) > 0 {
+		t.Errorf("the catalogue has orders of methods that there are not: %v", orders)
+	}
+	for _, entry := range fault.Catalogue() {
+		unheard := entry.Shared() || entry.Internal || entry.Announced || slices.Contains(ofShops, entry.Reason)
+		if !announced[entry.Reason] && !unheard {
+			t.Errorf("no method announces %s", entry.Reason)
+		}
+	}
 }
+
+// ofShops are refusals of the dialect of /api only, which has no proto.
+var ofShops = []string{"PRODUCT_UNKNOWN", "AMOUNT_MISMATCH", "NOTIFICATION_SUPPRESSED", "CHANNEL_UNCONFIGURED"}
 
 // TestReasonsAreShown looks for a test of each reason, or for why there is none.
 func TestReasonsAreShown(t *testing.T) {

@@ -172,7 +172,7 @@ func TestReportForPeople(t *testing.T) {
 	if err := replay(t.Context(), client, s, of, Options{File: name, Out: &out}.withDefaults()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Daqing Chen", "CC BY 4.0", "PRICE_FINER_THAN_PENCE", "0.001", "captured 3,870 pence", "ok  "} {
+	for _, want := range []string{"Daqing Chen", "CC BY 4.0", "price finer than pence", "0.001", "captured 3,870 pence", "ok  "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
@@ -551,4 +551,13 @@ func TestRealFile(t *testing.T) {
 	equal(t, "refused", reasons(report.Sales.Reasons), "qty INT32_GTE 737 0; PRICE_FINER_THAN_PENCE 1 0.001")
 	equal(t, "refunded", fmt.Sprint(report.Credits.Refunded.Lines, report.Credits.Refunded.GBP), "3152 169239.81")
 	equal(t, "unmatched", fmt.Sprint(report.Credits.Unmatched.Lines, report.Credits.Unmatched.GBP), "1198 255998.37")
+}
+
+func TestReasonsInWords(t *testing.T) {
+	for reason, want := range map[string]string{
+		"qty INT32_GTE": "qty too small", "sku STRING_MAX_LEN": "sku too long", "PRICE_FINER_THAN_PENCE": "price finer than pence",
+		"price.amount_minor NEGATIVE_AMOUNT": "price.amount_minor negative amount", "UNREADABLE": "unreadable",
+	} {
+		equal(t, reason, inWords(reason), want)
+	}
 }

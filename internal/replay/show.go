@@ -76,9 +76,31 @@ func row(name string, sum Sum) []string {
 
 func reasonRows(rows [][]string, s *screen.Screen, reasons []Reason) [][]string {
 	for _, reason := range reasons {
-		rows = append(rows, row(s.Faint("  "+reason.Reason), reason.Sum))
+		rows = append(rows, row(s.Faint("  "+inWords(reason.Reason)), reason.Sum))
 	}
 	return rows
+}
+
+// ruleWords are what the contract's rules say of a field, by the end of their names.
+var ruleWords = []struct{ end, words string }{
+	{"_GTE", "too small"}, {"_GT", "too small"}, {"_LTE", "too large"}, {"_LT", "too large"}, {"_MIN_LEN", "too short"},
+	{"_MAX_LEN", "too long"}, {"_PATTERN", "has characters that are not taken"},
+}
+
+// inWords says a machine reason, with its field before it where it has one, to a person: "qty INT32_GTE" is "qty too small".
+func inWords(reason string) string {
+	field, code, found := strings.Cut(reason, " ")
+	if !found {
+		field, code = "", reason
+	}
+	words := strings.ToLower(strings.ReplaceAll(code, "_", " "))
+	for _, rule := range ruleWords {
+		if strings.HasSuffix(code, rule.end) {
+			words = rule.words
+			break
+		}
+	}
+	return strings.TrimSpace(field + " " + words)
 }
 
 func (report *Report) showSums(s *screen.Screen) {
@@ -105,7 +127,7 @@ func (report *Report) showSums(s *screen.Screen) {
 		s.Section("Refusals, an example each")
 	}
 	for _, reason := range examples {
-		s.Line("%s", reason.Reason)
+		s.Line("%s", inWords(reason.Reason))
 		s.Wrapped("    ", 4, reason.Example)
 	}
 }

@@ -481,13 +481,14 @@ const file_oms_v1_admin_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"O\n" +
 	"\x18ReplayDeadLetterResponse\x123\n" +
 	"\vdead_letter\x18\x01 \x01(\v2\x12.oms.v1.DeadLetterR\n" +
-	"deadLetter2\xde\x02\n" +
+	"deadLetter2\x9e\x03\n" +
 	"\fAdminService\x12d\n" +
 	"\x0fListDeadLetters\x12\x1e.oms.v1.ListDeadLettersRequest\x1a\x1f.oms.v1.ListDeadLettersResponse\"\x10\xaa\xd4\x18\f\x1a\n" +
 	"admin:read\x12m\n" +
 	"\rGetDeadLetter\x12\x1c.oms.v1.GetDeadLetterRequest\x1a\x1d.oms.v1.GetDeadLetterResponse\"\x1f\xaa\xd4\x18\x1b\x1a\n" +
-	"admin:read*\rid=deadletter\x12y\n" +
-	"\x10ReplayDeadLetter\x12\x1f.oms.v1.ReplayDeadLetterRequest\x1a .oms.v1.ReplayDeadLetterResponse\"\"\xaa\xd4\x18\x1e\x10\x01\x1a\vadmin:write*\rid=deadletterB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
+	"admin:read*\rid=deadletter\x12\xb8\x01\n" +
+	"\x10ReplayDeadLetter\x12\x1f.oms.v1.ReplayDeadLetterRequest\x1a .oms.v1.ReplayDeadLetterResponse\"a\xaa\xd4\x18]\x10\x01\x1a\vadmin:write\"\n" +
+	"EVENT_GONE\"\x10EVENT_UNREADABLE\"\fNOT_RESERVED\"\x11TOO_MANY_DISPUTES*\rid=deadletterB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 
 var (
 	file_oms_v1_admin_service_proto_rawDescOnce sync.Once

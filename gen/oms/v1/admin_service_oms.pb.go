@@ -321,7 +321,7 @@ var MethodAdminServiceReplayDeadLetter = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"admin:write"},
-	Reasons:       nil,
+	Reasons:       []string{"EVENT_GONE", "EVENT_UNREADABLE", "NOT_RESERVED", "TOO_MANY_DISPUTES"},
 	IDs: []contract.ID{
 		{
 			Field: "id", Kind: "deadletter",

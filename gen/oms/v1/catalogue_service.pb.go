@@ -665,9 +665,9 @@ const file_oms_v1_catalogue_service_proto_rawDesc = "" +
 	"*\btext/csvR\x03csv\"g\n" +
 	"\x14ImportPricesResponse\x12\x16\n" +
 	"\x06prices\x18\x01 \x01(\x05R\x06prices\x127\n" +
-	"\topened_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt2\xcc\x06\n" +
-	"\x10CatalogueService\x12\xb5\x01\n" +
-	"\bPutPrice\x12\x17.oms.v1.PutPriceRequest\x1a\x18.oms.v1.PutPriceResponse\"v\xaa\xd4\x18H\x10\x01\x1a\x0fcatalogue:write\"\x10CURRENCY_UNKNOWN\"\x0fNEGATIVE_AMOUNT\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/catalogue/items/{sku}\x12z\n" +
+	"\topened_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt2\xde\x06\n" +
+	"\x10CatalogueService\x12\xc7\x01\n" +
+	"\bPutPrice\x12\x17.oms.v1.PutPriceRequest\x1a\x18.oms.v1.PutPriceResponse\"\x87\x01\xaa\xd4\x18Y\x10\x01\x1a\x0fcatalogue:write\"\x10CURRENCY_UNKNOWN\"\x0fNEGATIVE_AMOUNT\"\x10VERSION_CONFLICT\"\x0fAMOUNT_OVERFLOW\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/catalogue/items/{sku}\x12z\n" +
 	"\bGetPrice\x12\x17.oms.v1.GetPriceRequest\x1a\x18.oms.v1.GetPriceResponse\";\xaa\xd4\x18\x10\x1a\x0ecatalogue:read\x82\xd3\xe4\x93\x02!b\x04item\x12\x19/v1/catalogue/items/{sku}\x12\x88\x01\n" +
 	"\n" +
 	"ListPrices\x12\x19.oms.v1.ListPricesRequest\x1a\x1a.oms.v1.ListPricesResponse\"C\xaa\xd4\x18$\x1a\x0ecatalogue:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/catalogue/items\x12\x98\x01\n" +

@@ -395,7 +395,7 @@ var MethodCatalogueServicePutPrice = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"catalogue:write"},
-	Reasons:       []string{"CURRENCY_UNKNOWN", "NEGATIVE_AMOUNT", "VERSION_CONFLICT"},
+	Reasons:       []string{"CURRENCY_UNKNOWN", "NEGATIVE_AMOUNT", "VERSION_CONFLICT", "AMOUNT_OVERFLOW"},
 	NewRequest:    func() proto.Message { return new(PutPriceRequest) },
 	NewResponse:   func() proto.Message { return new(PutPriceResponse) },
 }

@@ -537,7 +537,8 @@ func (x *ReleaseResponse) GetReservation() *Reservation {
 // SetStockRequest sets a SKU's stock.
 type SetStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stock keeping unit.
+	// Stock keeping unit. In a path, one that ends in ":adjust" is written with "%3Aadjust", since "/v1/inventory/items/a:adjust" is AdjustStock
+	// of "a".
 	Sku string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	// Pieces in the house, reserved ones included. It must be named, also when it is 0: a forgotten one would empty the shelf.
 	OnHand *int64 `protobuf:"varint,2,opt,name=on_hand,json=onHand,proto3,oneof" json:"on_hand,omitempty"`
@@ -757,7 +758,8 @@ func (x *AdjustStockResponse) GetItem() *StockItem {
 // GetStockRequest names a SKU.
 type GetStockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stock keeping unit.
+	// Stock keeping unit. In a path, one that ends in ":adjust" is written with "%3Aadjust", since "/v1/inventory/items/a:adjust" is AdjustStock
+	// of "a".
 	Sku           string `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1024,12 +1026,12 @@ const file_oms_v1_inventory_service_proto_rawDesc = "" +
 	"\x17RESERVATION_STATUS_HELD\x10\x01\x12\x1f\n" +
 	"\x1bRESERVATION_STATUS_REJECTED\x10\x02\x12\x1f\n" +
 	"\x1bRESERVATION_STATUS_RELEASED\x10\x03\x12\x1b\n" +
-	"\x17RESERVATION_STATUS_SOLD\x10\x042\xf4\x06\n" +
+	"\x17RESERVATION_STATUS_SOLD\x10\x042\x82\a\n" +
 	"\x10InventoryService\x12\x88\x01\n" +
 	"\aReserve\x12\x16.oms.v1.ReserveRequest\x1a\x17.oms.v1.ReserveResponse\"L\xaa\xd4\x18H\x10\x01\x1a\x0finventory:write\"\x0fDEMAND_MISMATCH\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12w\n" +
 	"\aRelease\x12\x16.oms.v1.ReleaseRequest\x1a\x17.oms.v1.ReleaseResponse\";\xaa\xd4\x187\x10\x01\x1a\x0finventory:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\xa2\x01\n" +
-	"\bSetStock\x12\x17.oms.v1.SetStockRequest\x1a\x18.oms.v1.SetStockResponse\"c\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/inventory/items/{sku}\x12\xb2\x01\n" +
-	"\vAdjustStock\x12\x1a.oms.v1.AdjustStockRequest\x1a\x1b.oms.v1.AdjustStockResponse\"j\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02+:\x01*b\x04item\" /v1/inventory/items/{sku}:adjust\x12z\n" +
+	"\bSetStock\x12\x17.oms.v1.SetStockRequest\x1a\x18.oms.v1.SetStockResponse\"c\xaa\xd4\x185\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02$:\x01*b\x04item\x1a\x19/v1/inventory/items/{sku}\x12\xc0\x01\n" +
+	"\vAdjustStock\x12\x1a.oms.v1.AdjustStockRequest\x1a\x1b.oms.v1.AdjustStockResponse\"x\xaa\xd4\x18C\x10\x01\x1a\x0finventory:write\"\x0eBELOW_RESERVED\"\x10VERSION_CONFLICT\"\fOUT_OF_RANGE\x82\xd3\xe4\x93\x02+:\x01*b\x04item\" /v1/inventory/items/{sku}:adjust\x12z\n" +
 	"\bGetStock\x12\x17.oms.v1.GetStockRequest\x1a\x18.oms.v1.GetStockResponse\";\xaa\xd4\x18\x10\x1a\x0einventory:read\x82\xd3\xe4\x93\x02!b\x04item\x12\x19/v1/inventory/items/{sku}\x12\x85\x01\n" +
 	"\tListStock\x12\x18.oms.v1.ListStockRequest\x1a\x19.oms.v1.ListStockResponse\"C\xaa\xd4\x18$\x1a\x0einventory:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/inventory/itemsB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 

@@ -638,7 +638,7 @@ var MethodInventoryServiceAdjustStock = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"inventory:write"},
-	Reasons:       []string{"BELOW_RESERVED", "VERSION_CONFLICT"},
+	Reasons:       []string{"BELOW_RESERVED", "VERSION_CONFLICT", "OUT_OF_RANGE"},
 	NewRequest:    func() proto.Message { return new(AdjustStockRequest) },
 	NewResponse:   func() proto.Message { return new(AdjustStockResponse) },
 }

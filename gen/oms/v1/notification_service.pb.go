@@ -1477,14 +1477,15 @@ const file_oms_v1_notification_service_proto_rawDesc = "" +
 	"\x19NOTIFICATION_STATE_FAILED\x10\x04\x12!\n" +
 	"\x1dNOTIFICATION_STATE_SUPPRESSED\x10\x05\x12\x1e\n" +
 	"\x1aNOTIFICATION_STATE_DROPPED\x10\x06\x12#\n" +
-	"\x1fNOTIFICATION_STATE_UNCONFIGURED\x10\a2\x85\f\n" +
+	"\x1fNOTIFICATION_STATE_UNCONFIGURED\x10\a2\x91\f\n" +
 	"\x13NotificationService\x12\xbd\x01\n" +
 	"\n" +
 	"PutContact\x12\x19.oms.v1.PutContactRequest\x1a\x1a.oms.v1.PutContactResponse\"x\xaa\xd4\x18E\x10\x01\x1a\x0econtacts:write\"\x0eLOCALE_INVALID\"\x0fADDRESS_INVALID\"\x10VERSION_CONFLICT\x82\xd3\xe4\x93\x02):\x01*b\acontact\x1a\x1b/v1/users/{user_id}/contact\x12\x84\x01\n" +
 	"\n" +
 	"GetContact\x12\x19.oms.v1.GetContactRequest\x1a\x1a.oms.v1.GetContactResponse\"?\xaa\xd4\x18\x0f\x1a\rcontacts:read\x82\xd3\xe4\x93\x02&b\acontact\x12\x1b/v1/users/{user_id}/contact\x12\x90\x01\n" +
-	"\rForgetContact\x12\x1c.oms.v1.ForgetContactRequest\x1a\x1d.oms.v1.ForgetContactResponse\"B\xaa\xd4\x18\x12\x10\x01\x1a\x0econtacts:write\x82\xd3\xe4\x93\x02&b\acontact*\x1b/v1/users/{user_id}/contact\x12\xe5\x01\n" +
-	"\x10SendNotification\x12\x1f.oms.v1.SendNotificationRequest\x1a .oms.v1.SendNotificationResponse\"\x8d\x01\xaa\xd4\x18_\b\xc9\x01\x10\x01\x1a\x13notifications:write\"\x0fCONTACT_MISSING\"\x0eLOCALE_INVALID\"\x10TEMPLATE_UNKNOWN\"\x10PARAMETERS_UNFIT\x82\xd3\xe4\x93\x02$:\x01*b\fnotification\"\x11/v1/notifications\x12\xee\x01\n" +
+	"\rForgetContact\x12\x1c.oms.v1.ForgetContactRequest\x1a\x1d.oms.v1.ForgetContactResponse\"B\xaa\xd4\x18\x12\x10\x01\x1a\x0econtacts:write\x82\xd3\xe4\x93\x02&b\acontact*\x1b/v1/users/{user_id}/contact\x12\xf1\x01\n" +
+	"\x10SendNotification\x12\x1f.oms.v1.SendNotificationRequest\x1a .oms.v1.SendNotificationResponse\"\x99\x01\xaa\xd4\x18k\b\xc9\x01\x10\x01\x1a\x13notifications:write\"\x0fCONTACT_MISSING\"\x0eLOCALE_INVALID\"\x10TEMPLATE_UNKNOWN\"\x10PARAMETERS_UNFIT\"\n" +
+	"ID_INVALID\x82\xd3\xe4\x93\x02$:\x01*b\fnotification\"\x11/v1/notifications\x12\xee\x01\n" +
 	"\x12CancelNotification\x12!.oms.v1.CancelNotificationRequest\x1a\".oms.v1.CancelNotificationResponse\"\x90\x01\xaa\xd4\x18I\x10\x01\x1a\x13notifications:write\"\x12ILLEGAL_TRANSITION*\x1cnotification_id=notification\x82\xd3\xe4\x93\x02=:\x01*b\fnotification\"*/v1/notifications/{notification_id}:cancel\x12\xc3\x01\n" +
 	"\x0fGetNotification\x12\x1e.oms.v1.GetNotificationRequest\x1a\x1f.oms.v1.GetNotificationResponse\"o\xaa\xd4\x182\x1a\x12notifications:read*\x1cnotification_id=notification\x82\xd3\xe4\x93\x023b\fnotification\x12#/v1/notifications/{notification_id}\x12\xc4\x01\n" +
 	"\x11ListNotifications\x12 .oms.v1.ListNotificationsRequest\x1a!.oms.v1.ListNotificationsResponse\"j\xaa\xd4\x18(\x1a\x12notifications:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x028Z#\x12!/v1/users/{user_id}/notifications\x12\x11/v1/notifications\x12\xad\x01\n" +

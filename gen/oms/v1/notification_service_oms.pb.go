@@ -870,7 +870,7 @@ var MethodNotificationServiceSendNotification = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 201,
 	Scopes:        []string{"notifications:write"},
-	Reasons:       []string{"CONTACT_MISSING", "LOCALE_INVALID", "TEMPLATE_UNKNOWN", "PARAMETERS_UNFIT"},
+	Reasons:       []string{"CONTACT_MISSING", "LOCALE_INVALID", "TEMPLATE_UNKNOWN", "PARAMETERS_UNFIT", "ID_INVALID"},
 	NewRequest:    func() proto.Message { return new(SendNotificationRequest) },
 	NewResponse:   func() proto.Message { return new(SendNotificationResponse) },
 }

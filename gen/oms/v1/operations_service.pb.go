@@ -1031,12 +1031,12 @@ const file_oms_v1_operations_service_proto_rawDesc = "" +
 	"at_gateway\x18\x03 \x03(\v2\x15.oms.v1.PaymentTotalsR\tatGateway\x12;\n" +
 	"\vdifferences\x18\x04 \x03(\v2\x19.oms.v1.PaymentDifferenceR\vdifferences\x12-\n" +
 	"\x04open\x18\x05 \x03(\v2\x19.oms.v1.PaymentDifferenceR\x04open\x12&\n" +
-	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken2\xdc\x03\n" +
+	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken2\x97\x04\n" +
 	"\x11OperationsService\x12d\n" +
 	"\x0fListStuckOrders\x12\x1e.oms.v1.ListStuckOrdersRequest\x1a\x1f.oms.v1.ListStuckOrdersResponse\"\x10\xaa\xd4\x18\f\x1a\n" +
-	"admin:read\x12e\n" +
-	"\tRetryStep\x12\x18.oms.v1.RetryStepRequest\x1a\x19.oms.v1.RetryStepResponse\"#\xaa\xd4\x18\x1f\x10\x01\x1a\vadmin:write*\x0eorder_id=order\x12}\n" +
-	"\x11ForceCompensation\x12 .oms.v1.ForceCompensationRequest\x1a!.oms.v1.ForceCompensationResponse\"#\xaa\xd4\x18\x1f\x10\x01\x1a\vadmin:write*\x0eorder_id=order\x12{\n" +
+	"admin:read\x12y\n" +
+	"\tRetryStep\x12\x18.oms.v1.RetryStepRequest\x1a\x19.oms.v1.RetryStepResponse\"7\xaa\xd4\x183\x10\x01\x1a\vadmin:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\xa3\x01\n" +
+	"\x11ForceCompensation\x12 .oms.v1.ForceCompensationRequest\x1a!.oms.v1.ForceCompensationResponse\"I\xaa\xd4\x18E\x10\x01\x1a\vadmin:write\"\x12ILLEGAL_TRANSITION\"\x10TOO_MANY_REFUNDS*\x0eorder_id=order\x12{\n" +
 	"\x11ReconcilePayments\x12 .oms.v1.ReconcilePaymentsRequest\x1a!.oms.v1.ReconcilePaymentsResponse\"!\xaa\xd4\x18\x1d\x1a\n" +
 	"admin:read\"\x0fGATEWAY_UNKNOWNB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"
 

@@ -676,7 +676,7 @@ var MethodOperationsServiceRetryStep = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"admin:write"},
-	Reasons:       nil,
+	Reasons:       []string{"ILLEGAL_TRANSITION"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",
@@ -696,7 +696,7 @@ var MethodOperationsServiceForceCompensation = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"admin:write"},
-	Reasons:       nil,
+	Reasons:       []string{"ILLEGAL_TRANSITION", "TOO_MANY_REFUNDS"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

@@ -2843,25 +2843,25 @@ const file_oms_v1_order_service_proto_rawDesc = "" +
 	"\x19CHANGE_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CHANGE_STATUS_APPLIED\x10\x01\x12\x19\n" +
 	"\x15CHANGE_STATUS_REFUSED\x10\x02\x12\x1d\n" +
-	"\x19CHANGE_STATUS_NOT_APPLIED\x10\x032\xb9\x1b\n" +
-	"\fOrderService\x12\xbf\x01\n" +
-	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"w\xaa\xd4\x18W\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
+	"\x19CHANGE_STATUS_NOT_APPLIED\x10\x032\x93\x1c\n" +
+	"\fOrderService\x12\xd2\x01\n" +
+	"\vCreateOrder\x12\x1a.oms.v1.CreateOrderRequest\x1a\x1b.oms.v1.CreateOrderResponse\"\x89\x01\xaa\xd4\x18i\b\xc9\x01\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\rPRICE_CHANGED\"\x10CURRENCY_UNKNOWN\x82\xd3\xe4\x93\x02\x16:\x01*b\x05order\"\n" +
 	"/v1/orders\x12\xd6\x01\n" +
 	"\x11BatchCreateOrders\x12 .oms.v1.BatchCreateOrdersRequest\x1a!.oms.v1.BatchCreateOrdersResponse\"|\xaa\xd4\x18W\x10\x01\x1a\forders:write\"\x0fAMOUNT_OVERFLOW\"\x11CURRENCY_MISMATCH\"\x10CURRENCY_UNKNOWN\"\x0fNEGATIVE_AMOUNT\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/orders:batchCreate\x12\x84\x01\n" +
-	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\x9e\x01\n" +
+	"\bGetOrder\x12\x17.oms.v1.GetOrderRequest\x1a\x18.oms.v1.GetOrderResponse\"E\xaa\xd4\x18\x1d\x1a\vorders:read*\x0eorder_id=order\x82\xd3\xe4\x93\x02\x1eb\x05order\x12\x15/v1/orders/{order_id}\x12\xac\x01\n" +
 	"\n" +
-	"ListOrders\x12\x19.oms.v1.ListOrdersRequest\x1a\x1a.oms.v1.ListOrdersResponse\"Y\xaa\xd4\x18!\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02.Z \x12\x1e/v1/users/{customer_id}/orders\x12\n" +
+	"ListOrders\x12\x19.oms.v1.ListOrdersRequest\x1a\x1a.oms.v1.ListOrdersResponse\"g\xaa\xd4\x18/\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID\"\fOUT_OF_RANGE\x82\xd3\xe4\x93\x02.Z \x12\x1e/v1/users/{customer_id}/orders\x12\n" +
 	"/v1/orders\x12\x84\x03\n" +
 	"\bPayOrder\x12\x17.oms.v1.PayOrderRequest\x1a\x18.oms.v1.PayOrderResponse\"\xc4\x02\xaa\xd4\x18\x94\x02\x10\x01\x1a\forders:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT\"\x15PAYMENT_TOKEN_INVALID\"\x0ePLAYER_UNKNOWN\"\x11CURRENCY_MISMATCH\"\fKYC_REQUIRED\"\x17PAYMENT_MEANS_AMBIGUOUS\"\x13CARD_NUMBER_INVALID\"\x13CARD_EXPIRY_INVALID\"\fCARD_EXPIRED\"\x10CARD_CVV_INVALID\"\fCARD_REFUSED*\x0eorder_id=order\x82\xd3\xe4\x93\x02%:\x01*b\x05order\"\x19/v1/orders/{order_id}:pay\x12\xc0\x01\n" +
-	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\xed\x01\n" +
-	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xa4\x01\xaa\xd4\x18r\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xf1\x01\n" +
+	"\vCancelOrder\x12\x1a.oms.v1.CancelOrderRequest\x1a\x1b.oms.v1.CancelOrderResponse\"x\xaa\xd4\x18F\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:cancel\x12\x8e\x02\n" +
+	"\vRefundOrder\x12\x1a.oms.v1.RefundOrderRequest\x1a\x1b.oms.v1.RefundOrderResponse\"\xc5\x01\xaa\xd4\x18\x92\x01\x10\x01\x1a\forders:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\x11CURRENCY_MISMATCH\"\x10VERSION_CONFLICT\"\fNOT_POSITIVE\"\x10TOO_MANY_REFUNDS*\x0eorder_id=order\x82\xd3\xe4\x93\x02(:\x01*b\x05order\"\x1c/v1/orders/{order_id}:refund\x12\xf1\x01\n" +
 	"\x12PutDeliveryDetails\x12!.oms.v1.PutDeliveryDetailsRequest\x1a\".oms.v1.PutDeliveryDetailsResponse\"\x93\x01\xaa\xd4\x18W\x10\x01\x1a\forders:write\"\x0fCOUNTRY_INVALID\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x022:\x01*b\x05order\x1a&/v1/orders/{order_id}/delivery-details\x12\xf9\x01\n" +
 	"\x10PutClientDetails\x12\x1f.oms.v1.PutClientDetailsRequest\x1a .oms.v1.PutClientDetailsResponse\"\xa1\x01\xaa\xd4\x18g\x10\x01\x1a\forders:write\"\x0fADDRESS_INVALID\"\x0eLOCALE_INVALID\"\x12ILLEGAL_TRANSITION\"\x10VERSION_CONFLICT*\x0eorder_id=order\x82\xd3\xe4\x93\x020:\x01*b\x05order\x1a$/v1/orders/{order_id}/client-details\x12\xad\x01\n" +
 	"\x12ForgetOrderDetails\x12!.oms.v1.ForgetOrderDetailsRequest\x1a\".oms.v1.ForgetOrderDetailsResponse\"P\xaa\xd4\x18 \x10\x01\x1a\forders:write*\x0eorder_id=order\x82\xd3\xe4\x93\x02&b\x05order*\x1d/v1/orders/{order_id}/details\x12\xb3\x03\n" +
 	"\vChangeOrder\x12\x1a.oms.v1.ChangeOrderRequest\x1a\x1b.oms.v1.ChangeOrderResponse\"\xea\x02\xaa\xd4\x18\xbd\x02\x10\x01\x1a\forders:write\"\x13CHANGE_PATH_UNKNOWN\"\x14CHANGE_VALUE_INVALID\"\x0fADDRESS_INVALID\"\x0eLOCALE_INVALID\"\x0fCOUNTRY_INVALID\"\x12ILLEGAL_TRANSITION\"\x13PAYMENT_IN_PROGRESS\"\x10VERSION_CONFLICT\"\fLINE_UNKNOWN\"\x0eTOO_MANY_LINES\"\rLINES_MISSING\"\x11CURRENCY_MISMATCH\"\x0fNEGATIVE_AMOUNT\"\x0fAMOUNT_OVERFLOW\"\rPRICE_CHANGED\"\x12INSUFFICIENT_STOCK*\x0eorder_id=order\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/orders/{order_id}/changes\x12\xb9\x01\n" +
-	"\x10ListOrderChanges\x12\x1f.oms.v1.ListOrderChangesRequest\x1a .oms.v1.ListOrderChangesResponse\"b\xaa\xd4\x181\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02'\x12%/v1/orders/{order_id}/changes-history\x12\xb9\x01\n" +
+	"\x10ListOrderChanges\x12\x1f.oms.v1.ListOrderChangesRequest\x1a .oms.v1.ListOrderChangesResponse\"b\xaa\xd4\x181\x1a\vorders:read\"\x12PAGE_TOKEN_INVALID*\x0eorder_id=order\x82\xd3\xe4\x93\x02'\x12%/v1/orders/{order_id}/changes-history\x12\xd1\x01\n" +
 	"\n" +
-	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"r\xaa\xd4\x18D\x1a\vorders:read*\x0eorder_id=order2%\n" +
+	"WatchOrder\x12\x19.oms.v1.WatchOrderRequest\x1a\x1a.oms.v1.WatchOrderResponse\"\x89\x01\xaa\xd4\x18[\x1a\vorders:read\"\x15AFTER_VERSION_INVALID*\x0eorder_id=order2%\n" +
 	"\x05order\x12\rorder.version\x1a\rafter_version\x82\xd3\xe4\x93\x02$b\x05order\x12\x1b/v1/orders/{order_id}:watch0\x01\x12\xb0\x01\n" +
 	"\vWatchOrders\x12\x1a.oms.v1.WatchOrdersRequest\x1a\x1b.oms.v1.WatchOrdersResponse\"f\xaa\xd4\x18J\x1a\vorders:read\"\x14RESUME_TOKEN_INVALID2%\n" +
 	"\achanges\x12\fresume_token\x1a\fresume_token\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/orders:watch0\x01\x12\xa3\x01\n" +

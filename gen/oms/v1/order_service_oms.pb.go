@@ -1761,7 +1761,7 @@ var MethodOrderServiceCreateOrder = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 201,
 	Scopes:        []string{"orders:write"},
-	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "PRICE_CHANGED"},
+	Reasons:       []string{"AMOUNT_OVERFLOW", "CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "PRICE_CHANGED", "CURRENCY_UNKNOWN"},
 	NewRequest:    func() proto.Message { return new(CreateOrderRequest) },
 	NewResponse:   func() proto.Message { return new(CreateOrderResponse) },
 }
@@ -1809,7 +1809,7 @@ var MethodOrderServiceListOrders = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:read"},
-	Reasons:       []string{"PAGE_TOKEN_INVALID"},
+	Reasons:       []string{"PAGE_TOKEN_INVALID", "OUT_OF_RANGE"},
 	NewRequest:    func() proto.Message { return new(ListOrdersRequest) },
 	NewResponse:   func() proto.Message { return new(ListOrdersResponse) },
 }
@@ -1863,7 +1863,7 @@ var MethodOrderServiceRefundOrder = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:write"},
-	Reasons:       []string{"ILLEGAL_TRANSITION", "REFUND_EXCEEDS_CAPTURED", "CURRENCY_MISMATCH", "VERSION_CONFLICT"},
+	Reasons:       []string{"ILLEGAL_TRANSITION", "REFUND_EXCEEDS_CAPTURED", "CURRENCY_MISMATCH", "VERSION_CONFLICT", "NOT_POSITIVE", "TOO_MANY_REFUNDS"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",
@@ -1983,7 +1983,7 @@ var MethodOrderServiceWatchOrder = &contract.Method{
 	Streaming:     true,
 	SuccessStatus: 200,
 	Scopes:        []string{"orders:read"},
-	Reasons:       nil,
+	Reasons:       []string{"AFTER_VERSION_INVALID"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

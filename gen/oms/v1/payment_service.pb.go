@@ -1180,11 +1180,11 @@ const file_oms_v1_payment_service_proto_rawDesc = "" +
 	"\x1cDISPUTE_STATE_INQUIRY_CLOSED\x10\x02\x12\x16\n" +
 	"\x12DISPUTE_STATE_OPEN\x10\x03\x12\x15\n" +
 	"\x11DISPUTE_STATE_WON\x10\x04\x12\x16\n" +
-	"\x12DISPUTE_STATE_LOST\x10\x052\xa7\x05\n" +
+	"\x12DISPUTE_STATE_LOST\x10\x052\xc7\x05\n" +
 	"\x0ePaymentService\x12\xb4\x01\n" +
 	"\x04Hold\x12\x13.oms.v1.HoldRequest\x1a\x14.oms.v1.HoldResponse\"\x80\x01\xaa\xd4\x18|\x10\x01\x1a\x0epayments:write\"\x13PAYMENT_IN_PROGRESS\"\x12ILLEGAL_TRANSITION\"\x0ePLAYER_UNKNOWN\"\x11CURRENCY_MISMATCH\"\fKYC_REQUIRED*\x0eorder_id=order\x12v\n" +
-	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\x8c\x01\n" +
-	"\x06Refund\x12\x15.oms.v1.RefundRequest\x1a\x16.oms.v1.RefundResponse\"S\xaa\xd4\x18O\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED*\x0eorder_id=order\x12m\n" +
+	"\aCapture\x12\x16.oms.v1.CaptureRequest\x1a\x17.oms.v1.CaptureResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12\xac\x01\n" +
+	"\x06Refund\x12\x15.oms.v1.RefundRequest\x1a\x16.oms.v1.RefundResponse\"s\xaa\xd4\x18o\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION\"\x17REFUND_EXCEEDS_CAPTURED\"\fNOT_POSITIVE\"\x10TOO_MANY_REFUNDS*\x0eorder_id=order\x12m\n" +
 	"\x04Void\x12\x13.oms.v1.VoidRequest\x1a\x14.oms.v1.VoidResponse\":\xaa\xd4\x186\x10\x01\x1a\x0epayments:write\"\x12ILLEGAL_TRANSITION*\x0eorder_id=order\x12h\n" +
 	"\n" +
 	"GetPayment\x12\x19.oms.v1.GetPaymentRequest\x1a\x1a.oms.v1.GetPaymentResponse\"#\xaa\xd4\x18\x1f\x1a\rpayments:read*\x0eorder_id=orderB/Z-github.com/seed-255eabaa/oms/gen/oms/v1;omsv1b\x06proto3"

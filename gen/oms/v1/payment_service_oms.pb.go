@@ -684,7 +684,7 @@ var MethodPaymentServiceRefund = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"payments:write"},
-	Reasons:       []string{"ILLEGAL_TRANSITION", "REFUND_EXCEEDS_CAPTURED"},
+	Reasons:       []string{"ILLEGAL_TRANSITION", "REFUND_EXCEEDS_CAPTURED", "NOT_POSITIVE", "TOO_MANY_REFUNDS"},
 	IDs: []contract.ID{
 		{
 			Field: "order_id", Kind: "order",

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"os"
+	"strings"
 
 	"github.com/seed-255eabaa/oms/internal/app"
 	"github.com/seed-255eabaa/oms/internal/config"
@@ -53,14 +55,39 @@ func (d *demoRun) Run(c *console, ctx *contextOf) error {
 func (d *demoRun) options(c *console, at addresses) demo.Options {
 	again := ""
 	if !d.Keep {
-		again = "oms dev"
-		if d.DataDir != config.Default().DataDir {
-			again += " --data-dir " + d.DataDir
-		}
+		again = d.again(at)
 	}
 	return demo.Options{
 		GRPCAddr: at.grpc, InternalAddr: at.internal, APIAddr: at.api, OpsAddr: at.ops, Again: again, Orders: d.Orders, Clients: d.Clients,
 		Seed: d.Seed, JSON: d.JSON, Out: c.out, Progress: terminal(c.err),
 		Verify: func(ctx context.Context) ([]state.Finding, error) { return app.Verify(ctx, d.Storage) },
 	}
+}
+
+// again is the command that starts a server over the same data, at the addresses that the report names: a port that the system chose is free
+// again by then, and is named too.
+func (d *demoRun) again(at addresses) string {
+	usual, command := config.Default(), typed()+" dev"
+	if d.DataDir != usual.DataDir {
+		command += " --data-dir " + d.DataDir
+	}
+	for _, listener := range []struct{ flag, set, usual, got string }{
+		{"api-addr", d.APIAddr, usual.APIAddr, at.api},
+		{"grpc-addr", d.GRPCAddr, usual.GRPCAddr, at.grpc},
+		{"internal-addr", d.InternalAddr, usual.InternalAddr, at.internal},
+		{"ops-addr", d.OpsAddr, usual.OpsAddr, at.ops},
+	} {
+		if listener.set != listener.usual {
+			command += " --" + listener.flag + " " + listener.got
+		}
+	}
+	return command
+}
+
+// typed is how this program was called: its name where the shell finds it, its path, or go run, which builds it into a folder of the tool's own.
+func typed() string {
+	if file, err := os.Executable(); err == nil && strings.Contains(file, "go-build") {
+		return "go run ./cmd/oms"
+	}
+	return os.Args[0]
 }

@@ -169,9 +169,9 @@ func TestRefusals(t *testing.T) {
 		"null element":      {`{"items":[null]}`, []fault.Violation{{Field: "items[0]", Reason: codec.WrongType, Description: "must not be null"}}},
 		"not an object":     {`[1]`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
 		"null document":     {`null`, []fault.Violation{{Reason: codec.WrongType, Description: "must be an object"}}},
-		"trailing data":     {`{} {}`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
-		"trailing byte":     {`{}x`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
-		"trailing minus":    {`{}-`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "there is more text"}}},
+		"trailing data":     {`{} {}`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "has more text after"}}},
+		"trailing byte":     {`{}x`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "has more text after"}}},
+		"trailing minus":    {`{}-`, []fault.Violation{{Reason: codec.MalformedJSON, Description: "has more text after"}}},
 		"trailing comma":    {`{"currency":"EUR",}`, []fault.Violation{{Reason: codec.MalformedJSON}}},
 		"unfinished":        {`{"items":[{"qty":1`, []fault.Violation{{Field: "items[0]", Reason: codec.MalformedJSON}}},
 		"syntax after a violation": {`{"currency":1,"items":[}`, []fault.Violation{

@@ -97,7 +97,7 @@ func (r *Reader) end() {
 	r.path = r.path[:0]
 	// Next answers Invalid at the end and for a byte that begins no value; Skip tells these two apart.
 	if r.d.Next() != jx.Invalid || !errors.Is(r.d.Skip(), io.EOF) {
-		r.fail("there is more text after the end of the JSON value")
+		r.fail("has more text after the end of the JSON value; send one JSON object")
 	}
 }
 

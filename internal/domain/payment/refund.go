@@ -14,6 +14,26 @@ import (
 // RefundLimit is the greatest number of refunds of one payment.
 const RefundLimit = 1000
 
+// tooMany refuses another refund of a payment that has as many as it may have; nil when it has not.
+func tooMany(p *state.Payment) *fault.Fault {
+	if len(p.Refunds) < RefundLimit {
+		return nil
+	}
+	return fault.New(fault.FailedPrecondition, "TOO_MANY_REFUNDS", "a payment has %d refunds at most", RefundLimit)
+}
+
+// AnotherRefund changes nothing. It refuses when the payment has no room for one: no change of the request cures that, so it is asked
+// before what one can (requirement C-5). An order without a payment is the order's to refuse.
+type AnotherRefund struct{ Name }
+
+// Decide implements domain.Command.
+func (c AnotherRefund) Decide(states domain.States, _ time.Time) (domain.Decision, *fault.Fault) {
+	if p := domain.Find[state.Payment](states, c.Ref()); p != nil {
+		return domain.Decision{}, tooMany(p)
+	}
+	return domain.Decision{}, nil
+}
+
 // Refund asks the gateway to give captured money back.
 type Refund struct {
 	Name
@@ -31,6 +51,9 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 	if p.Status != state.PaymentCaptured && p.Status != state.PaymentPartiallyRefunded {
 		return domain.Decision{}, illegal(p, "refunded", "CAPTURED or PARTIALLY_REFUNDED")
 	}
+	if refusal := tooMany(p); refusal != nil {
+		return domain.Decision{}, refusal
+	}
 	rest := Refundable(p)
 	amount := c.AmountMinor
 	if c.Rest {
@@ -42,9 +65,6 @@ func (c Refund) Decide(states domain.States, now time.Time) (domain.Decision, *f
 		return domain.Decision{}, fault.New(fault.FailedPrecondition, "REFUND_EXCEEDS_CAPTURED",
 			"%d minor units of %s can still be refunded; pending refunds and disputes count", rest, p.Currency).
 			With("refundable_minor", strconv.FormatInt(rest, 10))
-	}
-	if len(p.Refunds) >= RefundLimit {
-		return domain.Decision{}, fault.New(fault.FailedPrecondition, "TOO_MANY_REFUNDS", "a payment has %d refunds at most", RefundLimit)
 	}
 	after := next(p, now)
 	number := len(p.Refunds) + 1

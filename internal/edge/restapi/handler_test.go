@@ -3,6 +3,7 @@ package restapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -176,7 +177,7 @@ func TestFaultBodies(t *testing.T) {
 	s := serve(t)
 	s.chain.fault = fault.New(fault.FailedPrecondition, "ILLEGAL_TRANSITION", `the order is "PAID"`).
 		With("current_status", "PAID").With("a", "b").Needing("STATUS", orderID, "must be RESERVED").
-		Violating("x", "Y", "is z").After(1500 * time.Millisecond)
+		Violating("x", "Y", "is z").After(1500 * time.Millisecond).Because(errors.New("for the log only"))
 	s.chain.fault.TraceID = "t-1"
 	w := s.do("POST", "/v1/orders/"+orderID+":pay", "")
 	const rest = `"retryable":false,"trace_id":"t-1","details":[` +
