@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,31 +68,23 @@ func readCause(ctx context.Context, s jackpotReads, asked jackpot.Trigger) (caus
 	return cause, err
 }
 
-// betOf answers the bet that a trigger names, or one of its player in its round that was not rolled back, if possible in a game of the
-// jackpot; nil when there is none.
+// betOf answers the bet that a trigger names, or one of its player in its round that was not rolled back; nil when there is none. All bets of
+// a round are on one game.
 func betOf(ctx context.Context, s jackpotReads, asked jackpot.Trigger) (*state.Bet, error) {
-	if asked.BetID != "" {
-		row, err := s.PlayRow(ctx, state.BetRef(asked.By, asked.BetID))
-		switch {
-		case isNotFound(err):
-			return nil, nil //nolint:nilnil // nobody has made it
-		case err != nil:
-			return nil, fmt.Errorf("look up the bet %s: %w", asked.BetID, err)
-		}
-		return row.(*state.Bet), nil //nolint:forcetypeassert // of the kind
+	if asked.BetID == "" {
+		return firstRow(ctx, s, state.KindBet, state.PlayQuery{
+			Origin: asked.By, PlayerID: asked.PlayerID, RoundID: asked.RoundID,
+			Statuses: []int16{int16(state.BetAuthorized), int16(state.BetCredited), int16(state.BetForfeited)},
+		}, func(*state.Bet) bool { return true })
 	}
-	var elsewhere *state.Bet
-	found, err := firstRow(ctx, s, state.KindBet, state.PlayQuery{
-		Origin: asked.By, PlayerID: asked.PlayerID, RoundID: asked.RoundID,
-		Statuses: []int16{int16(state.BetAuthorized), int16(state.BetCredited), int16(state.BetForfeited)},
-	}, func(bet *state.Bet) bool {
-		elsewhere = bet
-		return slices.Contains(asked.Seen.Games, bet.GameID)
-	})
-	if found == nil {
-		found = elsewhere
+	row, err := s.PlayRow(ctx, state.BetRef(asked.By, asked.BetID))
+	switch {
+	case isNotFound(err):
+		return nil, nil //nolint:nilnil // nobody has made it
+	case err != nil:
+		return nil, fmt.Errorf("look up the bet %s: %w", asked.BetID, err)
 	}
-	return found, err
+	return row.(*state.Bet), nil //nolint:errcheck,forcetypeassert // of the kind
 }
 
 // lookedAt is how many rows are looked at by one statement.
