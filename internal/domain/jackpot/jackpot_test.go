@@ -190,8 +190,8 @@ func TestRefusals(t *testing.T) {
 		w.keep(bet{name: name, game: "g", currency: "EUR", amount: 1}.row())
 	}
 	w.keep(bet{name: "other game", game: "a", currency: "EUR", amount: 1}.row())
-	rolled := bet{name: "rolled", game: "b", currency: "EUR", amount: 1}.row()
-	rolled.Status = state.BetRolledBack
+	rolled := bet{name: "rolled", game: "g", currency: "EUR", amount: 1}.row()
+	rolled.Status, rolled.RoundID = state.BetRolledBack, "rb"
 	w.keep(rolled)
 	trigger := w.trigger
 	create := jackpot.Create{By: by, JackpotID: "j", Currency: "EUR", Terms: terms(500, 10_000, state.NoLimit, "g")}
