@@ -147,7 +147,8 @@ func TestTriggersRestOnBets(t *testing.T) {
 			{"mini", "2", "ann", `"bet_id":"three"`, 409, `"id":"1"`},
 		} {
 			text := fmt.Sprintf(`{"jackpot_id":%q,"trigger_id":%q,"player_id":%q,%s}`, test.jackpot, test.trigger, test.player, test.by)
-			if server.plays(t, "POST", "/v1/jackpots/trigger", text, test.code, test.want); t.Failed() {
+			server.plays(t, "POST", "/v1/jackpots/trigger", text, test.code, test.want)
+			if t.Failed() {
 				t.Fatalf("step %d", i)
 			}
 		}
@@ -471,8 +472,12 @@ func (r *rush) payAndClose() {
 		r.does(i+1, "ended", func(seen jackpot.Seen) domain.Command { return jackpot.Void{Claim: r.claim(name, "p1", seen)} })
 	}
 	for i := range 10 { // one of each has come to be
-		r.does(i, "bet", func(seen jackpot.Seen) domain.Command { return jackpot.Void{Claim: r.claim(fmt.Sprint("bet", i), "p2", seen)} })
-		r.does(i, "round", func(seen jackpot.Seen) domain.Command { return jackpot.Void{Claim: r.claim(fmt.Sprint("round", i), "p3", seen)} })
+		r.does(i, "bet", func(seen jackpot.Seen) domain.Command {
+			return jackpot.Void{Claim: r.claim(fmt.Sprint("bet", i), "p2", seen)}
+		})
+		r.does(i, "round", func(seen jackpot.Seen) domain.Command {
+			return jackpot.Void{Claim: r.claim(fmt.Sprint("round", i), "p3", seen)}
+		})
 	}
 	r.wait(map[string]int{
 		"ended done": 10, "ended INVALID_STATE": 10, "bet done": 1, "bet NOT_FOUND": 9, "round done": 1, "round NOT_FOUND": 9,
