@@ -110,7 +110,7 @@ func (a *App) environment() (*service.Environment, error) {
 	return &service.Environment{
 		Submit: a.request, View: a.store, Feed: a.feed, Sealer: pagetoken.NewSealer(key),
 		Methods: methods(), SKUs: a.table.names.find,
-		WalletOf: a.table.wallets.find, JackpotOf: a.table.jackpotOf, Random: randomBytes, Replay: a.table.replay,
+		WalletOf: a.table.wallets.find, JackpotOf: a.table.jackpotOf, CauseOf: a.table.causeOf, Random: randomBytes, Replay: a.table.replay,
 		CheckPlayToken: func(token string) *fault.Fault { return gateway.ValidToken(token, false) }, PlayGateway: config.Simulator,
 		CheckToken: a.checkToken, Listing: a.listing, TokenizeCard: a.tokenizeCard, Now: time.Now,
 		Provider: a.config.GatewayName(), UnpaidFor: a.config.UnpaidFor, LimitDelay: a.config.LimitDelay, Heartbeat: heartbeat,

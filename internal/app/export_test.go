@@ -11,3 +11,6 @@ func (a *App) Submit(ctx context.Context, c command.Command) command.Result { re
 
 // ReadJackpot reads a jackpot as commands about it do.
 var ReadJackpot = readJackpot
+
+// ReadCause reads what a trigger rests on as the edge does.
+var ReadCause = readCause

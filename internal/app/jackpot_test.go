@@ -80,7 +80,9 @@ func TestJackpots(t *testing.T) {
 		}
 		server.plays(t, "GET", "/v1/players/ann/balances", "", 200, `"available":{"amount":405.53,"currency":"EUR"}`) // 1000 - 602.98 + 8.51
 		server.plays(t, "POST", "/v1/jackpots/void", claim, 400, `"INVALID_STATE"`)
-		server.plays(t, "POST", "/v1/jackpots/trigger", strings.Replace(trigger, "t1", "t2", 1), 200, `"amount":5.00`)
+		server.plays(t, "POST", "/v1/jackpots/trigger", strings.Replace(trigger, "t1", "t2", 1), 409, `"id":"t1"`)
+		server.plays(t, "POST", "/v1/jackpots/trigger", `{"jackpot_id":"mega","trigger_id":"t2","player_id":"ann","bet_id":"most"}`, 200,
+			`"bet_id":"most","round_id":"r","amount":{"amount":5.00`)
 		server.plays(t, "POST", "/v1/jackpots/void", `{"jackpot_id":"mega","trigger_id":"t2","reason":"a mistake"}`, 200,
 			`"status":"voided","hold_id":"hold:studio/mega/t2/jackpot","reason":"a mistake"`)
 		server.plays(t, "POST", "/v1/jackpots/payout", `{"jackpot_id":"mega","trigger_id":"none"}`, 404, `"NOT_FOUND"`)
@@ -95,6 +97,65 @@ func TestJackpots(t *testing.T) {
 		}
 		server.plays(t, "POST", "/v1/jackpots/trigger", strings.Replace(trigger, "t1", "t3", 1), 400, `"INVALID_STATE"`)
 		server.crowdsAGame(t)
+		verified(t, storage)
+	})
+}
+
+// Nobody wins a jackpot who has not bet on one of its games, and nobody twice by the same (requirement P-3).
+func TestTriggersRestOnBets(t *testing.T) {
+	bothStores(t, func(t *testing.T, store func(*config.Config)) {
+		var storage config.Storage
+		server := start(t, store, func(c *config.Config) { storage = c.Storage })
+		server.opens(t)
+		server.plays(t, "POST", "/v1/players", `{"player_id":"bob","currency":"EUR","locale":"de"}`, 201, "")
+		server.plays(t, "POST", "/v1/sessions", `{"session_id":"w","player_id":"ann","game_id":"wheel","currency":"EUR","locale":"de"}`, 201, "")
+		for _, bet := range []string{"one", "two", "three", "back"} {
+			server.bets(t, bet, "0.10", 200, "")
+		}
+		other := `{"session_id":"%s","bet_id":"%s","round_id":"%[2]s","amount":{"amount":0.10,"currency":"EUR"}}`
+		server.plays(t, "POST", "/v1/bets/authorize", fmt.Sprintf(other, "w", "wheel"), 200, "")
+		server.plays(t, "POST", "/v1/bets/authorize", fmt.Sprintf(other, "s", "gone"), 200, "")
+		server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"gone","round_id":"gone"}`, 200, "")
+		server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"back","round_id":"r"}`, 200, "")
+		server.wins(t, "one", "0", 200, "")
+		for _, jackpot := range []string{"mega", "mini"} {
+			server.plays(t, "POST", "/v1/jackpots", `{"jackpot_id":"`+jackpot+`","name":"n","seed":{"amount":5.00,"currency":"EUR"},`+
+				`"contribution_ppm":1,"game_ids":["slot"]}`, 201, "")
+		}
+		for i, test := range []struct {
+			jackpot, trigger, player, by string
+			code                         int
+			want                         string
+		}{
+			{"mega", "t", "bob", `"round_id":"r"`, 400, `"INVALID_STATE"`},
+			{"mega", "t", "bob", `"bet_id":"one"`, 400, `"INVALID_STATE"`},
+			{"mega", "t", "ann", `"bet_id":"wheel"`, 400, `"INVALID_STATE"`},
+			{"mega", "t", "ann", `"round_id":"wheel"`, 400, `"INVALID_STATE"`},
+			{"mega", "t", "ann", `"round_id":"gone"`, 400, `"no_bet"`},
+			{"mega", "t", "ann", `"bet_id":"back"`, 400, `"INVALID_STATE"`},
+			{"mega", "t", "ann", `"round_id":"none"`, 404, `"NOT_FOUND"`},
+			{"mega", "t", "ann", `"bet_id":"none"`, 404, `"NOT_FOUND"`},
+			{"mega", "1", "ann", `"bet_id":"one"`, 200, `"round_id":"r"`},
+			{"mega", "1", "ann", `"bet_id":"one"`, 200, `"trigger_id":"1"`},
+			{"mega", "1", "ann", `"bet_id":"one","round_id":"r"`, 200, `"trigger_id":"1"`},
+			{"mega", "2", "ann", `"bet_id":"one"`, 409, `"id":"1"`},
+			{"mega", "2", "ann", `"round_id":"r"`, 409, `"id":"1"`},
+			{"mega", "2", "ann", `"bet_id":"two"`, 200, `"trigger_id":"2"`},
+			{"mini", "1", "ann", `"round_id":"r"`, 200, `"bet_id":"","round_id":"r"`},
+			{"mini", "1", "ann", `"round_id":"r"`, 200, `"trigger_id":"1"`},
+			{"mini", "2", "ann", `"round_id":"r"`, 409, `"id":"1"`},
+			{"mini", "2", "ann", `"bet_id":"three"`, 409, `"id":"1"`},
+		} {
+			text := fmt.Sprintf(`{"jackpot_id":%q,"trigger_id":%q,"player_id":%q,%s}`, test.jackpot, test.trigger, test.player, test.by)
+			server.plays(t, "POST", "/v1/jackpots/trigger", text, test.code, test.want)
+			if t.Failed() {
+				t.Fatalf("step %d", i)
+			}
+		}
+		server.plays(t, "POST", "/v1/jackpots/void", `{"jackpot_id":"mini","trigger_id":"1"}`, 200, "")
+		server.plays(t, "POST", "/v1/jackpots/trigger", `{"jackpot_id":"mini","trigger_id":"2","player_id":"ann","bet_id":"three"}`, 200, "")
+		server.plays(t, "GET", "/v1/jackpots/mini/triggers?player_id=ann&status=triggered", "", 200, `"trigger_id":"2"`)
+		server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"three","round_id":"r"}`, 200, "") // the trigger stands
 		verified(t, storage)
 	})
 }
@@ -228,8 +289,8 @@ type jackpotStore interface {
 	view.Play
 }
 
-// However many bets, triggers and payouts of one jackpot meet, in whatever processes: every bet gives once, a trigger is paid once, and what
-// came while the jackpot was being closed is not lost (requirements P-3, P-4).
+// However many bets, triggers and payouts of one jackpot meet, in whatever processes: every bet gives once and triggers once, a trigger is
+// paid once, and what came while the jackpot was being closed is not lost (requirements P-3, P-4).
 func TestJackpotsPayOnce(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "oms.db"), sqlite.Options{})
@@ -353,26 +414,38 @@ func (r *rush) run() {
 	}}).Fault; refused != nil {
 		r.Fatal(refused)
 	}
-	r.bets(0, 1)
+	r.bets(0, rushBets/2)
 	r.group.Wait()
-	r.bets(1, rushBets)
-	trigger := func(name, player string) func(jackpot.Seen) domain.Command {
+	r.bets(rushBets/2, rushBets)
+	trigger := func(name, player, bet, round string) func(jackpot.Seen) domain.Command {
 		return func(seen jackpot.Seen) domain.Command {
-			return jackpot.Trigger{By: modelOrigin, JackpotID: "mega", TriggerID: name, PlayerID: player, RoundID: "r", Seen: seen}
+			made := jackpot.Trigger{
+				By: modelOrigin, JackpotID: "mega", TriggerID: name, PlayerID: player, BetID: bet, RoundID: round, Seen: seen,
+			}
+			cause, err := app.ReadCause(context.Background(), r.store, made)
+			if err != nil {
+				r.Error(err)
+			}
+			made.Cause = cause
+			return made
 		}
 	}
 	for i := range 100 {
-		r.does(i, "one", trigger("one", "p0"))
+		r.does(i, "one", trigger("one", "p0", "", "r"))
 	}
 	for i := range 10 {
-		r.does(i, "other", trigger(fmt.Sprint("t", i), "p1"))
+		r.does(i, "other", trigger(fmt.Sprint("t", i), "p1", fmt.Sprint("b", 1+i*rushPlayers), ""))
+		r.does(i, "bet", trigger(fmt.Sprint("bet", i), "p2", "b2", ""))
+		r.does(i, "round", trigger(fmt.Sprint("round", i), "p3", "", "r"))
 	}
-	r.wait(map[string]int{"one done": 100, "other done": 10})
+	r.wait(map[string]int{
+		"one done": 100, "other done": 10, "bet done": 1, "bet DUPLICATE": 9, "round done": 1, "round DUPLICATE": 9,
+	})
 	found, seen := r.seen()
 	if seen.FedMinor != rushBets*rushGives {
 		r.Errorf("bets gave %d, not %d", seen.FedMinor, rushBets*rushGives)
 	}
-	if found.SeededMinor != 12*rushSeed || found.FreeMinor()+found.HeldMinor+seen.FedMinor-found.CollectedMinor != 12*rushSeed+seen.FedMinor {
+	if found.SeededMinor != 14*rushSeed || found.FreeMinor()+found.HeldMinor+seen.FedMinor-found.CollectedMinor != 14*rushSeed+seen.FedMinor {
 		r.Errorf("%+v", found)
 	}
 	r.payAndClose()
@@ -398,7 +471,17 @@ func (r *rush) payAndClose() {
 		r.does(i, "ended", func(seen jackpot.Seen) domain.Command { return jackpot.Pay{Claim: r.claim(name, "p1", seen)} })
 		r.does(i+1, "ended", func(seen jackpot.Seen) domain.Command { return jackpot.Void{Claim: r.claim(name, "p1", seen)} })
 	}
-	r.wait(map[string]int{"ended done": 10, "ended INVALID_STATE": 10})
+	for i := range 10 { // one of each has come to be
+		r.does(i, "bet", func(seen jackpot.Seen) domain.Command {
+			return jackpot.Void{Claim: r.claim(fmt.Sprint("bet", i), "p2", seen)}
+		})
+		r.does(i, "round", func(seen jackpot.Seen) domain.Command {
+			return jackpot.Void{Claim: r.claim(fmt.Sprint("round", i), "p3", seen)}
+		})
+	}
+	r.wait(map[string]int{
+		"ended done": 10, "ended INVALID_STATE": 10, "bet done": 1, "bet NOT_FOUND": 9, "round done": 1, "round NOT_FOUND": 9,
+	})
 	r.bets(rushBets, 2*rushBets)
 	for i := range 4 {
 		r.does(i, "closed", func(seen jackpot.Seen) domain.Command {

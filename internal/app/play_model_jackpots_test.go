@@ -163,23 +163,32 @@ func updatePlay(t *rapid.T, c *casino) step {
 
 func triggerPlay(t *rapid.T, c *casino) step {
 	id := c.drawJackpot(t)
-	j := jackpot.Trigger{By: modelOrigin, JackpotID: id, PlayerID: c.player(t), Seen: c.sees(t, id)}
+	j, p := jackpot.Trigger{By: modelOrigin, JackpotID: id, PlayerID: c.player(t), Seen: c.sees(t, id)}, c.jackpots[id]
 	triggers := 0
-	if p := c.jackpots[id]; p != nil {
+	if p != nil {
 		triggers = len(p.shares)
 	}
 	j.TriggerID = c.recent(t, "t", triggers)
-	if rapid.Bool().Draw(t, "by a bet") {
-		j.BetID = c.bet(t)
-		if b := c.bets[j.BetID]; b != nil && b.amount > 0 && even(10).Draw(t, "of its player") > 0 {
-			j.PlayerID = b.player
-		}
-	} else {
-		j.RoundID = c.round(t)
+	j.BetID = pick(t, c, "b", c.bets, func(b *gamble) bool {
+		return b.status != "rolled_back" && p != nil && slices.Contains(p.terms.Games, b.game)
+	})
+	b := c.bets[j.BetID]
+	if b != nil && b.amount > 0 && even(10).Draw(t, "of its player") > 0 {
+		j.PlayerID = b.player
 	}
-	if p := c.jackpots[id]; p != nil && p.shares[j.TriggerID] != nil && rapid.Bool().Draw(t, "again") {
+	if even(3).Draw(t, "by the round") == 0 {
+		j.BetID, j.RoundID = "", c.round(t)
+		if b != nil && even(10).Draw(t, "of a bet") > 0 {
+			j.RoundID = b.round
+		}
+	}
+	if p != nil && p.shares[j.TriggerID] != nil && rapid.Bool().Draw(t, "again") {
 		s := p.shares[j.TriggerID]
 		j.PlayerID, j.BetID, j.RoundID = s.player, s.bet, s.round
+	}
+	var err error
+	if j.Cause, err = app.ReadCause(context.Background(), c.store, j); err != nil {
+		t.Fatal(err)
 	}
 	return step{command: j, model: func(time.Time) string { return c.trigger(j) }}
 }
@@ -190,23 +199,50 @@ func (c *casino) trigger(j jackpot.Trigger) string {
 		return refused
 	}
 	if s := p.shares[j.TriggerID]; s != nil {
-		if s.player != j.PlayerID || s.bet != j.BetID || s.round != j.RoundID {
+		if s.player != j.PlayerID || s.bet != j.BetID || j.RoundID != "" && s.round != j.RoundID {
 			return "DUPLICATE"
 		}
 		return s.tell()
 	}
-	collects, bet := max(j.Seen.FedMinor-p.collected, 0), c.bets[j.BetID]
 	switch {
-	case c.players[j.PlayerID] == nil, j.RoundID != "" && c.rounds[j.RoundID] == nil, j.BetID != "" && bet == nil:
+	case c.players[j.PlayerID] == nil, j.RoundID != "" && c.rounds[j.RoundID] == nil:
 		return "NOT_FOUND"
-	case p.closed, bet != nil && (bet.status == "rolled_back" || bet.player != j.PlayerID), p.net+collects <= 0:
+	case p.closed:
+		return "INVALID_STATE"
+	case j.Seen.Version != p.version:
+		return "STALE_PLAYER"
+	case j.BetID != "" && c.bets[j.BetID] == nil:
+		return "NOT_FOUND"
+	}
+	round, collects := c.won(p, j), max(j.Seen.FedMinor-p.collected, 0)
+	if round == "" {
 		return "INVALID_STATE"
 	}
-	s := &share{player: j.PlayerID, bet: j.BetID, round: j.RoundID, status: "triggered", amount: p.net + collects, reseed: p.terms.SeedMinor}
+	for _, other := range p.shares {
+		if other.status != "voided" && other.player == j.PlayerID && other.round == round &&
+			(other.bet == "" || j.BetID == "" || other.bet == j.BetID) {
+			return "DUPLICATE"
+		}
+	}
+	if p.net+collects <= 0 {
+		return "INVALID_STATE"
+	}
+	s := &share{player: j.PlayerID, bet: j.BetID, round: round, status: "triggered", amount: p.net + collects, reseed: p.terms.SeedMinor}
 	p.shares[j.TriggerID] = s
 	c.changes(p, collects, func() { p.collected, p.held, p.net = p.collected+collects, p.held+s.amount, s.reseed })
 	p.version++ // that it is reset is an event of its own
 	return s.tell()
+}
+
+// won answers the round of the bet by which a trigger may win a jackpot; empty when there is no such bet.
+func (c *casino) won(p *pot, j jackpot.Trigger) string {
+	for name, b := range c.bets {
+		if (j.BetID == "" || j.BetID == name) && (j.RoundID == "" || j.RoundID == b.round) && b.player == j.PlayerID && b.status != "rolled_back" &&
+			slices.Contains(p.terms.Games, b.game) {
+			return b.round
+		}
+	}
+	return ""
 }
 
 func endTriggerPlay(t *rapid.T, c *casino) step {

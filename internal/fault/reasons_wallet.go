@@ -9,8 +9,9 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
-		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content.",
-		Cure:  "Read it. Use a new id for a new one.",
+		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content; or a " +
+			"trigger by the same bet or round, which `id` names.",
+		Cure: "Read it. Use a new id for a new one.",
 	},
 	{
 		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,

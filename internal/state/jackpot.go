@@ -139,7 +139,8 @@ type JackpotTrigger struct {
 	Brand, Region, Provider string
 	JackpotID, TriggerID    string
 	PlayerID                string
-	BetID, RoundID          string // of the two one at least
+	BetID                   string // empty of one that rests on the round as a whole
+	RoundID                 string
 	Currency                string
 	AmountMinor             int64
 	ReseedMinor             int64 // what the house has put into the pool in its place

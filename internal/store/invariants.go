@@ -63,8 +63,12 @@ const (
 	ContributionsLast   = "of what bets have given to every jackpot was collected what it says, and no more than there was"
 	TriggersAreHeld     = "of every trigger the amount is set aside until it is paid, once, to its winner, or " +
 		"given up; nothing else is set aside of a pool"
-	SeedsComeBack = "every open jackpot has given back the seeds in the place of triggers that were given up, or owes them and has nothing free; " +
-		"a closed one owes nothing"
+	// TriggersRestOnBets looks past what may have changed since: a bet that was rolled back later, games of terms that were made later.
+	TriggersRestOnBets = "every trigger that stands rests on a bet of its player, in its round, that had not been rolled back, and in a game of " +
+		"its jackpot where it came more than two minutes after the terms"
+	CausesTriggerOnce = "no two triggers of a jackpot that stand rest on the same bet, nor on a bet and on its whole round"
+	SeedsComeBack     = "every open jackpot has given back the seeds in the place of triggers that were given up, or owes them and has nothing " +
+		"free; a closed one owes nothing"
 	FeedsAreTerms  = "the games of every open jackpot, and no others, feed it by its terms"
 	BetsContribute = "every bet that was taken more than two minutes after the terms of a jackpot of " +
 		"its game were made has given to it by them"
@@ -97,6 +101,7 @@ var Invariants = []string{
 	EventsAreNumbered, PositionsFollow, UnpaidHasTimer, GivenUpHasTimer, NoCallAfterTheEnd, BetsAreHeld, BetsWinTheirResults, WinsAreBooked,
 	BetsHaveSession,
 	BonusPartsAreHeld, OneBonusIsActive, BonusesAreCredited, BonusesAreWagered, BonusesHaveTimer,
-	PoolsAddUp, ContributionsBooked, ContributionsLast, TriggersAreHeld, SeedsComeBack, FeedsAreTerms, BetsContribute,
+	PoolsAddUp, ContributionsBooked, ContributionsLast, TriggersAreHeld, TriggersRestOnBets, CausesTriggerOnce, SeedsComeBack, FeedsAreTerms,
+	BetsContribute,
 	SandboxPaysPlay, SandboxHasBegun, WalletPaymentsAdd, GatewaysTouchNoWallet,
 }

@@ -48,8 +48,8 @@ var Listings = map[state.Kind]Listing{
 	},
 	state.KindJackpot: {ID: "jackpot_id", Owned: true, Branded: true, Filters: []string{"status"}, Indexes: [][]string{byProvider}},
 	state.KindJackpotTrigger: {
-		ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "status"},
-		Indexes: [][]string{{"provider_id", "jackpot_id"}, byProvider},
+		ID: "trigger_row", Owned: true, Branded: true, Filters: []string{"jackpot_id", "player_id", "round_id", "status"},
+		Indexes: [][]string{{"provider_id", "jackpot_id", "player_id"}, {"provider_id", "jackpot_id"}, byProvider},
 	},
 	state.KindBonus: {ID: "bonus_id", Branded: true, Filters: []string{"player_id", "status"}, Indexes: [][]string{byPlayer, byBrand}},
 }

@@ -345,9 +345,9 @@ type JackpotTrigger struct {
 	TriggerId string `protobuf:"bytes,2,opt,name=trigger_id,json=triggerId,proto3" json:"trigger_id,omitempty"`
 	// Who has won.
 	PlayerId string `protobuf:"bytes,3,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
-	// By which bet; empty where that was not told.
+	// By which bet; empty where the round was named without one.
 	BetId string `protobuf:"bytes,4,opt,name=bet_id,json=betId,proto3" json:"bet_id,omitempty"`
-	// In which round; empty where that was not told.
+	// In which round; of a bet that was named without a round, the bet's.
 	RoundId string `protobuf:"bytes,5,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
 	// What was won.
 	Amount *Money `protobuf:"bytes,6,opt,name=amount,proto3" json:"amount,omitempty"`
@@ -1164,7 +1164,7 @@ type TriggerJackpotRequest struct {
 	PlayerId string `protobuf:"bytes,3,opt,name=player_id,json=playerId,proto3" json:"player_id,omitempty"`
 	// By which bet, of the player.
 	BetId string `protobuf:"bytes,4,opt,name=bet_id,json=betId,proto3" json:"bet_id,omitempty"`
-	// In which round.
+	// In which round. Without a bet_id it stands for all bets of the player in it.
 	RoundId string `protobuf:"bytes,5,opt,name=round_id,json=roundId,proto3" json:"round_id,omitempty"`
 	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
 	// for and not used (requirements X-6).

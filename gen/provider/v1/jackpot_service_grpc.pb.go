@@ -53,7 +53,9 @@ type JackpotServiceClient interface {
 	// that moment may lack what bets gave to it.
 	ListJackpots(ctx context.Context, in *ListJackpotsRequest, opts ...grpc.CallOption) (*ListJackpotsResponse, error)
 	// TriggerJackpot sets aside for a winner what is in the pool, and has the house seed the pool anew. Of two triggers the later one gets what is
-	// there then.
+	// there then. It rests on a bet of the player, on a game of the jackpot, that was not rolled back: the one that it names, or any in the round
+	// that it names (INVALID_STATE). A bet triggers a jackpot once, and so does a round that is named without a bet, which counts as all bets
+	// of the player in it: while a trigger by the same is not voided, another one is refused with DUPLICATE, and `id` names the first.
 	TriggerJackpot(ctx context.Context, in *TriggerJackpotRequest, opts ...grpc.CallOption) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(ctx context.Context, in *PayJackpotRequest, opts ...grpc.CallOption) (*PayJackpotResponse, error)
@@ -185,7 +187,9 @@ type JackpotServiceServer interface {
 	// that moment may lack what bets gave to it.
 	ListJackpots(context.Context, *ListJackpotsRequest) (*ListJackpotsResponse, error)
 	// TriggerJackpot sets aside for a winner what is in the pool, and has the house seed the pool anew. Of two triggers the later one gets what is
-	// there then.
+	// there then. It rests on a bet of the player, on a game of the jackpot, that was not rolled back: the one that it names, or any in the round
+	// that it names (INVALID_STATE). A bet triggers a jackpot once, and so does a round that is named without a bet, which counts as all bets
+	// of the player in it: while a trigger by the same is not voided, another one is refused with DUPLICATE, and `id` names the first.
 	TriggerJackpot(context.Context, *TriggerJackpotRequest) (*TriggerJackpotResponse, error)
 	// PayJackpot credits the winner of a trigger with what was set aside, also when the player is excluded by now.
 	PayJackpot(context.Context, *PayJackpotRequest) (*PayJackpotResponse, error)

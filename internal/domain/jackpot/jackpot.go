@@ -42,6 +42,7 @@ const GameLimit = 4
 // Seen is what was known of a jackpot when a command about it was made, so that the command names the rows that it needs.
 type Seen struct {
 	Currency string // empty when there was no such jackpot
+	Version  int64
 	Games    []string
 	// FedMinor is how much bets have given to it in all, as far as it was committed then. They never take it back, so it is no less when
 	// the command is decided.

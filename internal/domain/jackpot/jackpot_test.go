@@ -2,6 +2,7 @@ package jackpot_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,9 @@ func newWorld() *world {
 		w.keep(&state.Player{Tenant: "t", ID: state.PlayerRef("t", name).ID, Brand: "b", Region: "EU", Currency: "EUR", Version: 1})
 	}
 	w.keep(&state.Player{Tenant: "t", ID: state.PlayerRef("t", "joe").ID, Brand: "b", Region: "EU", Currency: "USD", Version: 1})
-	w.keep(&state.Round{Tenant: "t", ID: state.RoundRef(by, "r").ID, Provider: "p", Status: state.RoundOpen, Version: 1})
+	for _, game := range []string{"a", "b", "c", "g"} {
+		w.keep(&state.Round{Tenant: "t", ID: state.RoundRef(by, "r"+game).ID, Provider: "p", GameID: game, Status: state.RoundOpen, Version: 1})
+	}
 	return w
 }
 
@@ -100,7 +103,7 @@ type bet struct {
 
 func (b bet) row() *state.Bet {
 	return &state.Bet{
-		Tenant: "t", ID: state.BetRef(by, b.name).ID, Brand: "b", Region: "EU", Provider: "p", RoundID: "r", PlayerID: "ann", GameID: b.game,
+		Tenant: "t", ID: state.BetRef(by, b.name).ID, Brand: "b", Region: "EU", Provider: "p", RoundID: "r" + b.game, PlayerID: "ann", GameID: b.game,
 		Currency: b.currency, AmountMinor: b.amount, Status: state.BetForfeited, Version: 1,
 	}
 }
@@ -122,7 +125,26 @@ func (w *world) seen(name string) jackpot.Seen {
 	if !is {
 		return jackpot.Seen{}
 	}
-	return jackpot.Seen{Currency: found.Currency, Games: found.Games, FedMinor: found.CollectedMinor + w.balances[found.Fed()]}
+	return jackpot.Seen{Currency: found.Currency, Version: found.Version, Games: found.Games, FedMinor: found.CollectedMinor + w.balances[found.Fed()]}
+}
+
+// trigger makes a command of what is known, as the edge does.
+func (w *world) trigger(name, trigger, player, bet, round string) jackpot.Trigger {
+	made := jackpot.Trigger{By: by, JackpotID: name, TriggerID: trigger, PlayerID: player, BetID: bet, RoundID: round, Seen: w.seen(name)}
+	for _, row := range w.rows {
+		found, is := row.(*state.Bet)
+		if is && (found.BetID() == bet || bet == "" && found.RoundID == round && found.PlayerID == player && found.Status != state.BetRolledBack) {
+			made.Cause.BetID, made.Cause.RoundID = found.BetID(), found.RoundID
+		}
+	}
+	for _, row := range w.rows {
+		other, is := row.(*state.JackpotTrigger)
+		if is && other.JackpotID == name && other.PlayerID == player && other.RoundID == made.Cause.RoundID && other.Status != state.TriggerVoided &&
+			(bet == "" || other.BetID == "" || other.BetID == bet) {
+			made.Cause.Standing = other.TriggerID
+		}
+	}
+	return made
 }
 
 func (w *world) claim(name, trigger string) jackpot.Claim {
@@ -164,13 +186,14 @@ func TestContribution(t *testing.T) {
 // What is refused, and what changes nothing.
 func TestRefusals(t *testing.T) {
 	w := newWorld()
-	w.keep(bet{name: "bob's", game: "g", currency: "EUR", amount: 1}.row())
-	rolled := bet{name: "rolled", game: "g", currency: "EUR", amount: 1}.row()
-	rolled.Status = state.BetRolledBack
-	w.keep(rolled)
-	trigger := func(name, trigger, player, bet, round string) jackpot.Trigger {
-		return jackpot.Trigger{By: by, JackpotID: name, TriggerID: trigger, PlayerID: player, BetID: bet, RoundID: round, Seen: w.seen(name)}
+	for _, name := range []string{"one", "two"} {
+		w.keep(bet{name: name, game: "g", currency: "EUR", amount: 1}.row())
 	}
+	w.keep(bet{name: "other game", game: "a", currency: "EUR", amount: 1}.row())
+	rolled := bet{name: "rolled", game: "g", currency: "EUR", amount: 1}.row()
+	rolled.Status, rolled.RoundID = state.BetRolledBack, "rb"
+	w.keep(rolled)
+	trigger := w.trigger
 	create := jackpot.Create{By: by, JackpotID: "j", Currency: "EUR", Terms: terms(500, 10_000, state.NoLimit, "g")}
 	other, elsewhere := create, create
 	other.Terms.RatePPM++
@@ -180,7 +203,7 @@ func TestRefusals(t *testing.T) {
 		do   func() domain.Command
 		want string
 	}{
-		{func() domain.Command { return trigger("j", "1", "ann", "", "r") }, "NOT_FOUND"},
+		{func() domain.Command { return trigger("j", "1", "ann", "", "rg") }, "NOT_FOUND"},
 		{func() domain.Command { return create }, ""},
 		{func() domain.Command { return create }, ""},
 		{func() domain.Command { return other }, "DUPLICATE"},
@@ -189,17 +212,24 @@ func TestRefusals(t *testing.T) {
 		{func() domain.Command {
 			return jackpot.Create{By: by, JackpotID: "empty", Currency: "EUR", Terms: terms(0, 1, state.NoLimit, "g")}
 		}, ""},
-		{func() domain.Command { return trigger("empty", "1", "ann", "", "r") }, "INVALID_STATE"},
-		{func() domain.Command { return trigger("j", "1", "nobody", "", "r") }, "NOT_FOUND"},
-		{func() domain.Command { return trigger("j", "1", "joe", "", "r") }, "CURRENCY_MISMATCH"},
+		{func() domain.Command { return trigger("empty", "1", "ann", "", "rg") }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "1", "nobody", "", "rg") }, "NOT_FOUND"},
+		{func() domain.Command { return trigger("j", "1", "joe", "", "rg") }, "CURRENCY_MISMATCH"},
 		{func() domain.Command { return trigger("j", "1", "ann", "none", "") }, "NOT_FOUND"},
 		{func() domain.Command { return trigger("j", "1", "ann", "", "none") }, "NOT_FOUND"},
-		{func() domain.Command { return trigger("j", "1", "bob", "bob's", "") }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "1", "bob", "one", "") }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "1", "bob", "", "rg") }, "INVALID_STATE"}, // has no bet in it
+		{func() domain.Command { return trigger("j", "1", "ann", "other game", "") }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "1", "ann", "", "ra") }, "INVALID_STATE"}, // of another game
+		{func() domain.Command { return trigger("j", "1", "ann", "", "rb") }, "INVALID_STATE"}, // the bet in it was rolled back
+		{func() domain.Command { return trigger("j", "1", "ann", "one", "ra") }, "INVALID_STATE"},
 		{func() domain.Command { return trigger("j", "1", "ann", "rolled", "") }, "INVALID_STATE"},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, "NOT_FOUND"},
-		{func() domain.Command { return trigger("j", "1", "ann", "", "r") }, ""},
-		{func() domain.Command { return trigger("j", "1", "ann", "", "r") }, ""},
-		{func() domain.Command { return trigger("j", "1", "bob", "", "r") }, "DUPLICATE"},
+		{func() domain.Command { return trigger("j", "1", "ann", "", "rg") }, ""},
+		{func() domain.Command { return trigger("j", "1", "ann", "", "rg") }, ""},
+		{func() domain.Command { return trigger("j", "1", "bob", "", "rg") }, "DUPLICATE"},
+		{func() domain.Command { return trigger("j", "2", "ann", "", "rg") }, "DUPLICATE"},
+		{func() domain.Command { return trigger("j", "2", "ann", "one", "") }, "DUPLICATE"}, // the round was named as a whole
 		{func() domain.Command {
 			late := w.claim("j", "1")
 			late.PlayerID = ""
@@ -208,10 +238,7 @@ func TestRefusals(t *testing.T) {
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, ""},
 		{func() domain.Command { return jackpot.Void{Claim: w.claim("j", "1")} }, "INVALID_STATE"},
-		{func() domain.Command { return trigger("j", "2", "ann", "bob's", "r") }, ""},
-		{func() domain.Command { return jackpot.Void{Claim: w.claim("j", "2")} }, ""},
-		{func() domain.Command { return jackpot.Void{Claim: w.claim("j", "2")} }, ""},
-		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "2")} }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "2", "ann", "one", "rg") }, "DUPLICATE"}, // also when it is paid
 		{func() domain.Command {
 			return jackpot.Update{By: by, JackpotID: "j", Currency: "USD", ExpectedVersion: 1, Terms: terms(1, 1, 1, "g"), Seen: w.seen("j")}
 		}, "CURRENCY_MISMATCH"},
@@ -220,9 +247,9 @@ func TestRefusals(t *testing.T) {
 		}, "VERSION_CONFLICT"},
 		{func() domain.Command { return jackpot.Close{By: by, JackpotID: "j", Seen: w.seen("j")} }, ""},
 		{func() domain.Command { return jackpot.Close{By: by, JackpotID: "j", Seen: w.seen("j")} }, ""},
-		{func() domain.Command { return trigger("j", "3", "ann", "", "r") }, "INVALID_STATE"},
+		{func() domain.Command { return trigger("j", "3", "ann", "", "rg") }, "INVALID_STATE"},
 		{func() domain.Command {
-			return jackpot.Update{By: by, JackpotID: "j", Currency: "EUR", ExpectedVersion: 7, Terms: terms(1, 1, 1, "g"), Seen: w.seen("j")}
+			return jackpot.Update{By: by, JackpotID: "j", Currency: "EUR", ExpectedVersion: 5, Terms: terms(1, 1, 1, "g"), Seen: w.seen("j")}
 		}, "INVALID_STATE"},
 	} {
 		if got := w.does(step.do()); got != step.want {
@@ -230,8 +257,65 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	if got := strings.Join(w.events[state.JackpotRef(by, "j").ID], " "); got != "jackpot.created jackpot.triggered jackpot.reset jackpot.paid "+
-		"jackpot.triggered jackpot.reset jackpot.voided jackpot.closed" {
+		"jackpot.closed" {
 		t.Error(got)
+	}
+}
+
+// A bet triggers a jackpot once, and so does a round that is named as a whole, as long as it is not given up.
+func TestCauseTriggersOnce(t *testing.T) {
+	w := newWorld()
+	for _, name := range []string{"one", "two"} {
+		w.keep(bet{name: name, game: "g", currency: "EUR", amount: 1}.row())
+	}
+	for _, name := range []string{"j", "k"} {
+		w.does(jackpot.Create{By: by, JackpotID: name, Currency: "EUR", Terms: terms(500, 10_000, state.NoLimit, "g")})
+	}
+	void := func(trigger string) domain.Command { return jackpot.Void{Claim: w.claim("j", trigger)} }
+	late := w.trigger("j", "late", "ann", "one", "")
+	unseen := w.trigger("j", "unseen", "ann", "three", "")
+	for i, step := range []struct {
+		do   func() domain.Command
+		want string
+	}{
+		{func() domain.Command { return w.trigger("j", "1", "ann", "one", "") }, ""},
+		{func() domain.Command { return w.trigger("j", "1", "ann", "one", "") }, ""},
+		{func() domain.Command { return w.trigger("j", "1", "ann", "one", "rg") }, ""}, // says the same
+		{func() domain.Command { return w.trigger("j", "1", "ann", "", "rg") }, "DUPLICATE"},
+		{func() domain.Command { return w.trigger("j", "2", "ann", "one", "") }, "DUPLICATE"},
+		{func() domain.Command { return w.trigger("j", "2", "ann", "one", "rg") }, "DUPLICATE"},
+		{func() domain.Command { return w.trigger("j", "2", "ann", "", "rg") }, "DUPLICATE"},
+		{func() domain.Command { return late }, domain.Stale}, // has not seen the first
+		{func() domain.Command { return w.trigger("k", "1", "ann", "one", "") }, ""},
+		{func() domain.Command { return w.trigger("j", "2", "ann", "two", "") }, ""},
+		{func() domain.Command { return void("1") }, ""},
+		{func() domain.Command { return void("1") }, ""},
+		{func() domain.Command { return jackpot.Pay{Claim: w.claim("j", "1")} }, "INVALID_STATE"},
+		{func() domain.Command { return w.trigger("j", "3", "ann", "", "rg") }, "DUPLICATE"}, // the second stands
+		{func() domain.Command { return void("2") }, ""},
+		{func() domain.Command { return w.trigger("j", "3", "ann", "", "rg") }, ""},
+		{func() domain.Command { return w.trigger("j", "4", "ann", "two", "") }, "DUPLICATE"},
+		{func() domain.Command { return void("3") }, ""},
+		{func() domain.Command {
+			w.keep(bet{name: "three", game: "g", currency: "EUR", amount: 1}.row())
+			unseen.Seen = w.seen("j")
+			return unseen
+		}, domain.Stale}, // its round was not looked through
+		{func() domain.Command {
+			gone := w.trigger("j", "5", "ann", "", "rg")
+			rolled := *w.rows[state.BetRef(by, gone.Cause.BetID)].(*state.Bet) //nolint:forcetypeassert // a panic fails the test
+			rolled.Status = state.BetRolledBack
+			w.keep(&rolled)
+			return gone
+		}, domain.Stale}, // there are others in the round
+	} {
+		if got := w.does(step.do()); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+	standing := w.trigger("k", "2", "ann", "one", "")
+	if _, refusal := standing.Decide(named{w, standing.Refs()}, w.at); refusal == nil || refusal.Metadata["id"] != "1" {
+		t.Errorf("%v: the one that stands is not named", refusal)
 	}
 }
 
@@ -297,7 +381,8 @@ func TestVoidGivesTheSeedBack(t *testing.T) {
 		})
 	}
 	trigger := func(name string) string {
-		return w.does(jackpot.Trigger{By: by, JackpotID: "j", TriggerID: name, PlayerID: "ann", RoundID: "r", Seen: w.seen("j")})
+		w.keep(bet{name: "of " + name, game: "g", currency: "EUR", amount: 1}.row())
+		return w.does(w.trigger("j", name, "ann", "of "+name, ""))
 	}
 	void := func(name string) string { return w.does(jackpot.Void{Claim: w.claim("j", name)}) }
 	w.does(jackpot.Create{By: by, JackpotID: "j", Currency: "EUR", Terms: terms(0, 10_000, state.NoLimit, "g")})
@@ -339,7 +424,11 @@ type model struct {
 	aside                       map[string]*share
 }
 
-type share struct{ amount, reseed int64 }
+type share struct {
+	amount, reseed int64
+	bet, game      string // bet is empty of a share that rests on all bets of ann's on the game
+	void           bool
+}
 
 func (m *model) bet(game string, amount int64) {
 	if m.closed || !slices.Contains(m.games, game) {
@@ -352,14 +441,36 @@ func (m *model) bet(game string, amount int64) {
 	m.given, m.house = m.given+given, m.house-given
 }
 
-func (m *model) trigger(name string) string {
-	switch {
-	case m.aside[name] != nil:
+// trigger takes by a bet, or without one by the bets on a game; made are all bets, by name, and their games.
+func (m *model) trigger(name, bet, game string, made map[string]string) string {
+	if s := m.aside[name]; s != nil {
+		if s.bet != bet || bet == "" && s.game != game {
+			return "DUPLICATE"
+		}
 		return ""
-	case m.closed, m.heap+m.given <= 0:
+	}
+	switch {
+	case m.closed:
+		return "INVALID_STATE"
+	case bet != "" && made[bet] == "":
+		return "NOT_FOUND"
+	case bet != "":
+		game = made[bet]
+	case !slices.Contains(slices.Collect(maps.Values(made)), game):
 		return "INVALID_STATE"
 	}
-	m.aside[name] = &share{m.heap + m.given, m.seed}
+	if !slices.Contains(m.games, game) {
+		return "INVALID_STATE"
+	}
+	for _, s := range m.aside {
+		if !s.void && s.game == game && (s.bet == "" || bet == "" || s.bet == bet) {
+			return "DUPLICATE"
+		}
+	}
+	if m.heap+m.given <= 0 {
+		return "INVALID_STATE"
+	}
+	m.aside[name] = &share{amount: m.heap + m.given, reseed: m.seed, bet: bet, game: game}
 	m.heap, m.given, m.house = m.seed, 0, m.house-m.seed
 	return ""
 }
@@ -375,7 +486,7 @@ func (m *model) end(name string, ended map[string]string, how string) string {
 	case ended[name] != "":
 		return "INVALID_STATE"
 	}
-	ended[name] = how
+	ended[name], s.void = how, how == "void"
 	switch {
 	case how == "paid":
 		m.players += s.amount
@@ -416,24 +527,29 @@ func TestJackpotsAgainstModel(t *testing.T) {
 			}
 			ended[name] = map[string]string{}
 		}
-		bets := 0
+		bets, made := 0, map[string]string{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			name, trigger := rapid.SampledFrom([]string{"j", "k"}).Draw(t, "jackpot"), rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "trigger")
+			name, trigger := rapid.SampledFrom([]string{"j", "k"}).Draw(t, "jackpot"), rapid.SampledFrom([]string{"1", "2", "3", "4"}).Draw(t, "trigger")
 			m, got, want := models[name], "", ""
 			switch rapid.SampledFrom([]string{"bet", "bet", "bet", "dollars", "trigger", "pay", "void", "update", "close"}).Draw(t, "step") {
 			case "bet":
 				bets++
 				b := bet{fmt.Sprint(bets), rapid.SampledFrom(games).Draw(t, "game"), "EUR", rapid.Int64Range(1, 5000).Draw(t, "amount")}
-				got = w.does(b)
+				got, made[b.name] = w.does(b), b.game
 				for _, m := range models {
 					m.bet(b.game, b.amount)
 				}
 			case "dollars":
 				bets++
-				got = w.does(bet{fmt.Sprint(bets), rapid.SampledFrom(games).Draw(t, "game"), "USD", 5000})
+				b := bet{fmt.Sprint(bets), rapid.SampledFrom(games).Draw(t, "game"), "USD", 5000}
+				got, made[b.name] = w.does(b), b.game
 			case "trigger":
-				got = w.does(jackpot.Trigger{By: by, JackpotID: name, TriggerID: trigger, PlayerID: "ann", RoundID: "r", Seen: w.seen(name)})
-				want = m.trigger(trigger)
+				by, game := fmt.Sprint(rapid.IntRange(1, bets+1).Draw(t, "by")), rapid.SampledFrom(games).Draw(t, "game")
+				round := ""
+				if rapid.IntRange(0, 3).Draw(t, "whole round") == 0 {
+					by, round = "", "r"+game
+				}
+				got, want = w.does(w.trigger(name, trigger, "ann", by, round)), m.trigger(trigger, by, game, made)
 			case "pay":
 				got, want = w.does(jackpot.Pay{Claim: w.claim(name, trigger)}), m.end(trigger, ended[name], "paid")
 			case "void":

@@ -1,6 +1,7 @@
 package jackpot
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-255eabaa/oms/internal/domain"
@@ -17,6 +18,14 @@ type Trigger struct {
 	PlayerID             string
 	BetID, RoundID       string // of the two one at least
 	Seen                 Seen
+	Cause                Cause
+}
+
+// Cause is what was known, after the jackpot was seen, of what a trigger rests on.
+type Cause struct {
+	BetID    string // the bet that was named, or one of the player in the round that was; empty when there was none
+	RoundID  string // the bet's
+	Standing string // a trigger of the jackpot that rests on the same and was not given up; empty when there was none
 }
 
 // Refs implements domain.Command.
@@ -24,8 +33,8 @@ func (c Trigger) Refs() []state.Ref {
 	trigger := state.JackpotTriggerRef(c.By, c.JackpotID, c.TriggerID)
 	refs := append(c.Seen.refs(c.By, c.JackpotID), trigger, state.HoldRef(c.By.Tenant, state.TriggerHold(trigger)),
 		state.PlayerRef(c.By.Tenant, c.PlayerID))
-	if c.BetID != "" {
-		refs = append(refs, state.BetRef(c.By, c.BetID))
+	if betID := c.betID(); betID != "" {
+		refs = append(refs, state.BetRef(c.By, betID))
 	}
 	if c.RoundID != "" {
 		refs = append(refs, state.RoundRef(c.By, c.RoundID))
@@ -33,9 +42,18 @@ func (c Trigger) Refs() []state.Ref {
 	return refs
 }
 
+// betID names the bet that the trigger rests on; empty when there is none.
+func (c Trigger) betID() string {
+	if c.BetID != "" {
+		return c.BetID
+	}
+	return c.Cause.BetID
+}
+
 // Decide implements domain.Command. A trigger that is there with the same winner, bet and round is the answer; with others it refuses with
-// DUPLICATE. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when the jackpot is closed, nothing is in the pool but what is
-// owed, or the bet is another player's or was rolled back. Whether the player may play is not asked. It is two versions: the second is the reset.
+// DUPLICATE, and so it does when another trigger rests on the same. It refuses with NOT_FOUND, CURRENCY_MISMATCH, and with INVALID_STATE when
+// the jackpot is closed, nothing is in the pool but what is owed, the bet is another player's, of another game or round or was rolled back, or
+// the player has none in the round. Whether the player may play is not asked. It is two versions: the second is the reset.
 func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *fault.Fault) {
 	jackpot, refusal := jackpotOf(states, c.By, c.JackpotID, c.Seen)
 	if refusal != nil {
@@ -43,12 +61,13 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	}
 	ref := state.JackpotTriggerRef(c.By, c.JackpotID, c.TriggerID)
 	if found := domain.Find[state.JackpotTrigger](states, ref); found != nil {
-		if found.PlayerID != c.PlayerID || found.BetID != c.BetID || found.RoundID != c.RoundID {
+		if found.PlayerID != c.PlayerID || found.BetID != c.BetID || c.RoundID != "" && found.RoundID != c.RoundID {
 			return domain.Decision{}, domain.Duplicate("a trigger", c.TriggerID)
 		}
 		return domain.Decision{Answer: ref}, nil
 	}
-	if refusal := c.allowed(states, jackpot); refusal != nil {
+	bet, refusal := c.allowed(states, jackpot)
+	if refusal != nil {
 		return domain.Decision{}, refusal
 	}
 	won := begin(states, jackpot, now)
@@ -60,7 +79,7 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	}
 	trigger := &state.JackpotTrigger{
 		Tenant: ref.Tenant, ID: ref.ID, Brand: jackpot.Brand, Region: jackpot.Region, Provider: jackpot.Provider, JackpotID: c.JackpotID,
-		TriggerID: c.TriggerID, PlayerID: c.PlayerID, BetID: c.BetID, RoundID: c.RoundID, Currency: jackpot.Currency,
+		TriggerID: c.TriggerID, PlayerID: c.PlayerID, BetID: c.BetID, RoundID: bet.RoundID, Currency: jackpot.Currency,
 		AmountMinor: won.after.FreeMinor(), ReseedMinor: jackpot.SeedMinor, Status: state.TriggerOpen, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	if trigger.AmountMinor == 0 {
@@ -81,37 +100,61 @@ func (c Trigger) Decide(states domain.States, now time.Time) (domain.Decision, *
 	return won.end(ref), nil
 }
 
-// allowed refuses a trigger that the jackpot, its winner or the cause does not allow.
-func (c Trigger) allowed(states domain.States, jackpot *state.Jackpot) *fault.Fault {
+// allowed answers the bet that the trigger rests on, or refuses one that the jackpot, its winner or the cause does not allow. As long as the
+// jackpot has the version that was seen, it has no other triggers than were looked through for one that rests on the same.
+func (c Trigger) allowed(states domain.States, jackpot *state.Jackpot) (*state.Bet, *fault.Fault) {
 	player, refusal := domain.PlayerOf(states, c.By, c.PlayerID)
 	if refusal != nil {
-		return refusal
-	}
-	if c.RoundID != "" && domain.Find[state.Round](states, state.RoundRef(c.By, c.RoundID)) == nil {
-		return fault.NotFoundf("round", c.RoundID)
-	}
-	var bet *state.Bet
-	if c.BetID != "" {
-		if bet = domain.Find[state.Bet](states, state.BetRef(c.By, c.BetID)); bet == nil || !bet.Seen(c.By) {
-			return fault.NotFoundf("bet", c.BetID)
-		}
+		return nil, refusal
 	}
 	switch {
+	case c.RoundID != "" && domain.Find[state.Round](states, state.RoundRef(c.By, c.RoundID)) == nil:
+		return nil, fault.NotFoundf("round", c.RoundID)
 	case player.Currency != jackpot.Currency:
-		return fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the player's currency is %s, the jackpot's %s", player.Currency,
+		return nil, fault.New(fault.InvalidArgument, "CURRENCY_MISMATCH", "the player's currency is %s, the jackpot's %s", player.Currency,
 			jackpot.Currency)
 	case jackpot.Status == state.JackpotClosed:
-		return domain.InvalidState(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
-	case bet == nil:
-		return nil
-	case bet.Status == state.BetRolledBack:
-		return domain.InvalidState(bet.Status.String(), "the bet %q was rolled back", c.BetID)
-	case bet.PlayerID != c.PlayerID:
-		return domain.InvalidState(bet.Status.String(), "the bet %q is another player's", c.BetID)
-	case c.RoundID != "" && bet.RoundID != c.RoundID:
-		return domain.InvalidState(bet.Status.String(), "the bet %q was made in another round", c.BetID)
+		return nil, domain.InvalidState(jackpot.Status.String(), "the jackpot %q is closed", c.JackpotID)
+	case jackpot.Version != c.Seen.Version:
+		return nil, domain.StalePlayer()
 	}
-	return nil
+	bet, refusal := c.restsOn(states, jackpot)
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case bet.RoundID != c.Cause.RoundID: // the bet came after it was looked for
+		return nil, domain.StalePlayer()
+	case c.Cause.Standing != "":
+		return nil, fault.New(fault.AlreadyExists, "DUPLICATE", "the trigger %q of the jackpot %q rests on the same", c.Cause.Standing,
+			c.JackpotID).With("id", c.Cause.Standing)
+	}
+	return bet, nil
+}
+
+// restsOn answers a bet of the winner that counts for the jackpot and is the one that was named, or in the round that was.
+func (c Trigger) restsOn(states domain.States, jackpot *state.Jackpot) (*state.Bet, *fault.Fault) {
+	betID := c.betID()
+	if betID == "" {
+		return nil, domain.InvalidState("no_bet", "the player %q has no bet in the round %q that counts", c.PlayerID, c.RoundID)
+	}
+	bet := domain.Find[state.Bet](states, state.BetRef(c.By, betID))
+	if bet == nil || !bet.Seen(c.By) {
+		return nil, fault.NotFoundf("bet", betID)
+	}
+	status := bet.Status.String()
+	switch {
+	case bet.Status == state.BetRolledBack && c.BetID == "": // since it was looked for; there may be another one
+		return nil, domain.StalePlayer()
+	case bet.Status == state.BetRolledBack:
+		return nil, domain.InvalidState(status, "the bet %q was rolled back", betID)
+	case bet.PlayerID != c.PlayerID:
+		return nil, domain.InvalidState(status, "the bet %q is another player's", betID)
+	case c.RoundID != "" && bet.RoundID != c.RoundID:
+		return nil, domain.InvalidState(status, "the bet %q was made in another round", betID)
+	case !slices.Contains(jackpot.Games, bet.GameID):
+		return nil, domain.InvalidState(status, "the bet %q is on the game %q, which the jackpot %q does not have", betID, bet.GameID, c.JackpotID)
+	}
+	return bet, nil
 }
 
 // Claim names a trigger, for what becomes of it.

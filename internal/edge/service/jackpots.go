@@ -20,6 +20,10 @@ type Jackpots struct {
 	*Environment
 }
 
+// jackpotTries is how often a command about a jackpot is made that has changed while it was looked up. Of triggers that meet, one a try goes
+// through.
+const jackpotTries = 10
+
 // aboutJackpot submits a command about a jackpot, which about makes of what is known of it, and makes it anew when that has changed meanwhile.
 func aboutJackpot[M interface {
 	*T
@@ -37,7 +41,7 @@ func aboutJackpot[M interface {
 		c := prepare(ctx)
 		c.Steps = []command.Step{command.Do(made)}
 		result := e.Submit(ctx, c)
-		if result.Fault != nil && result.Fault.Reason == domain.Stale && try < staleTries {
+		if result.Fault != nil && result.Fault.Reason == domain.Stale && try < jackpotTries {
 			continue
 		}
 		return answered(ctx, result, M(new(T)))
@@ -139,10 +143,16 @@ func (s *Jackpots) ListJackpots(ctx context.Context, r *providerv1.ListJackpotsR
 // TriggerJackpot implements the contract.
 func (s *Jackpots) TriggerJackpot(ctx context.Context, r *providerv1.TriggerJackpotRequest) (*providerv1.TriggerJackpotResponse, error) {
 	answer, err := aboutJackpot[*providerv1.JackpotTrigger](ctx, s.Environment, r.JackpotId, func(seen jackpot.Seen) (domain.Command, error) {
-		return jackpot.Trigger{
+		trigger := jackpot.Trigger{
 			By: origin(ctx), JackpotID: r.JackpotId, TriggerID: r.TriggerId, PlayerID: r.PlayerId, BetID: r.BetId, RoundID: r.RoundId,
 			Seen: seen,
-		}, nil
+		}
+		cause, err := s.CauseOf(ctx, trigger)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		trigger.Cause = cause
+		return trigger, nil
 	})
 	return &providerv1.TriggerJackpotResponse{Trigger: answer}, err
 }

@@ -54,6 +54,8 @@ type Environment struct {
 
 	// JackpotOf answers a jackpot and what a command about it must know; nil and nothing for one that does not exist.
 	JackpotOf func(ctx context.Context, ref state.Ref) (*state.Jackpot, jackpot.Seen, error)
+	// CauseOf answers what a trigger rests on, of a jackpot that was seen before.
+	CauseOf func(ctx context.Context, asked jackpot.Trigger) (jackpot.Cause, error)
 	// WalletOf answers whose money a session, bet or bonus is about; nothing for one that does not exist. What it remembers of the bonus that
 	// is active may be old, unless it is asked to look again.
 	WalletOf func(ctx context.Context, ref state.Ref, again bool) (wager.Wallet, error)

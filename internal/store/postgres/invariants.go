@@ -91,7 +91,7 @@ var invariants = []invariant{
 	playerPaymentInvariants[0], playerPaymentInvariants[1], playerPaymentInvariants[2],
 	sandboxInvariants[0], sandboxInvariants[1],
 	jackpotInvariants[0], jackpotInvariants[1], jackpotInvariants[2], jackpotInvariants[3], jackpotInvariants[4], jackpotInvariants[5],
-	jackpotInvariants[6],
+	jackpotInvariants[6], jackpotInvariants[7], jackpotInvariants[8],
 	bonusInvariants[0], bonusInvariants[1], bonusInvariants[2], bonusInvariants[3], bonusInvariants[4],
 	{
 		holds: store.PaymentsAreBooked,

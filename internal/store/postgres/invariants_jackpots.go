@@ -83,6 +83,27 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = ('jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15)) COLLATE "C")`,
 	},
 	{
+		holds: store.TriggersRestOnBets,
+		rows:  "SELECT count(*) FROM jackpot_triggers WHERE status <> 3",
+		bad: `SELECT format('%s of %s: no such bet of %s: %s in the round %s', g.trigger_row, g.tenant_id, g.player_id, g.bet_id, g.round_id)
+			FROM jackpot_triggers g LEFT JOIN jackpots j ON j.tenant_id = g.tenant_id
+				AND j.jackpot_id = ('jackpot:' || g.provider_id || '/' || g.jackpot_id) COLLATE "C"
+			WHERE g.status <> 3 AND NOT EXISTS (SELECT FROM bets b WHERE b.tenant_id = g.tenant_id AND b.provider_id = g.provider_id
+				AND b.round_id = g.round_id AND b.player_id = g.player_id AND b.brand_id = g.brand_id AND b.region = g.region
+				AND (g.bet_id = '' OR b.bet_id = ('bet:' || g.provider_id || '/' || g.bet_id) COLLATE "C")
+				AND (b.status <> 4 OR b.updated_at >= g.created_at - interval '2 minutes')
+				AND (g.created_at <= j.terms_at + interval '2 minutes' OR j.games ? b.game_id))`,
+	},
+	{
+		holds: store.CausesTriggerOnce,
+		rows:  "SELECT count(*) FROM jackpot_triggers WHERE status <> 3",
+		bad: `SELECT format('%s of %s: rests on what %s rests on: the bet %s in the round %s of %s', g.trigger_row, g.tenant_id, o.trigger_row,
+				g.bet_id, g.round_id, g.player_id)
+			FROM jackpot_triggers g JOIN jackpot_triggers o ON o.tenant_id = g.tenant_id AND o.provider_id = g.provider_id
+				AND o.jackpot_id = g.jackpot_id AND o.player_id = g.player_id AND o.round_id = g.round_id AND o.trigger_row <> g.trigger_row
+			WHERE g.status <> 3 AND o.status <> 3 AND (g.bet_id = '' OR g.bet_id = o.bet_id)`,
+	},
+	{
 		holds: store.SeedsComeBack,
 		rows:  "SELECT count(*) FROM jackpots",
 		bad: `SELECT format('%s of %s: given back %s, owes %s, has %s free; the seeds of what was given up are %s', jackpot_id, tenant_id,

@@ -82,6 +82,27 @@ var jackpotInvariants = [...]invariant{
 				AND g.trigger_row = 'jackpot_trigger' || substr(t.transfer_id, 9, length(t.transfer_id) - 15))`,
 	},
 	{
+		sentence: store.TriggersRestOnBets,
+		checked:  "SELECT count(*) FROM jackpot_triggers WHERE status <> 3",
+		violated: `SELECT format('%s %s: no such bet of %s: %s in the round %s', g.tenant_id, g.trigger_row, g.player_id, g.bet_id, g.round_id)
+			FROM jackpot_triggers g LEFT JOIN jackpots j ON j.tenant_id = g.tenant_id
+				AND j.jackpot_id = 'jackpot:' || g.provider_id || '/' || g.jackpot_id
+			WHERE g.status <> 3 AND NOT EXISTS (SELECT 1 FROM bets b WHERE b.tenant_id = g.tenant_id AND b.provider_id = g.provider_id
+				AND b.round_id = g.round_id AND b.player_id = g.player_id AND b.brand_id = g.brand_id AND b.region = g.region
+				AND (g.bet_id = '' OR b.bet_id = 'bet:' || g.provider_id || '/' || g.bet_id)
+				AND (b.status <> 4 OR b.updated_at_us >= g.created_at_us - 120000000)
+				AND (g.created_at_us <= j.terms_at_us + 120000000 OR EXISTS (SELECT 1 FROM json_each(j.games) x WHERE x.value = b.game_id)))`,
+	},
+	{
+		sentence: store.CausesTriggerOnce,
+		checked:  "SELECT count(*) FROM jackpot_triggers WHERE status <> 3",
+		violated: `SELECT format('%s %s: rests on what %s rests on: the bet %s in the round %s of %s', g.tenant_id, g.trigger_row, o.trigger_row,
+				g.bet_id, g.round_id, g.player_id)
+			FROM jackpot_triggers g JOIN jackpot_triggers o ON o.tenant_id = g.tenant_id AND o.provider_id = g.provider_id
+				AND o.jackpot_id = g.jackpot_id AND o.player_id = g.player_id AND o.round_id = g.round_id AND o.trigger_row <> g.trigger_row
+			WHERE g.status <> 3 AND o.status <> 3 AND (g.bet_id = '' OR g.bet_id = o.bet_id)`,
+	},
+	{
 		sentence: store.SeedsComeBack,
 		checked:  "SELECT count(*) FROM jackpots",
 		violated: `SELECT format('%s %s: given back %d, owes %d, has %d free; the seeds of what was given up are %d', tenant_id, jackpot_id,

@@ -113,6 +113,8 @@ func testJackpotLists(s *suite) {
 		{state.KindJackpotTrigger, state.PlayQuery{}, "abcd"},
 		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "a"}, "ac"},
 		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "a", PlayerID: "winner"}, "a"},
+		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "a", PlayerID: "winner", RoundID: "round 1:~.x"}, "a"},
+		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "a", PlayerID: "winner", RoundID: "else"}, ""},
 		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "a", Statuses: []int16{int16(state.TriggerPaid)}}, "c"},
 		{state.KindJackpotTrigger, state.PlayQuery{JackpotID: "c"}, ""},
 	} {
@@ -159,55 +161,69 @@ func testFeedOpened(s *suite) {
 	}
 }
 
-// addJackpots adds to a world a jackpot that the world's bets have fed, with a trigger that was given up, one that was paid, and an open one.
-func (s *suite) addJackpots(changes *state.Changes) {
-	s.Helper()
+// worldJackpot is that of a world.
+func worldJackpot() *state.Jackpot {
 	jackpot := sampleJackpot("mega 1:~.x")
 	jackpot.Status, jackpot.OwedMinor = state.JackpotOpen, 0
 	jackpot.SeededMinor, jackpot.CollectedMinor, jackpot.PaidMinor, jackpot.ReturnedMinor, jackpot.HeldMinor = 2000, 2, 502, 500, 500
-	winner := ledger.ID("winner", ledger.PlayerCash, "EUR")
-	s.teller().book(changes, longAgo(), func(books *ledger.Books) {
-		move := func(name, kind, from, to string, amount int64) {
-			if refusal := books.Move(ledger.Transfer{ID: "transfer:" + studio.Provider + "/" + name, Kind: kind, Currency: "EUR"}, from, to,
-				amount); refusal != nil {
-				s.Fatal(refusal)
-			}
-		}
-		place := func(name string, amount int64) ledger.Hold {
-			hold := ledger.Hold{ID: sampleJackpotTrigger("mega 1:~.x", name).HoldID(), Account: jackpot.Pool(), AmountMinor: amount}
-			if _, refusal := books.Place(hold); refusal != nil {
-				s.Fatal(refusal)
-			}
-			return hold
-		}
-		move("won/jackpots", "jackpot.contribution", worldHouse, jackpot.Fed(), 2)
-		move("lost/jackpots", "jackpot.contribution", worldHouse, jackpot.Fed(), 2)
-		move("mega/1/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
-		voided := place("voided", 500)
-		move("mega/3/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
-		if _, refusal := books.Void(voided.ID); refusal != nil {
+	return jackpot
+}
+
+// bookPool books what the world's jackpot says, with the purse of its winner.
+func (s *suite) bookPool(books *ledger.Books, winner string) {
+	s.Helper()
+	jackpot := worldJackpot()
+	move := func(name, kind, from, to string, amount int64) {
+		if refusal := books.Move(ledger.Transfer{ID: "transfer:" + studio.Provider + "/" + name, Kind: kind, Currency: "EUR"}, from, to,
+			amount); refusal != nil {
 			s.Fatal(refusal)
 		}
-		move("mega/4/return", "jackpot.return", jackpot.Pool(), worldHouse, 500)
-		move("mega/5/collect", "jackpot.collect", jackpot.Fed(), jackpot.Pool(), 2)
-		paid := place("paid", 502)
-		move("mega/6/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
-		if _, refusal := books.Capture(ledger.Capture{Transfer: ledger.Transfer{
-			ID: "transfer:" + studio.Provider + "/mega 1:~.x/paid/payout", Kind: "jackpot.payout",
-		}, HoldID: paid.ID, To: winner}); refusal != nil {
+	}
+	place := func(name string, amount int64) ledger.Hold {
+		hold := ledger.Hold{ID: sampleJackpotTrigger("mega 1:~.x", name).HoldID(), Account: jackpot.Pool(), AmountMinor: amount}
+		if _, refusal := books.Place(hold); refusal != nil {
 			s.Fatal(refusal)
 		}
-		place("open", 500)
-		move("mega/9/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
-	})
+		return hold
+	}
+	move("won/jackpots", "jackpot.contribution", worldHouse, jackpot.Fed(), 2)
+	move("lost/jackpots", "jackpot.contribution", worldHouse, jackpot.Fed(), 2)
+	move("mega/1/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
+	voided := place("voided", 500)
+	move("mega/3/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
+	if _, refusal := books.Void(voided.ID); refusal != nil {
+		s.Fatal(refusal)
+	}
+	move("mega/4/return", "jackpot.return", jackpot.Pool(), worldHouse, 500)
+	move("mega/5/collect", "jackpot.collect", jackpot.Fed(), jackpot.Pool(), 2)
+	paid := place("paid", 502)
+	move("mega/6/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
+	if _, refusal := books.Capture(ledger.Capture{Transfer: ledger.Transfer{
+		ID: "transfer:" + studio.Provider + "/mega 1:~.x/paid/payout", Kind: "jackpot.payout",
+	}, HoldID: paid.ID, To: winner}); refusal != nil {
+		s.Fatal(refusal)
+	}
+	place("open", 500)
+	move("mega/9/seed", "jackpot.seed", worldHouse, jackpot.Pool(), 500)
+}
+
+// addJackpots adds to a world a jackpot that the world's bets have fed, with a trigger that was given up, one that was paid, and an open one;
+// the latter two came later, by bets of the world.
+func (s *suite) addJackpots(changes *state.Changes) {
+	s.Helper()
+	jackpot := worldJackpot()
 	insert(changes, jackpot, sampleJackpotFeed("studio:slot"))
 	for name, status := range map[string]state.JackpotTriggerStatus{
 		"voided": state.TriggerVoided, "paid": state.TriggerPaid, "open": state.TriggerOpen,
 	} {
 		trigger := sampleJackpotTrigger("mega 1:~.x", name)
-		trigger.Status = status
+		trigger.Status, trigger.PlayerID = status, "player 1:~.x"
 		if name != "paid" {
 			trigger.AmountMinor = 500
+		}
+		if name != "voided" {
+			trigger.BetID = map[string]string{"paid": "won", "open": "lost"}[name]
+			trigger.CreatedAt = trigger.CreatedAt.Add(10 * time.Minute)
 		}
 		insert(changes, trigger)
 	}
@@ -275,6 +291,22 @@ var jackpotPlants = []plant{
 			hold_id = 'hold:studio 1:~.x/mega 1:~.x/open/jackpox' WHERE hold_id = 'hold:studio 1:~.x/back'`},
 	{name: "a payout of no trigger", breaks: store.TriggersAreHeld, about: triggered("paid"), mention: "a payout of no trigger",
 		sql: `DELETE FROM jackpot_triggers WHERE trigger_row = '$id'`},
+	{name: "a trigger of a player who has not bet", breaks: store.TriggersRestOnBets, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET player_id = 'else' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a bet that there is not", breaks: store.TriggersRestOnBets, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET bet_id = 'else' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a bet of another round", breaks: store.TriggersRestOnBets, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET round_id = 'else' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a round that the player has no bet in", breaks: store.TriggersRestOnBets, about: triggered("paid"),
+		sql: `UPDATE jackpot_triggers SET round_id = 'else', bet_id = '' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a bet that had been rolled back", breaks: store.TriggersRestOnBets, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET bet_id = 'back' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a bet on another game than the jackpot's", breaks: store.TriggersRestOnBets, about: triggered("open"),
+		sql: `UPDATE jackpots SET games = '["else"]'`},
+	{name: "two triggers by one bet", breaks: store.CausesTriggerOnce, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET bet_id = 'won' WHERE trigger_row = '$id'`},
+	{name: "a trigger by a whole round beside one by a bet in it", breaks: store.CausesTriggerOnce, about: triggered("open"),
+		sql: `UPDATE jackpot_triggers SET bet_id = '' WHERE trigger_row = '$id'`},
 	{name: "a jackpot that has kept a seed", breaks: store.SeedsComeBack, about: mega,
 		sql: `UPDATE jackpot_triggers SET reseed_minor = reseed_minor + 1 WHERE status = 3`},
 	{name: "a jackpot that owes nothing and says it does", breaks: store.SeedsComeBack, about: mega,

@@ -389,6 +389,7 @@ func (s *suite) addBets(changes *state.Changes) {
 		if refusal != nil {
 			s.Fatal(refusal)
 		}
+		s.bookPool(books, purse)
 	})
 	add := func(row state.Row) {
 		insert(changes, row)
