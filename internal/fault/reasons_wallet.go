@@ -9,7 +9,8 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
-		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content.",
+		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content, or such a " +
+			"round of another game.",
 		Cure:  "Read it. Use a new id for a new one.",
 	},
 	{
@@ -45,7 +46,7 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition,
-		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
+		Cause: "There is less than the amount; `available` names how much, in `currency`.", Cure: "Ask for less, or have the player pay in.",
 	},
 	{
 		Reason: "WAGERING_INVALID", Code: InvalidArgument, Stage: Meaning,
