@@ -11,7 +11,7 @@ var wagering = []Entry{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
 		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content, or such a " +
 			"round of another game.",
-		Cure:  "Read it. Use a new id for a new one.",
+		Cure: "Read it. Use a new id for a new one.",
 	},
 	{
 		Reason: "INVALID_STATE", Code: FailedPrecondition, Stage: Condition, Final: true,
