@@ -63,6 +63,7 @@ func TestJackpots(t *testing.T) {
 		play("most", "400.00", `{"jackpot_id":"mega","amount":{"amount":2.50,"currency":"EUR"}}`)
 		server.plays(t, "GET", "/v1/jackpots/mega", "", 200, `"amount":{"amount":8.51,"currency":"EUR"},"held":{"amount":0.00,`)
 		server.plays(t, "PUT", "/v1/jackpots/mega", `{"version":7,`+terms, 409, `"VERSION_CONFLICT"`)
+		server.plays(t, "PUT", "/v1/jackpots/mega", `{"dry_run":true,"version":1,`+strings.Replace(terms, `"wheel"`, `"poker"`, 1), 200, `"version":2`)
 		server.plays(t, "PUT", "/v1/jackpots/mega", `{"version":1,`+strings.Replace(terms, `"wheel"`, `"poker"`, 1), 200,
 			`"game_ids":["poker","slot"],"status":"open","amount":{"amount":5.00,`)
 		const trigger = `{"jackpot_id":"mega","trigger_id":"t1","player_id":"ann","bet_id":"one"}`
@@ -256,8 +257,8 @@ func TestBadInputOfJackpots(t *testing.T) {
 		{"", `"name":"n"`, `"name":""`, "name"},
 		{"", `"j"`, `"a/b"`, "jackpot_id"},
 		{"", `"game_ids"`, `"max_contribution":{"amount":0,"currency":"EUR"},"game_ids"`, "max_contribution"},
-		{"", `"game_ids"`, `"max_contribution":{"amount":1,"currency":"USD"},"game_ids"`, "request"},
-		{"/trigger", good, `{"jackpot_id":"j","trigger_id":"t","player_id":"p"}`, "request"},
+		{"", `"game_ids"`, `"max_contribution":{"amount":1,"currency":"USD"},"game_ids"`, "max_contribution.currency"},
+		{"/trigger", good, `{"jackpot_id":"j","trigger_id":"t","player_id":"p"}`, "bet_id"},
 		{"/trigger", good, `{"jackpot_id":"j","player_id":"p","bet_id":"b"}`, "trigger_id"},
 		{"/payout", good, `{"jackpot_id":"j"}`, "trigger_id"},
 		{"/void", good, `{"jackpot_id":"j","trigger_id":"t","reason":"` + strings.Repeat("x", 257) + `"}`, "reason"},

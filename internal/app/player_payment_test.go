@@ -98,7 +98,9 @@ func TestPaymentsOfPlayers(t *testing.T) {
 			}
 		}
 		server.has(t, `"available":{"amount":400.00,`)
-		if told := server.refusedFor(t, payment("withdrawal", "400.01", "sim:ok"), "INSUFFICIENT_FUNDS"); !strings.Contains(told, `"available_minor":"40000"`) {
+		told := server.refusedFor(t, payment("withdrawal", "400.01", "sim:ok"), "INSUFFICIENT_FUNDS")
+		if !strings.Contains(told, `"available":"400.00","available_minor":"40000","currency":"EUR"`) ||
+			!strings.Contains(told, `"400.01 EUR are asked for, 400.00 are available"`) {
 			t.Errorf("told: %s", told)
 		}
 		dry := strings.TrimSuffix(payment("withdrawal", "400.00", "sim:ok"), "}") + `,"dry_run":true}`

@@ -92,3 +92,52 @@ func TestBadInputIsNamedEverywhere(t *testing.T) {
 		refused(place.ids, "", ids)
 	}
 }
+
+// What a provider says wrong is refused in the words of the dialect: its field, its decimals, its names, and its own document.
+func TestRefusalsOfProvidersAreInWords(t *testing.T) {
+	server := start(t)
+	bonus := func(policy string) string {
+		return `{"player_id":"p","amount":{"amount":1,"currency":"EUR"},"wagering_multiplier":1,"ttl_seconds":9` + policy + `}`
+	}
+	amount := func(amount string) string { return strings.Replace(seedBet, "2.00", amount, 1) }
+	session := func(old, replacement string) string { return strings.Replace(seedSession, old, replacement, 1) }
+	for _, refused := range []struct{ verb, path, body, says string }{
+		{"POST", "/v1/bets/authorize", amount("-1"), "amount.amount: must be above 0"},
+		{"POST", "/v1/bets/authorize", amount("0"), "amount: must be above 0"},
+		{"POST", "/v1/bets/settle", strings.Replace(seedSettlement, "14.60", "-0.01", 1), "win.amount: must not be below 0"},
+		{"POST", "/v1/bets/authorize", amount("1." + strings.Repeat("1", 30)), "amount.amount: has more decimals than any currency, which has 4 at most"},
+		{"POST", "/v1/bets/authorize", amount(strings.Repeat("9", 30)), "amount.amount: must have no more than 9007199254740991 minor units"},
+		{"POST", "/v1/bets/authorize", amount("90071992547409.92"), "amount.amount: must be at most 90071992547409.91"},
+		{"POST", "/v1/bets/authorize", amount("true"), "amount.amount: must be a decimal number such as 14.60"},
+		{"POST", "/v1/bets/authorize", amount("{}"), "amount.amount: must be a decimal number such as 14.60"},
+		{"POST", "/v1/bets/authorize", amount(`"2.00"`), "amount.amount: must be a decimal number such as 14.60, not in quotes"},
+		{"POST", "/v1/bets/settle", `{"partial":true,` + seedSettlement[1:], "result_id: a partial result needs a result_id"},
+		{"POST", "/v1/jackpots/trigger", `{"jackpot_id":"j","trigger_id":"t","player_id":"p"}`, "bet_id: needs the bet_id or the round_id"},
+		{"POST", "/v1/bonuses", bonus(``), "policy: name one of cash_first, bonus_first"},
+		{"POST", "/v1/bonuses", bonus(`,"policy":"x"`), "must be one of cash_first, bonus_first"},
+		{"POST", "/v1/sessions", session("de-DE", "de_DE"), "locale: must be a tag of BCP 47 such as de-DE"},
+		{"POST", "/v1/sessions", session(`"max_bet":5`, `"max_bet":-5`), "constraints.max_bet: must be 0 or more, with 16 digits"},
+		{
+			"POST", "/v1/sessions", session(`{"self_exclusion":false}`, `["self_exclusion":false]`),
+			"constraints.rg_flags: must be an object, and is not valid JSON: ",
+		},
+		{"POST", "/v1/bets/authorize", `{"colour":1,` + seedBet[1:], "colour: is not a field of this object; leave it out, or see /provider/openapi.yaml for"},
+		{"GET", "/v1/bets?colour=1", "", "colour: is not a query parameter of this path; leave it out, or see /provider/openapi.yaml for"},
+		{"GET", "/sandbox/v1/bets?colour=1", "", "see /provider/openapi.yaml for"},
+		{"GET", "/v1/players/p/colour", "", "there is no path /v1/players/p/colour; see /provider/openapi.yaml"},
+		{"GET", "/v1/players:colour", "", "; see /provider/openapi.yaml"},
+		{"GET", "/v1/dev/colour", "", "; see /dev/openapi.yaml"},
+		{"GET", "/v1/colour", "", "; see /openapi.yaml"},
+		{"GET", "/v1/orders?colour=1", "", "or see /openapi.yaml for"},
+	} {
+		headers := append([]string{"Content-Type: application/json"}, fromStudio...)
+		code, text := server.http(t, refused.verb, refused.path, refused.body, headers...)
+		var told struct{ Message string }
+		if err := json.Unmarshal([]byte(text), &told); err != nil || code < 400 || code >= 500 || !strings.Contains(told.Message, refused.says) {
+			t.Errorf("%s %s %s: %d %.300s, want %q", refused.verb, refused.path, refused.body, code, text, refused.says)
+		}
+		if strings.Contains(told.Message, "more)") {
+			t.Errorf("%s %s %s is told more than once: %s", refused.verb, refused.path, refused.body, text)
+		}
+	}
+}

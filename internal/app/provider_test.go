@@ -120,6 +120,8 @@ func TestSeedsOfTheProvider(t *testing.T) {
 	server.plays(t, "POST", "/v1/bets/rollback", `{"bet_id":"late","round_id":"r_8c12"}`, 200, `{"status":"rolled_back","applied":false}`)
 	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(seedBet, "b_001", "late", 1), 400, `"INVALID_STATE"`)
 	server.plays(t, "POST", "/v1/bets/authorize", strings.Replace(seedBet, "EUR", "USD", 1), 409, `"DUPLICATE"`)
+	server.plays(t, "POST", "/v1/sessions", `{"session_id":"s_7",`+strings.Replace(seedSession[1:], "slot_forge_02", "table_01", 1), 201, "")
+	server.plays(t, "POST", "/v1/bets/authorize", strings.NewReplacer("s_456", "s_7", "b_001", "b_7").Replace(seedBet), 409, `there is a round \"r_8c12\"`)
 	server.plays(t, "POST", "/v1/bets/authorize", strings.NewReplacer("EUR", "USD", "b_001", "b_6").Replace(seedBet), 400, `"CURRENCY_MISMATCH"`)
 	for _, path := range []string{"/v1/players", "/v1/sessions", "/v1/bets", "/v1/rounds", "/v1/settlements"} {
 		path += "?limit=200&order=asc&occurred_at_from=2025-10-23T00:00:00Z&occurred_at_to=2025-10-24T00:00:00Z"
@@ -347,7 +349,7 @@ func TestBadInputOfTheProvider(t *testing.T) {
 			want: []string{"win.amount AMOUNT_INVALID", "partial WRONG_TYPE", "bet_id STRING_MAX_LEN", "round_id STRING_PATTERN", "bonus_state.freespins_left INT32_GTE_LTE"},
 		},
 		"a partial result without an id": {
-			path: "/v1/bets/settle", body: `{"bet_id":"b","round_id":"r","win":{"amount":1,"currency":"EUR"},"partial":true}`, want: []string{"request SETTLE_PARTIAL"},
+			path: "/v1/bets/settle", body: `{"bet_id":"b","round_id":"r","win":{"amount":1,"currency":"EUR"},"partial":true}`, want: []string{"result_id SETTLE_PARTIAL"},
 			method: "BetService/SettleBet", message: &providerv1.SettleBetRequest{
 				BetId: "b", RoundId: "r", Win: &providerv1.Money{AmountMinor: 100, Currency: "EUR"}, Partial: true,
 			},

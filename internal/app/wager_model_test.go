@@ -22,7 +22,7 @@ import (
 	"github.com/seed-255eabaa/oms/internal/state"
 )
 
-var updateDocs = flag.Bool("update-docs", false, "write the table of docs/provider-api.md")
+var updateDocs = flag.Bool("update-docs", false, "write the table and the answers of docs/provider-api.md")
 
 // The amounts of the model, in minor units.
 const (

@@ -124,7 +124,7 @@ func (in *Input) Once(seen *Seen, bit uint) bool {
 // UnknownQuery refuses the present query parameter by its name.
 func (in *Input) UnknownQuery() {
 	in.violate(codec.Excerpt(in.name), UnknownParameter,
-		"is not a query parameter of this path; leave it out, or see /openapi.yaml for the right name")
+		"is not a query parameter of this path; leave it out, or see "+codec.Document+" for the right name")
 }
 
 // Resume makes the Last-Event-ID header the present parameter; false without one. A stream that goes on by itself sends the

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 	"github.com/seed-255eabaa/oms/internal/id"
 )
@@ -38,6 +39,18 @@ const SandboxService = "provider.v1.SandboxService"
 
 // Sandboxed tells whether the sandbox has the method: the dialect of providers, but for its streams.
 func (m *Method) Sandboxed() bool { return strings.HasPrefix(m.Service, "provider.") && !m.Streaming }
+
+// Document is the path of the OpenAPI document that has the method.
+func (m *Method) Document() string {
+	switch {
+	case strings.HasPrefix(m.Service, "provider."):
+		return "/provider" + codec.Document
+	case m.Service == "oms.v1.DevService":
+		return "/dev" + codec.Document
+	default:
+		return codec.Document
+	}
+}
 
 // ID is a field of a request that must read "kind:<uuid>".
 type ID struct {

@@ -19,7 +19,7 @@ import (
 func (c *chain) examine(call *Call, scope *Scope) error {
 	unread := call.Unreadable
 	if unread != nil {
-		tellRanges(call.Method, unread)
+		tellContract(call.Method, unread)
 	}
 	if unread != nil && !ofRequest(unread) {
 		return unread
@@ -154,12 +154,24 @@ func (c *chain) rules(call *Call, message proto.Message) (violations []fault.Vio
 
 // patterns says in words what the patterns of the contract ask for.
 var patterns = map[string]string{
-	"^[A-Z]{3}$":                 "must be an ISO 4217 code of three capital letters",
-	`^[^\x00]*$`:                 "must not hold the character NUL",
-	"^(?:[+][1-9][0-9]{6,14})?$": "must be a number of E.164 such as +4915112345678",
-	"^(?:[A-Z]{2})?$":            "must be an ISO 3166-1 code of two capital letters",
+	"^(?:0|[1-9][0-9]{0,15})(?:[.][0-9]{1,4})?$": "must be 0 or more, with 16 digits before the point and 4 behind it at most",
+	"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$":      "must be a tag of BCP 47 such as de-DE",
+	"^[A-Za-z0-9_-]*$":                           "must be of A-Z a-z 0-9 _ and -",
+	"^[a-z0-9_]*$":                               "must be of a-z 0-9 and _, such as document_expired",
+	"^account:[a-z_]+:[A-Z]{3}(:[^\\x00]+)?$":    "must be an account such as account:player_cash:EUR:p_1",
+	"^[A-Z]{2}$":                                 "must be an ISO 3166-1 code of two capital letters",
+	"^[A-Z]{3}$":                                 "must be an ISO 4217 code of three capital letters",
+	`^[^\x00]*$`:                                 "must not hold the character NUL",
+	"^(?:[+][1-9][0-9]{6,14})?$":                 "must be a number of E.164 such as +4915112345678",
+	"^(?:[A-Z]{2})?$":                            "must be an ISO 3166-1 code of two capital letters",
 	"^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$": "must be 1 to 128 characters " +
 		"of A-Z a-z 0-9 . _ : ~ - and space, without a space at either end, and not only dots",
+}
+
+// aboutFields names the field that rules of a whole message are about, where its absence or value is what breaks them.
+var aboutFields = map[string]string{
+	"settle.partial": "result_id", "trigger.cause": "bet_id",
+	"create_jackpot.currency": "max_contribution.currency", "update_jackpot.currency": "max_contribution.currency",
 }
 
 // addOnce adds what is wrong with a field unless something is told of it already: one cure is enough. What follows each other is about
@@ -179,6 +191,9 @@ const onceWithin = 8
 // translate writes a violation of a rule as the field, what is wrong and what would be right.
 func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
 	description, field := violation.Proto.GetMessage(), fieldName(violation, call.Dialect)
+	if field == "" {
+		field = aboutFields[violation.Proto.GetRuleId()]
+	}
 	at := fieldAt(call.Method, protovalidate.FieldPathString(violation.Proto.GetField()))
 	switch {
 	case field == "" && call.Dialect == REST && !call.Method.Mutation:
@@ -186,7 +201,9 @@ func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
 	case field == "":
 		field = contract.Request
 	case at != nil && at.Enum() != nil && strings.HasPrefix(violation.Proto.GetRuleId(), "enum."):
-		description = "name one of " + choices(at.Enum())
+		description = "name one of " + choices(at.Enum(), call.Dialect)
+	case call.Dialect == REST && field != "" && isDecimal(violation.FieldDescriptor):
+		description = atLeast(call.Method, protovalidate.FieldPathString(violation.Proto.GetField()))
 	case strings.HasSuffix(violation.Proto.GetRuleId(), ".not_in"):
 		description = "must not be " + violation.FieldValue.String()
 	case violation.Proto.GetRuleId() == "required" && violation.FieldDescriptor == nil: // what is missing is one of several
@@ -208,11 +225,17 @@ func translate(call *Call, violation *protovalidate.Violation) fault.Violation {
 	}
 }
 
-// choices lists the values of an enum but the first, which stands for none.
-func choices(enum protoreflect.EnumDescriptor) string {
+// choices lists the values of an enum as the dialect writes them, but the first, which stands for none.
+func choices(enum protoreflect.EnumDescriptor, dialect string) string {
+	options, _ := proto.GetExtension(enum.Options(), optionsv1.E_Enum).(*optionsv1.EnumOptions)
+	prefix := strings.TrimSuffix(string(enum.Values().Get(0).Name()), "UNSPECIFIED")
 	var names []string
 	for i := 1; i < enum.Values().Len(); i++ {
-		names = append(names, string(enum.Values().Get(i).Name()))
+		name := string(enum.Values().Get(i).Name())
+		if dialect == REST && options.GetShortNames() {
+			name = strings.ToLower(strings.TrimPrefix(name, prefix))
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
 }

@@ -8,19 +8,25 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	optionsv1 "github.com/seed-255eabaa/oms/gen/oms/options/v1"
 	"github.com/seed-255eabaa/oms/internal/contract"
 	"github.com/seed-255eabaa/oms/internal/contract/codec"
 	"github.com/seed-255eabaa/oms/internal/fault"
 )
 
-// tellRanges has a refusal of numbers that no field can hold name what the contract allows, where the reader knows the type's limits only.
-func tellRanges(method *contract.Method, f *fault.Fault) {
+// tellContract has a refusal by the reader say what the contract does, which the reader does not know: of numbers that no field can hold
+// what is allowed, and of names that the contract does not have the document to look them up in.
+func tellContract(method *contract.Method, f *fault.Fault) {
 	for i := range f.Violations {
 		violation := &f.Violations[i]
-		if violation.Reason != codec.OutOfRange {
-			continue
+		words := ""
+		switch violation.Reason {
+		case codec.OutOfRange:
+			words = rangeOf(fieldAt(method, violation.Field))
+		case codec.UnknownField, contract.UnknownParameter:
+			words = strings.Replace(violation.Description, " "+codec.Document, " "+method.Document(), 1)
 		}
-		if words := rangeOf(fieldAt(method, violation.Field)); words != "" {
+		if words != "" {
 			f.Message = strings.Replace(f.Message, violation.Description, words, 1)
 			violation.Description = words
 		}
@@ -76,4 +82,29 @@ func rangeOf(field protoreflect.FieldDescriptor) string {
 	default:
 		return ""
 	}
+}
+
+// isDecimal tells whether JSON writes a field as a number with the decimals of its currency, so that its rules, which are of minor units, say
+// nothing to the caller. Such a number is refused by its rules for its sign only: what is too large cannot be read.
+func isDecimal(field protoreflect.FieldDescriptor) bool {
+	if field == nil {
+		return false
+	}
+	options, _ := proto.GetExtension(field.Options(), optionsv1.E_Field).(*optionsv1.FieldOptions)
+	return options.GetDecimalOf() != ""
+}
+
+// atLeast says what an amount must be that is below zero: some may not be zero either, by a rule of the field that holds the money.
+func atLeast(method *contract.Method, path string) string {
+	if at := strings.LastIndexByte(path, '.'); at >= 0 {
+		if holder := fieldAt(method, path[:at]); holder != nil {
+			rules, _ := proto.GetExtension(holder.Options(), validate.E_Field).(*validate.FieldRules)
+			for _, rule := range rules.GetCel() {
+				if strings.HasSuffix(rule.GetId(), ".positive") {
+					return rule.GetMessage()
+				}
+			}
+		}
+	}
+	return "must not be below 0"
 }

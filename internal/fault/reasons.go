@@ -96,7 +96,7 @@ var reaching = []Entry{
 	},
 	{
 		Reason: "ROUTE_NOT_FOUND", Code: NotFound, Stage: Target, Status: statusNotFound, Cause: "There is no such path.",
-		Cure: "Look the path up in /openapi.yaml.", Raises: []string{"METHOD_NOT_ALLOWED"},
+		Cure: "Look the path up in the document that the message names, such as /openapi.yaml.", Raises: []string{"METHOD_NOT_ALLOWED"},
 	},
 	{
 		Reason: "METHOD_NOT_ALLOWED", Code: Unimplemented, Stage: Target, Status: statusMethodNotAllowed,
@@ -176,8 +176,9 @@ var asking = []Entry{
 		Cure: "Send a code of ISO 4217, such as EUR.", Raises: []string{"CURRENCY_MISMATCH", "NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
 	},
 	{
-		Reason: "CURRENCY_MISMATCH", Code: InvalidArgument, Stage: Meaning, Cause: "An amount has another currency than the order.",
-		Cure: "Send all amounts in the order's currency.", Raises: []string{"NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
+		Reason: "CURRENCY_MISMATCH", Code: InvalidArgument, Stage: Meaning,
+		Cause: "An amount has another currency than the order, player, session, bet, bonus or jackpot that it is for.",
+		Cure:  "Send all amounts in the currency of that.", Raises: []string{"NEGATIVE_AMOUNT", "AMOUNT_OVERFLOW"},
 		In: map[string]Stage{"RefundOrder": Condition, "PayOrder": Existence, "Hold": Existence},
 	},
 	{
@@ -185,8 +186,9 @@ var asking = []Entry{
 		Cure: "Send prices of 0 or more, and adjustments that leave 0 or more.", Raises: []string{"AMOUNT_OVERFLOW"},
 	},
 	{
-		Reason: "AMOUNT_OVERFLOW", Code: InvalidArgument, Stage: Meaning, Cause: "The order's amount exceeds 2^53 - 1 minor units.",
-		Cure: "Split the order.",
+		Reason: "AMOUNT_OVERFLOW", Code: InvalidArgument, Stage: Meaning,
+		Cause: "The amount of an order, or what an account would hold, exceeds 2^53 - 1 minor units.",
+		Cure:  "Ask for less: split the order, or pay out of the account first.",
 	},
 	{
 		Reason: "NOT_POSITIVE", Code: InvalidArgument, Stage: Meaning, Cause: "The amount to give back is not above zero.",
@@ -288,7 +290,7 @@ var deciding = []Entry{
 	},
 	{
 		Reason: "VERSION_CONFLICT", Code: Aborted, Stage: Version,
-		Cause:  "The resource has changed since the version or token that was expected; `version` and `change_token` name the current ones.",
+		Cause:  "The resource has changed since the expected version or token; `version` names the current one, of an order `change_token` too.",
 		Cure:   "Read it again, decide anew, and send the new version or token under a new key.",
 		Raises: []string{"LINE_UNKNOWN", "LINES_MISSING", "TOO_MANY_LINES", "INSUFFICIENT_STOCK"},
 	},

@@ -9,8 +9,8 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "DUPLICATE", Code: AlreadyExists, Stage: Condition, Final: true,
-		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content; or a " +
-			"trigger by the same bet or round, which `id` names.",
+		Cause: "There is such a bet, result, session, player, bonus, jackpot or trigger already, with another amount or content; such a round " +
+			"of another game; or a trigger by the same bet or round, which `id` names.",
 		Cure: "Read it. Use a new id for a new one.",
 	},
 	{
@@ -46,7 +46,7 @@ var wagering = []Entry{
 	},
 	{
 		Reason: "INSUFFICIENT_FUNDS", Code: FailedPrecondition, Stage: Condition,
-		Cause: "The player has less than the amount; `available` names how much.", Cure: "Bet less, or have the player pay in.",
+		Cause: "There is less than the amount; `available` names how much, in `currency`.", Cure: "Ask for less, or have the player pay in.",
 	},
 	{
 		Reason: "WAGERING_INVALID", Code: InvalidArgument, Stage: Meaning,

@@ -277,10 +277,13 @@ func positive(amount int64) *fault.Fault {
 }
 
 func insufficient(a *Account, wanted int64) *fault.Fault {
-	available := strconv.FormatInt(a.AvailableMinor(), 10)
-	return fault.New(fault.FailedPrecondition, "INSUFFICIENT_FUNDS", "%d minor units of %s are asked for, %s are available",
-		wanted, a.Name().Currency, available).With("available_minor", available).With("account_id", a.ID).
-		Needing("BALANCE", a.ID, "available "+available)
+	currency := a.Name().Currency
+	available := money.Format(a.AvailableMinor(), currency)
+	return fault.New(fault.FailedPrecondition, "INSUFFICIENT_FUNDS", "%s %s are asked for, %s are available",
+		money.Format(wanted, currency), currency, available).
+		With("available", available).With("currency", currency).
+		With("available_minor", strconv.FormatInt(a.AvailableMinor(), 10)).With("account_id", a.ID).
+		Needing("BALANCE", a.ID, "available "+available+" "+currency)
 }
 
 func invalid(hold *Hold, why string) *fault.Fault {

@@ -673,7 +673,10 @@ type UpdateJackpotRequest struct {
 	// The most that one bet gives, in the jackpot's currency; absent for no bound.
 	MaxContribution *Money `protobuf:"bytes,6,opt,name=max_contribution,json=maxContribution,proto3" json:"max_contribution,omitempty"`
 	// Whose bets feed it.
-	GameIds       []string `protobuf:"bytes,7,rep,name=game_ids,json=gameIds,proto3" json:"game_ids,omitempty"`
+	GameIds []string `protobuf:"bytes,7,rep,name=game_ids,json=gameIds,proto3" json:"game_ids,omitempty"`
+	// Decide only: the answer is what would be answered, header Oms-Dry-Run: true, and nothing is stored. The idempotency key is asked
+	// for and not used (requirements X-6).
+	DryRun        bool `protobuf:"varint,15,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,6 +758,13 @@ func (x *UpdateJackpotRequest) GetGameIds() []string {
 		return x.GameIds
 	}
 	return nil
+}
+
+func (x *UpdateJackpotRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // UpdateJackpotResponse carries the jackpot.
@@ -1760,7 +1770,7 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\adry_run\x18\x0f \x01(\bR\x06dryRun:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
 	"\x17create_jackpot.currency\x120max_contribution must be in the currency of seed\x1aS!has(this.max_contribution) || this.max_contribution.currency == this.seed.currency\"G\n" +
 	"\x15CreateJackpotResponse\x12.\n" +
-	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xb6\x06\n" +
+	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xcf\x06\n" +
 	"\x14UpdateJackpotRequest\x12\x93\x01\n" +
 	"\n" +
 	"jackpot_id\x18\x01 \x01(\tBt\xbaHqro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\tjackpotId\x12!\n" +
@@ -1771,7 +1781,8 @@ const file_provider_v1_jackpot_service_proto_rawDesc = "" +
 	"\x10contribution_ppm\x18\x05 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x0fcontributionPpm\x12\x89\x01\n" +
 	"\x10max_contribution\x18\x06 \x01(\v2\x12.provider.v1.MoneyBJ\xbaHG\xba\x01D\n" +
 	"\x19max_contribution.positive\x12\x0fmust be above 0\x1a\x16this.amount_minor != 0R\x0fmaxContribution\x12\x9a\x01\n" +
-	"\bgame_ids\x18\a \x03(\tB\x7f\xbaH|\x92\x01y\b\x01\x102\x18\x01\"qro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\agameIds:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
+	"\bgame_ids\x18\a \x03(\tB\x7f\xbaH|\x92\x01y\b\x01\x102\x18\x01\"qro\x10\x01\x18\x80\x012h^(?:[.]*[A-Za-z0-9_:~-](?:[A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])?|[.]+ [A-Za-z0-9._:~ -]*[A-Za-z0-9._:~-])$R\agameIds\x12\x17\n" +
+	"\adry_run\x18\x0f \x01(\bR\x06dryRun:\xa7\x01\xbaH\xa3\x01\x1a\xa0\x01\n" +
 	"\x17update_jackpot.currency\x120max_contribution must be in the currency of seed\x1aS!has(this.max_contribution) || this.max_contribution.currency == this.seed.currency\"G\n" +
 	"\x15UpdateJackpotResponse\x12.\n" +
 	"\ajackpot\x18\x01 \x01(\v2\x14.provider.v1.JackpotR\ajackpot\"\xc4\x01\n" +

@@ -425,6 +425,8 @@ func (x *UpdateJackpotRequest) AppendJSON(b []byte) []byte {
 		b = codec.AppendString(b, element)
 	}
 	b = append(b, ']')
+	b = append(b, `,"dry_run":`...)
+	b = codec.AppendBool(b, x.DryRun)
 	return append(b, '}')
 }
 
@@ -465,6 +467,10 @@ func (x *UpdateJackpotRequest) DecodeJSON(r *codec.Reader) {
 					value := r.Text()
 					x.GameIds = append(x.GameIds, value)
 				}
+			}
+		case "dry_run":
+			if r.Enter("dry_run", &seen, 7) {
+				x.DryRun = r.Bool()
 			}
 		default:
 			r.Unknown()

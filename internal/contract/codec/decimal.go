@@ -15,14 +15,22 @@ type Decimal struct {
 	given bool   // it stands there, if only as something else
 }
 
-// decimalLimit bounds the digits of a number with decimals; the greatest amount has 16.
-const decimalLimit = 20
+// Limits of the text of a number with decimals: of all of it, and of what stands before the point; the greatest amount has 16 digits.
+const (
+	decimalLimit = 20
+	wholeLimit   = 16
+)
 
 // Decimal reads a number with decimals, as written. A sign is read, so that the rules of the contract can refuse it; an exponent and a
 // number in quotes are not.
 func (r *Reader) Decimal() Decimal {
-	if r.d.Next() != jx.Number {
-		r.refuse(WrongType, "must be a number such as 14.60, not in quotes")
+	switch r.d.Next() {
+	case jx.Number:
+	case jx.String:
+		r.refuse(WrongType, "must be a decimal number such as 14.60, not in quotes")
+		return Decimal{given: true}
+	default:
+		r.refuse(WrongType, "must be a decimal number such as 14.60")
 		return Decimal{given: true}
 	}
 	raw, err := r.d.Raw()
@@ -30,8 +38,10 @@ func (r *Reader) Decimal() Decimal {
 	case !r.check(err):
 	case !isDecimal([]byte(raw)):
 		r.violate(InvalidAmount, notADecimal)
-	case len(raw) > decimalLimit:
+	case len(raw) > decimalLimit && wholeDigits(raw) > wholeLimit:
 		r.violate(OutOfRange, tooLarge)
+	case len(raw) > decimalLimit:
+		r.violate(InvalidAmount, tooFine)
 	default:
 		return Decimal{text: raw, given: true}
 	}
@@ -41,7 +51,14 @@ func (r *Reader) Decimal() Decimal {
 const (
 	notADecimal = "must be a decimal number such as 14.60, written without an exponent"
 	tooLarge    = "must have no more than 9007199254740991 minor units of its currency"
+	tooFine     = "has more decimals than any currency, which has 4 at most"
 )
+
+// wholeDigits counts the digits before the point.
+func wholeDigits(number []byte) int {
+	whole, _, _ := bytes.Cut(bytes.TrimPrefix(number, []byte("-")), []byte("."))
+	return len(whole)
+}
 
 // Minor turns the number into minor units of a currency, after the object that both stand in. The number must be there. An unknown
 // currency is refused by the rule of its own field; the number is then as good as its sign, for the rules of this one.
@@ -61,7 +78,7 @@ func (r *Reader) Minor(o *Object, name string, d Decimal, currency string) int64
 	}
 	r.push(step{name: name})
 	if errors.Is(err, money.ErrOverflow) {
-		r.violate(OutOfRange, tooLarge)
+		r.violate(OutOfRange, "must be at most "+money.Format(money.Limit, currency))
 	} else {
 		r.violate(InvalidAmount, err.Error())
 	}

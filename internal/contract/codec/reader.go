@@ -36,6 +36,9 @@ const (
 	InvalidAmount  = "AMOUNT_INVALID"
 )
 
+// Document is where most messages and paths are looked up; the edge names the document of those that stand in another.
+const Document = "/openapi.yaml"
+
 // GivenTwice tells of a name that stands more than once where it may stand once.
 const GivenTwice = "is given more than once; name it once"
 
@@ -151,12 +154,19 @@ func (r *Reader) check(err error) bool {
 // skip passes over a value whose violation has been recorded.
 func (r *Reader) skip() { r.check(r.d.Skip()) }
 
-// refuse records a violation for the value that comes next and passes over it.
+// refuse records a violation for the value that comes next and passes over it. Where that shows it to be no JSON either, it is one violation
+// that tells both.
 func (r *Reader) refuse(reason, description string) {
+	known := len(r.violations)
 	if r.d.Next() != jx.Invalid { // else skip tells better what is wrong
 		r.violate(reason, description)
 	}
 	r.skip()
+	if len(r.violations) == known+2 {
+		broken := r.violations[known+1]
+		broken.Description = description + ", and " + broken.Description
+		r.violations = append(r.violations[:known], broken)
+	}
 }
 
 func (r *Reader) push(s step) { r.path = append(r.path, s) }

@@ -91,7 +91,7 @@ func (r *Reader) Choose(free bool) bool {
 // Unknown refuses the present field by its name.
 func (r *Reader) Unknown() {
 	r.path[len(r.path)-1] = step{name: Excerpt(string(r.key))}
-	r.refuse(UnknownField, "is not a field of this object; leave it out, or see /openapi.yaml for the right name")
+	r.refuse(UnknownField, "is not a field of this object; leave it out, or see "+Document+" for the right name")
 }
 
 // List is the state of reading one JSON array.

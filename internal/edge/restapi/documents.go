@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-255eabaa/oms/gen/openapi"
 	"github.com/seed-255eabaa/oms/internal/contract"
+	"github.com/seed-255eabaa/oms/internal/contract/codec"
 )
 
 //go:embed docs/index.html
@@ -69,12 +70,24 @@ var documents = map[string]document{
 	"/docs/redoc.LICENSE.txt":   {mediaType: "text/plain; charset=utf-8", body: redocLicense},
 }
 
-// documentOf is the document that a path would stand in.
-func documentOf(path string) string {
+// documentOf is the document that a path would stand in: that of the paths which begin alike.
+func (h *Handler) documentOf(path string) string {
 	if strings.HasPrefix(path, contract.SandboxPath+"/") {
 		return "/provider/openapi.yaml: the sandbox has the provider API only"
 	}
-	return "/openapi.yaml"
+	for _, route := range h.options.Routes {
+		if beginning(route.Template) == beginning(path) {
+			return route.Method.Document()
+		}
+	}
+	return codec.Document
+}
+
+// beginning is the first two segments of a path, such as v1/players, without a custom verb.
+func beginning(path string) string {
+	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
+	beginning, _, _ := strings.Cut(strings.Join(segments[:min(len(segments), 2)], "/"), ":")
+	return beginning
 }
 
 // IsDocument tells whether a path is a document's, be it one of another dialect.

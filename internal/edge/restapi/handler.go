@@ -97,7 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.limitWrite(w)
 		serveDocument(w, document)
 	case match.Allow == "":
-		h.refuse(w, r, fault.New(fault.NotFound, routeNotFound, "there is no path %s; see %s", codec.Excerpt(r.URL.Path), documentOf(r.URL.Path)))
+		h.refuse(w, r, fault.New(fault.NotFound, routeNotFound, "there is no path %s; see %s", codec.Excerpt(r.URL.Path), h.documentOf(r.URL.Path)))
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", match.Allow)
 		w.WriteHeader(http.StatusNoContent)

@@ -68,7 +68,8 @@ func (k *kind) rank(s *model.Service) int {
 func (k *kind) servers() []*object {
 	all := []*object{newObject().set("url", "/").set("description", "The server that this document came from.")}
 	if k.sandbox {
-		all = append(all, newObject().set("url", sandboxPath).set("description", "The same with play money, apart from everything real."))
+		all = append(all, newObject().set("url", sandboxPath).set("description",
+			"The same with play money, apart from everything real; paths that begin so already are at the server above only."))
 	}
 	return all
 }
