@@ -101,7 +101,8 @@ var reaching = []Entry{
 	{
 		Reason: "METHOD_NOT_ALLOWED", Code: Unimplemented, Stage: Target, Status: statusMethodNotAllowed,
 		Cause: "The path does not take this HTTP method.",
-		Cure:  "Use one that the header `Allow` names. An id in the path that itself ends as an action does, such as `a:adjust`, is sent as `a%3Aadjust`.",
+		Cure: "Use one that the header `Allow` names. An id in the path that itself ends as an action does, such as `a:adjust`, is sent as " +
+			"`a%3Aadjust`.",
 	},
 	{
 		Reason: "METHOD_NOT_FOUND", Code: Unimplemented, Stage: Target, Cause: "There is no such gRPC method on this listener.",

@@ -67,9 +67,9 @@ func (d *demoRun) options(c *console, at addresses) demo.Options {
 // again is the command that starts a server over the same data, at the addresses that the report names: a port that the system chose is free
 // again by then, and is named too.
 func (d *demoRun) again(at addresses) string {
-	usual, command := config.Default(), typed()+" dev"
+	usual, command := config.Default(), []string{typed(), "dev"}
 	if d.DataDir != usual.DataDir {
-		command += " --data-dir " + d.DataDir
+		command = append(command, "--data-dir", d.DataDir)
 	}
 	for _, listener := range []struct{ flag, set, usual, got string }{
 		{"api-addr", d.APIAddr, usual.APIAddr, at.api},
@@ -78,10 +78,10 @@ func (d *demoRun) again(at addresses) string {
 		{"ops-addr", d.OpsAddr, usual.OpsAddr, at.ops},
 	} {
 		if listener.set != listener.usual {
-			command += " --" + listener.flag + " " + listener.got
+			command = append(command, "--"+listener.flag, listener.got)
 		}
 	}
-	return command
+	return strings.Join(command, " ")
 }
 
 // typed is how this program was called: its name where the shell finds it, its path, or go run, which builds it into a folder of the tool's own.
