@@ -24,11 +24,11 @@ func (c *chain) examine(call *Call, scope *Scope) error {
 	if unread != nil && !ofRequest(unread) {
 		return unread
 	}
-	violations := c.checkHeaders(call, scope)
+	violations, legible := c.checkHeaders(call, scope), unread == nil || unread.Reason == contract.ValidationFailed
 	if unread != nil {
 		violations = append(violations, unread.Violations...)
 	}
-	if call.Request != nil && (unread == nil || unread.Reason == contract.ValidationFailed) {
+	if call.Request != nil && legible {
 		scope.tellDryRun()
 		found, err := c.violations(call, call.Request)
 		if err != nil {
@@ -36,7 +36,7 @@ func (c *chain) examine(call *Call, scope *Scope) error {
 		}
 		violations = join(violations, found)
 	}
-	if len(violations) > 0 {
+	if len(violations) > 0 && legible {
 		violations = c.beyond(call, violations)
 	}
 	switch {
