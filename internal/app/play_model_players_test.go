@@ -178,6 +178,12 @@ func flagsPlay(t *rapid.T, c *casino) step {
 			return "NOT_FOUND"
 		}
 		switch about {
+		case "exclude until", "pause":
+			if over := !until.After(now); over && (about == "exclude until" || !p.pauses.After(now)) {
+				return "OUT_OF_RANGE"
+			}
+		}
+		switch about {
 		case "exclude":
 			p.excluded = forever
 		case "exclude until":

@@ -1618,13 +1618,13 @@ const file_provider_v1_player_service_proto_rawDesc = "" +
 	"\vBalanceKind\x12\x1c\n" +
 	"\x18BALANCE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11BALANCE_KIND_CASH\x10\x01\x12\x16\n" +
-	"\x12BALANCE_KIND_BONUS\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xf0\b\n" +
+	"\x12BALANCE_KIND_BONUS\x10\x02\x1a\x06\xba\xd4\x18\x02\b\x012\xfe\b\n" +
 	"\rPlayerService\x12\xa6\x01\n" +
 	"\fCreatePlayer\x12 .provider.v1.CreatePlayerRequest\x1a!.provider.v1.CreatePlayerResponse\"Q\xaa\xd4\x18/\b\xc9\x01\x10\x01\x1a\rplayers:write\"\tDUPLICATE\"\x0eLOCALE_INVALID\x82\xd3\xe4\x93\x02\x18:\x01*b\x06player\"\v/v1/players\x12\x85\x01\n" +
 	"\tGetPlayer\x12\x1d.provider.v1.GetPlayerRequest\x1a\x1e.provider.v1.GetPlayerResponse\"9\xaa\xd4\x18\x0e\x1a\fplayers:read\x82\xd3\xe4\x93\x02!b\x06player\x12\x17/v1/players/{player_id}\x12\x8b\x01\n" +
 	"\vListPlayers\x12\x1f.provider.v1.ListPlayersRequest\x1a .provider.v1.ListPlayersResponse\"9\xaa\xd4\x18\"\x1a\fplayers:read\"\x12PAGE_TOKEN_INVALID\x82\xd3\xe4\x93\x02\r\x12\v/v1/players\x12\xa5\x01\n" +
-	"\tSetLimits\x12\x1d.provider.v1.SetLimitsRequest\x1a\x1e.provider.v1.SetLimitsResponse\"Y\xaa\xd4\x18$\x10\x01\x1a\rplayers:write\"\x11CURRENCY_MISMATCH\x82\xd3\xe4\x93\x02+:\x01*b\x06player\x1a\x1e/v1/players/{player_id}/limits\x12\x91\x01\n" +
-	"\bSetFlags\x12\x1c.provider.v1.SetFlagsRequest\x1a\x1d.provider.v1.SetFlagsResponse\"H\xaa\xd4\x18\x11\x10\x01\x1a\rplayers:write\x82\xd3\xe4\x93\x02-:\x01*b\x06player\x1a /v1/players/{player_id}/rg_flags\x12\x9d\x01\n" +
+	"\tSetLimits\x12\x1d.provider.v1.SetLimitsRequest\x1a\x1e.provider.v1.SetLimitsResponse\"Y\xaa\xd4\x18$\x10\x01\x1a\rplayers:write\"\x11CURRENCY_MISMATCH\x82\xd3\xe4\x93\x02+:\x01*b\x06player\x1a\x1e/v1/players/{player_id}/limits\x12\x9f\x01\n" +
+	"\bSetFlags\x12\x1c.provider.v1.SetFlagsRequest\x1a\x1d.provider.v1.SetFlagsResponse\"V\xaa\xd4\x18\x1f\x10\x01\x1a\rplayers:write\"\fOUT_OF_RANGE\x82\xd3\xe4\x93\x02-:\x01*b\x06player\x1a /v1/players/{player_id}/rg_flags\x12\x9d\x01\n" +
 	"\fSetKycStatus\x12 .provider.v1.SetKycStatusRequest\x1a!.provider.v1.SetKycStatusResponse\"H\xaa\xd4\x18\x0f\x10\x01\x1a\vplayers:kyc\x82\xd3\xe4\x93\x02/:\x01*b\x06player\x1a\"/v1/players/{player_id}/kyc_status\x12\x8c\x01\n" +
 	"\vGetBalances\x12\x1f.provider.v1.GetBalancesRequest\x1a .provider.v1.GetBalancesResponse\":\xaa\xd4\x18\x0e\x1a\fplayers:read\x82\xd3\xe4\x93\x02\"\x12 /v1/players/{player_id}/balances\x1a5\xc2\xd4\x181\n" +
 	"\n" +

@@ -930,7 +930,7 @@ var MethodPlayerServiceSetFlags = &contract.Method{
 	Streaming:     false,
 	SuccessStatus: 200,
 	Scopes:        []string{"players:write"},
-	Reasons:       nil,
+	Reasons:       []string{"OUT_OF_RANGE"},
 	Headers:       headersPlayerService,
 	NewRequest:    func() proto.Message { return new(SetFlagsRequest) },
 	NewResponse:   func() proto.Message { return new(SetFlagsResponse) },
