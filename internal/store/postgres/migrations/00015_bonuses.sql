@@ -40,8 +40,8 @@ COMMENT ON COLUMN bonuses.max_conversion_minor IS '-1 for no bound';
 COMMENT ON COLUMN bonuses.ttl_seconds IS '0 when a time was asked for';
 COMMENT ON COLUMN bonuses.status IS '1 GRANTED, 2 ACTIVE, 3 CONVERTED, 4 FORFEITED, 5 EXPIRED';
 COMMENT ON COLUMN bonuses.progress IS 'wagered, in hundredths of minor units, by weight';
-CREATE INDEX bonuses_by_time ON bonuses (brand_id, region, tenant_id, created_at, bonus_id);
-CREATE INDEX bonuses_by_player ON bonuses (player_id, tenant_id, created_at, bonus_id);
+CREATE INDEX bonuses_by_time ON bonuses (tenant_id, brand_id, region, created_at, bonus_id);
+CREATE INDEX bonuses_by_player ON bonuses (tenant_id, player_id, created_at, bonus_id);
 
 ALTER TABLE players ADD COLUMN bonus_id text COLLATE "C" NOT NULL DEFAULT '';
 COMMENT ON COLUMN players.bonus_id IS 'the active one; empty for none';

@@ -33,7 +33,7 @@ COMMENT ON COLUMN jackpots.games IS '["game"], in byte order';
 COMMENT ON COLUMN jackpots.status IS '1 OPEN, 2 CLOSED';
 COMMENT ON COLUMN jackpots.held_minor IS 'what open triggers have set aside';
 COMMENT ON COLUMN jackpots.terms_at IS 'when the terms or the status were changed last';
-CREATE INDEX jackpots_by_time ON jackpots (provider_id, tenant_id, created_at, jackpot_id);
+CREATE INDEX jackpots_by_time ON jackpots (tenant_id, provider_id, created_at, jackpot_id);
 
 CREATE TABLE jackpot_feeds (
     tenant_id  text COLLATE "C" NOT NULL,
@@ -68,12 +68,12 @@ CREATE TABLE jackpot_triggers (
     updated_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, trigger_row)
 );
-COMMENT ON TABLE jackpot_triggers IS 'Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>/jackpot.';
+COMMENT ON TABLE jackpot_triggers IS 'Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>.';
 COMMENT ON COLUMN jackpot_triggers.trigger_row IS 'jackpot_trigger:<provider>/<jackpot_id>/<trigger_id>';
 COMMENT ON COLUMN jackpot_triggers.jackpot_id IS 'the provider''s own, as all names but trigger_row';
 COMMENT ON COLUMN jackpot_triggers.reseed_minor IS 'what the house put into the pool in its place';
 COMMENT ON COLUMN jackpot_triggers.status IS '1 TRIGGERED, 2 PAID, 3 VOIDED';
-CREATE INDEX jackpot_triggers_by_time ON jackpot_triggers (provider_id, jackpot_id, tenant_id, created_at, trigger_row);
+CREATE INDEX jackpot_triggers_by_time ON jackpot_triggers (tenant_id, provider_id, jackpot_id, created_at, trigger_row);
 
 ALTER TABLE bets ADD COLUMN contributions jsonb;
 COMMENT ON COLUMN bets.contributions IS 'what it has given to jackpots: [{"jackpot_id": "mega", "amount_minor": 2}]';

@@ -36,7 +36,7 @@ CREATE TABLE jackpot_feeds (
   PRIMARY KEY (game, tenant_id)
 ) STRICT, WITHOUT ROWID;
 
--- Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>/jackpot.
+-- Winnings of jackpots. The hold is hold:<provider>/<jackpot_id>/<trigger_id>.
 CREATE TABLE jackpot_triggers (
   tenant_id     TEXT    NOT NULL,
   trigger_row   TEXT    NOT NULL, -- jackpot_trigger:<provider>/<jackpot_id>/<trigger_id>
